@@ -1,0 +1,1 @@
+//! Opens everything once, runs until told to stop.

@@ -1,0 +1,1 @@
+//! Products, categories and packages: what a product grants.

@@ -1,0 +1,189 @@
+//! The writer: one thread, one connection, one commit for all that waits.
+//!
+//! A slow disk makes the groups larger, not the queue longer. A refused piece of work is rolled back to
+//! its savepoint and harms nobody beside it. Nobody is answered before the commit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use super::{Error, Keep, Tx, postgres};
+use crate::time::Clock;
+
+/// How many writes may wait. At ten thousand a second this is the work of under half a second.
+const QUEUE_LENGTH_MAX: usize = 4096;
+
+/// How many writes share a commit at most: beyond this a larger group saves next to nothing.
+const GROUP_LENGTH_MAX: usize = 512;
+
+/// A piece of work for the writer: runs in a savepoint, answers after the commit.
+pub(super) struct Job {
+    name: &'static str,
+    run: Box<dyn FnOnce(&mut Tx<'_>) -> (Keep, Answer) + Send>,
+}
+
+/// Tells the caller how it ended; given the reason if the commit failed.
+type Answer = Box<dyn FnOnce(Option<&Arc<str>>) + Send>;
+
+/// Wraps typed work into a [`Job`].
+pub(super) fn job<T, E>(
+    name: &'static str,
+    keep: Keep,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    answer: impl FnOnce(Result<T, E>) + Send + 'static,
+) -> Job
+where
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    let run = move |tx: &mut Tx<'_>| {
+        let result = work(tx);
+        let keep = if result.is_ok() { keep } else { Keep::Nothing };
+        let tell = move |not_committed: Option<&Arc<str>>| match not_committed {
+            // What was refused anyway stays refused for its own reason.
+            Some(reason) if result.is_ok() => answer(Err(Error::NotCommitted(Arc::clone(reason)).into())),
+            _ => answer(result),
+        };
+        (keep, Box::new(tell) as Answer)
+    };
+    Job {
+        name,
+        run: Box::new(run),
+    }
+}
+
+/// The handle to the writer's thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<SyncSender<Job>>,
+    running: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    pub(super) fn start_sqlite(connection: rusqlite::Connection, clock: Clock) -> Result<Self, Error> {
+        Self::start(
+            move || Ok(connection),
+            move |connection, jobs| {
+                run_group(&mut Tx::sqlite(connection, clock.now()), "BEGIN IMMEDIATE", jobs);
+            },
+        )
+    }
+
+    pub(super) fn start_postgres(url: String, clock: Clock) -> Result<Self, Error> {
+        Self::start(
+            move || postgres::open(&url),
+            move |client, jobs| {
+                run_group(&mut Tx::postgres(client, clock.now()), "BEGIN", jobs);
+            },
+        )
+    }
+
+    /// Opens the connection on the writer's own thread and waits until it is open.
+    fn start<C>(
+        open: impl FnOnce() -> Result<C, Error> + Send + 'static,
+        run: impl Fn(&mut C, Vec<Job>) + Send + 'static,
+    ) -> Result<Self, Error> {
+        let (queue, waiting) = sync_channel::<Job>(QUEUE_LENGTH_MAX);
+        let (opened, is_open) = sync_channel(1);
+        let running = Arc::new(AtomicBool::new(true));
+        let flag = StopFlag(Arc::clone(&running));
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || {
+                let _flag = flag;
+                let mut connection = match open() {
+                    Ok(connection) => connection,
+                    Err(error) => {
+                        let _ = opened.send(Err(error));
+                        return;
+                    }
+                };
+                let _ = opened.send(Ok(()));
+                while let Some(group) = next_group(&waiting) {
+                    run(&mut connection, group);
+                }
+            })
+            .map_err(|error| Error::Unusable(format!("the writer's thread cannot start: {error}")))?;
+        is_open.recv().map_err(|_| Error::Closed)??;
+        Ok(Self {
+            queue: Some(queue),
+            running,
+            thread: Some(thread),
+        })
+    }
+
+    pub(super) fn submit(&self, job: Job) -> Result<(), Error> {
+        let queue = self.queue.as_ref().ok_or(Error::Closed)?;
+        queue.try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(_) => Error::QueueFull,
+            TrySendError::Disconnected(_) => Error::Closed,
+        })
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.running.load(Ordering::SeqCst)
+    }
+}
+
+/// Finishes what was accepted, then stops.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic in the writer has been printed; there is nobody left to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Says that the writer is gone, also when it panicked.
+struct StopFlag(Arc<AtomicBool>);
+
+impl Drop for StopFlag {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Waits for work and takes all that is there, up to a limit; `None` when nobody can send any more.
+fn next_group(waiting: &Receiver<Job>) -> Option<Vec<Job>> {
+    let mut group = vec![waiting.recv().ok()?];
+    group.extend(waiting.try_iter().take(GROUP_LENGTH_MAX - 1));
+    Some(group)
+}
+
+fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>) {
+    let mut answers = Vec::with_capacity(jobs.len());
+    let outcome = (|| {
+        tx.batch(begin)?;
+        for job in jobs {
+            tx.batch("SAVEPOINT job")?;
+            let (keep, answer) = (job.run)(tx);
+            answers.push(answer);
+            tx.batch(match keep {
+                Keep::Effects => "RELEASE SAVEPOINT job",
+                Keep::Nothing => "ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job",
+            })?;
+        }
+        tx.batch("COMMIT")
+    })();
+    let failure: Option<Arc<str>> = outcome.err().map(|error: Error| {
+        tracing::error!(%error, "the writer could not commit a group of {}: {error}", answers.len());
+        // After some failures SQLite has rolled back by itself; a second time does no harm.
+        let _ = tx.batch("ROLLBACK");
+        Arc::from(error.to_string())
+    });
+    for answer in answers {
+        answer(failure.as_ref());
+    }
+}

@@ -1,0 +1,381 @@
+//! A transaction, its parameters and its rows, the same on both engines.
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+
+use super::Error;
+use crate::id;
+use crate::time::Timestamp;
+use crate::units::{Credits, Delta};
+
+/// A transaction on either engine.
+///
+/// The time stands still in it.
+pub struct Tx<'c> {
+    engine: Engine<'c>,
+    now: Timestamp,
+}
+
+enum Engine<'c> {
+    Sqlite(&'c rusqlite::Connection),
+    Postgres(&'c mut postgres::Client),
+}
+
+impl std::fmt::Debug for Tx<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx")
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'c> Tx<'c> {
+    pub(super) fn sqlite(connection: &'c rusqlite::Connection, now: Timestamp) -> Self {
+        Self {
+            engine: Engine::Sqlite(connection),
+            now,
+        }
+    }
+
+    pub(super) fn postgres(client: &'c mut postgres::Client, now: Timestamp) -> Self {
+        Self {
+            engine: Engine::Postgres(client),
+            now,
+        }
+    }
+
+    /// The time of this transaction.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Runs a statement; answers how many rows it touched.
+    pub fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, Error> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql)?;
+                bind(&mut statement, params)?;
+                Ok(statement.raw_execute()? as u64)
+            }
+            Engine::Postgres(client) => Ok(client.execute(sql, &as_postgres(params))?),
+        }
+    }
+
+    /// All rows of a query, each read by `read`.
+    pub fn query<T>(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let mut rows = Vec::new();
+        self.for_each(sql, params, |row| {
+            rows.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// The first row of a query, if it has one.
+    pub fn query_opt<T>(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql)?;
+                bind(&mut statement, params)?;
+                let mut rows = statement.raw_query();
+                rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
+            }
+            Engine::Postgres(client) => {
+                let rows = client.query(sql, &as_postgres(params))?;
+                rows.first().map(|row| read(&Row::Postgres(row))).transpose()
+            }
+        }
+    }
+
+    /// The row of a query that always has one.
+    pub fn query_one<T>(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.query_opt(sql, params, read)?.ok_or(Error::NoRow)
+    }
+
+    /// Hands each row of a query to `visit`, one at a time, however many there are.
+    pub fn for_each(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        mut visit: impl FnMut(&Row<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql)?;
+                bind(&mut statement, params)?;
+                let mut rows = statement.raw_query();
+                while let Some(row) = rows.next()? {
+                    visit(&Row::Sqlite(row))?;
+                }
+            }
+            Engine::Postgres(client) => {
+                use postgres::fallible_iterator::FallibleIterator as _;
+                let mut rows = client.query_raw(sql, params.iter())?;
+                while let Some(row) = rows.next()? {
+                    visit(&Row::Postgres(&row))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs statements that take no parameters and give no rows: `SAVEPOINT` and its like.
+    pub(super) fn batch(&mut self, sql: &str) -> Result<(), Error> {
+        match &mut self.engine {
+            Engine::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
+            Engine::Postgres(client) => Ok(client.batch_execute(sql)?),
+        }
+    }
+}
+
+fn bind(statement: &mut rusqlite::CachedStatement<'_>, params: &[Param<'_>]) -> Result<(), Error> {
+    for (number, param) in params.iter().enumerate() {
+        // SQLite numbers named parameters by first appearance, PostgreSQL by their digits: bind by name.
+        let name = PARAMETER_NAMES
+            .get(number)
+            .ok_or(rusqlite::Error::InvalidParameterCount(
+                number,
+                PARAMETER_NAMES.len(),
+            ))?;
+        let Some(index) = statement.parameter_index(name)? else {
+            return Err(rusqlite::Error::InvalidParameterName((*name).to_owned()).into());
+        };
+        statement.raw_bind_parameter(index, param)?;
+    }
+    if statement.parameter_count() != params.len() {
+        return Err(rusqlite::Error::InvalidParameterCount(params.len(), statement.parameter_count()).into());
+    }
+    Ok(())
+}
+
+const PARAMETER_NAMES: [&str; 40] = [
+    "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16",
+    "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25", "$26", "$27", "$28", "$29", "$30", "$31",
+    "$32", "$33", "$34", "$35", "$36", "$37", "$38", "$39", "$40",
+];
+
+fn as_postgres<'a>(params: &'a [Param<'_>]) -> Vec<&'a (dyn postgres::types::ToSql + Sync)> {
+    params
+        .iter()
+        .map(|param| param as &(dyn postgres::types::ToSql + Sync))
+        .collect()
+}
+
+/// A value handed to a statement.
+#[derive(Clone, Copy, Debug)]
+pub enum Param<'a> {
+    /// SQL `NULL`.
+    Null,
+    /// A whole number.
+    Int(i64),
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Blob(&'a [u8]),
+}
+
+impl rusqlite::ToSql for Param<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+impl postgres::types::ToSql for Param<'_> {
+    fn to_sql(
+        &self,
+        ty: &postgres::types::Type,
+        out: &mut bytes::BytesMut,
+    ) -> Result<postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(postgres::types::IsNull::Yes),
+            Self::Int(number) => number.to_sql(ty, out),
+            Self::Text(text) => text.to_sql(ty, out),
+            Self::Blob(bytes) => bytes.to_sql(ty, out),
+        }
+    }
+
+    fn accepts(_: &postgres::types::Type) -> bool {
+        true
+    }
+
+    postgres::types::to_sql_checked!();
+}
+
+impl From<i64> for Param<'_> {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<bool> for Param<'_> {
+    fn from(yes: bool) -> Self {
+        Self::Int(i64::from(yes))
+    }
+}
+
+impl From<Timestamp> for Param<'_> {
+    fn from(time: Timestamp) -> Self {
+        Self::Int(time.millis())
+    }
+}
+
+impl From<Credits> for Param<'_> {
+    fn from(amount: Credits) -> Self {
+        Self::Int(amount.micro())
+    }
+}
+
+impl From<Delta> for Param<'_> {
+    fn from(change: Delta) -> Self {
+        Self::Int(change.micro())
+    }
+}
+
+impl<'a> From<&'a str> for Param<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Param<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Param<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Blob(bytes)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Param<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self::Blob(bytes)
+    }
+}
+
+impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// A row of an answer.
+#[derive(Debug)]
+pub enum Row<'r> {
+    /// From SQLite.
+    Sqlite(&'r rusqlite::Row<'r>),
+    /// From PostgreSQL.
+    Postgres(&'r postgres::Row),
+}
+
+impl Row<'_> {
+    /// The value of a column, counted from 0.
+    pub fn get<T: FromColumn>(&self, column: usize) -> Result<T, Error> {
+        T::from_column(self, column)
+    }
+}
+
+/// A type that can be read from a column.
+pub trait FromColumn: Sized {
+    /// Reads the value.
+    fn from_column(row: &Row<'_>, column: usize) -> Result<Self, Error>;
+}
+
+macro_rules! native_column {
+    ($($type:ty),*) => {$(
+        impl FromColumn for $type {
+            fn from_column(row: &Row<'_>, column: usize) -> Result<Self, Error> {
+                match row {
+                    Row::Sqlite(row) => Ok(row.get(column)?),
+                    Row::Postgres(row) => Ok(row.try_get(column)?),
+                }
+            }
+        }
+
+        impl FromColumn for Option<$type> {
+            fn from_column(row: &Row<'_>, column: usize) -> Result<Self, Error> {
+                match row {
+                    Row::Sqlite(row) => Ok(row.get(column)?),
+                    Row::Postgres(row) => Ok(row.try_get(column)?),
+                }
+            }
+        }
+    )*};
+}
+
+native_column!(i64, String, Vec<u8>);
+
+/// Reads a type from the native one it is stored as; what does not fit is an error, never a guess.
+macro_rules! converted_column {
+    ($($type:ty, $native:ty, $convert:expr);* $(;)?) => {$(
+        impl FromColumn for $type {
+            fn from_column(row: &Row<'_>, column: usize) -> Result<Self, Error> {
+                let native = <$native>::from_column(row, column)?;
+                let convert: fn($native) -> Result<Self, String> = $convert;
+                convert(native).map_err(|found| Error::Column { column, found })
+            }
+        }
+
+        impl FromColumn for Option<$type> {
+            fn from_column(row: &Row<'_>, column: usize) -> Result<Self, Error> {
+                let Some(native) = Option::<$native>::from_column(row, column)? else { return Ok(None) };
+                let convert: fn($native) -> Result<$type, String> = $convert;
+                convert(native).map(Some).map_err(|found| Error::Column { column, found })
+            }
+        }
+    )*};
+}
+
+converted_column! {
+    bool, i64, |number| match number { 0 => Ok(false), 1 => Ok(true), other => Err(other.to_string()) };
+    Timestamp, i64, |millis| Ok(Timestamp::from_millis(millis));
+    Delta, i64, |micro| Ok(Delta::from_micro(micro));
+    Credits, i64, |micro| Credits::from_micro(micro).ok_or_else(|| micro.to_string());
+}
+
+macro_rules! id_column {
+    ($($type:ty),*) => {
+        converted_column! { $($type, String, |text| text.parse().map_err(|_| text);)* }
+
+        $(impl<'a> From<&'a $type> for Param<'a> {
+            fn from(id: &'a $type) -> Self {
+                Self::Text(id.as_str())
+            }
+        })*
+    };
+}
+
+id_column!(
+    id::AccountId,
+    id::GrantId,
+    id::DebitId,
+    id::HoldId,
+    id::DeliveryId,
+    id::OperationId,
+    id::KeyId,
+    id::SiteId,
+    id::ClientId,
+    id::AgentId
+);

@@ -1,0 +1,197 @@
+//! Names of things: a type for each, so that two cannot be swapped.
+//!
+//! Ids the daemon makes are a prefix and a UUIDv7 (they sort by time). Site, client and agent ids are the
+//! customer's own strings. All of them are checked where they enter, so code below never doubts one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a text is not an id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnId {
+    /// Not an id the daemon made.
+    #[error("{text:?} is not {what}: it starts with {prefix:?} and has 32 hexadecimal digits")]
+    Made {
+        /// The text.
+        text: String,
+        /// What it should have named.
+        what: &'static str,
+        /// How such ids start.
+        prefix: &'static str,
+    },
+    /// Not an id a customer may choose.
+    #[error("{text:?} is not {what}: use 1 to 128 of A-Z a-z 0-9 . _ : -")]
+    Chosen {
+        /// The text, shortened.
+        text: String,
+        /// What it should have named.
+        what: &'static str,
+    },
+}
+
+macro_rules! text_id {
+    ($name:ident) => {
+        impl $name {
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+/// Makes an id type for things the daemon names itself.
+macro_rules! made_id {
+    ($name:ident, $prefix:literal, $what:literal, $doc:literal) => {
+        #[doc = $doc]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        text_id!($name);
+
+        impl $name {
+            /// A new id that nothing else has.
+            #[must_use]
+            pub fn new() -> Self {
+                Self(format!("{}{}", $prefix, uuid::Uuid::now_v7().simple()))
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+                match text.strip_prefix($prefix) {
+                    Some(rest) if rest.len() == 32 && rest.bytes().all(hex) => Ok(Self(text.to_owned())),
+                    _ => Err(NotAnId::Made {
+                        text: shorten(text),
+                        what: $what,
+                        prefix: $prefix,
+                    }),
+                }
+            }
+        }
+    };
+}
+
+/// Makes an id type for things the customer names.
+macro_rules! chosen_id {
+    ($name:ident, $what:literal, $doc:literal) => {
+        #[doc = $doc]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        text_id!($name);
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+                if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(NotAnId::Chosen {
+                        text: shorten(text),
+                        what: $what,
+                    })
+                }
+            }
+        }
+    };
+}
+
+made_id!(
+    AccountId,
+    "acc_",
+    "an account id",
+    "A customer of a store; the unit of locking."
+);
+made_id!(
+    GrantId,
+    "gr_",
+    "a grant id",
+    "Credits that were added at once, from one source."
+);
+made_id!(DebitId, "db_", "a debit id", "Credits spent at once.");
+made_id!(HoldId, "hd_", "a hold id", "Credits set aside for a moment.");
+made_id!(
+    DeliveryId,
+    "dl_",
+    "a delivery id",
+    "A webhook body that was received and kept."
+);
+made_id!(
+    OperationId,
+    "op_",
+    "an operation id",
+    "A correction or a move, by whoever ordered it."
+);
+made_id!(KeyId, "key_", "a key id", "An API key, without its secret.");
+
+chosen_id!(
+    SiteId,
+    "a site id",
+    "What the assistant spends for: a customer's website."
+);
+chosen_id!(ClientId, "a client id", "A label an agency puts on sites.");
+chosen_id!(AgentId, "an agent id", "An assistant configuration of a site.");
+
+fn shorten(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_ids_read_back_and_sort_by_time() {
+        let (first, second) = (GrantId::new(), GrantId::new());
+        assert_eq!(first.to_string().parse::<GrantId>().unwrap(), first);
+        assert!(first < second);
+        assert!(
+            first.to_string().parse::<DebitId>().is_err(),
+            "a grant is not a debit"
+        );
+    }
+
+    #[test]
+    fn chosen_ids_have_a_closed_alphabet() {
+        for good in ["a", "site-123", "shop.example:8080", "A_b"] {
+            assert!(good.parse::<SiteId>().is_ok(), "{good:?} was refused");
+        }
+        for bad in ["", "a b", "a/b", "ü", "a\n", &"x".repeat(129)] {
+            assert!(bad.parse::<SiteId>().is_err(), "{bad:?} was taken");
+        }
+    }
+}

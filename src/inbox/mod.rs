@@ -1,0 +1,1 @@
+//! Deliveries: proved, kept, applied.

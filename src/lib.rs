@@ -1,0 +1,39 @@
+//! Prepaid AI credits for WooCommerce shops.
+//!
+//! A shop sells credits as products; this program receives its order webhooks, keeps one wallet for each
+//! customer, and lets an assistant service spend from it. The modules, in reading order:
+//!
+//! - [`units`], [`id`], [`time`]: the words everything is written in
+//! - [`config`], [`app`]: what is set, and what runs
+//! - [`db`]: the floor; one SQL text on two engines
+//! - [`shop`], [`catalog`]: the WooCommerce shops, and what their products grant
+//! - [`site`], [`access`]: accounts, clients and sites; API keys
+//! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
+//! - [`ledger`], [`feed`]: who holds how many credits and why; what a customer sees of it
+//! - [`http`], [`cli`]: the two thin edges
+//!
+//! `docs/ARCHITECTURE.md` follows one credit through all of them.
+
+pub mod units;
+pub mod id;
+pub mod time;
+
+pub mod config;
+pub mod app;
+
+pub mod db;
+
+pub mod shop;
+pub mod catalog;
+
+pub mod site;
+pub mod access;
+
+pub mod inbox;
+pub mod order;
+
+pub mod ledger;
+pub mod feed;
+
+pub mod http;
+pub mod cli;

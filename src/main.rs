@@ -1,0 +1,3 @@
+//! `nivella-wallet`: the daemon and its command line.
+
+fn main() {}

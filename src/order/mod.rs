@@ -1,0 +1,1 @@
+//! Orders: what a shop says, and what it should have granted.

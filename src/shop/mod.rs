@@ -1,0 +1,1 @@
+//! WooCommerce shops: secrets, REST client, webhook health.

@@ -1,0 +1,1 @@
+//! Accounts, clients, sites, and who owns what.

@@ -1,0 +1,299 @@
+//! Instants, and the one clock they come from.
+//!
+//! Everything that needs to know the time asks a [`Clock`]: the system's, or one a test turns by hand.
+//! Inside a transaction the time stands still (`Tx::now`).
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, SecondsFormat, TimeZone, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An instant, in milliseconds since 1970 UTC; written as RFC 3339 with `Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// Why a text is not an instant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a time: write it like 2026-11-20T16:00:00Z")]
+pub struct NotATime(String);
+
+impl Timestamp {
+    /// The instant `millis` milliseconds after 1970.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// The instant `millis` later, or earlier if negative.
+    #[must_use]
+    pub const fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// The start of the UTC hour this lies in.
+    #[must_use]
+    pub const fn hour(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(HOUR_MS))
+    }
+
+    /// The start of the UTC day this lies in.
+    #[must_use]
+    pub const fn day(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(DAY_MS))
+    }
+
+    /// Reads a time as WooCommerce writes its `*_gmt` fields: UTC, seconds, no zone.
+    #[must_use]
+    pub fn from_woo_gmt(text: &str) -> Option<Self> {
+        let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").ok()?;
+        Some(Self(naive.and_utc().timestamp_millis()))
+    }
+
+    /// This instant as a date and time in UTC.
+    #[must_use]
+    pub fn utc(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::UNIX_EPOCH)
+    }
+}
+
+/// Milliseconds in an hour.
+pub const HOUR_MS: i64 = 60 * 60 * 1000;
+/// Milliseconds in a day of UTC.
+pub const DAY_MS: i64 = 24 * HOUR_MS;
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.utc().to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = NotATime;
+
+    /// Reads RFC 3339 with any offset, or a plain date, which means its start in UTC.
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self(time.timestamp_millis()));
+        }
+        NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()
+            .and_then(|date| date.and_hms_opt(0, 0, 0))
+            .map(|start| Self(start.and_utc().timestamp_millis()))
+            .ok_or_else(|| NotATime(text.chars().take(64).collect()))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Where the time comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<AtomicI64>>);
+
+impl Clock {
+    /// The system's clock.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands at `now` until it is turned.
+    #[must_use]
+    pub fn standing_at(now: Timestamp) -> Self {
+        Self(Some(Arc::new(AtomicI64::new(now.millis()))))
+    }
+
+    /// Turns a standing clock to `now`; the system's clock takes no orders.
+    pub fn turn_to(&self, now: Timestamp) {
+        if let Some(standing) = &self.0 {
+            standing.store(now.millis(), Ordering::SeqCst);
+        }
+    }
+
+    /// What time it is.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that asks the system"
+    )]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Some(standing) => Timestamp(standing.load(Ordering::SeqCst)),
+            None => Timestamp(Utc::now().timestamp_millis()),
+        }
+    }
+}
+
+/// How long credits stay good, counted from the day they become effective.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validity {
+    /// They do not expire.
+    Never,
+    /// To the end of the local day this many days later.
+    Days(u32),
+    /// To the end of the local day this many calendar months later; short months clamp.
+    Months(u32),
+    /// To the end of the calendar month (or of the plan's period, where there is one).
+    Cycle,
+}
+
+impl Validity {
+    /// The instant from which credits effective at `from` are no longer good: the start of the day after
+    /// their last one, in `zone`. `None` when they never expire.
+    #[must_use]
+    pub fn expires_at(self, from: Timestamp, zone: Tz) -> Option<Timestamp> {
+        let day = zone.from_utc_datetime(&from.utc().naive_utc()).date_naive();
+        let next = match self {
+            Self::Never => return None,
+            Self::Days(days) => day.checked_add_days(Days::new(u64::from(days) + 1))?,
+            Self::Months(months) => day.checked_add_months(Months::new(months))?.succ_opt()?,
+            Self::Cycle => first_of_month(day).checked_add_months(Months::new(1))?,
+        };
+        Some(start_of_day(next, zone))
+    }
+}
+
+/// Why a text is not a validity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a validity: write never, cycle, or a number with d, mo or y, like 30d, 3mo or 1y")]
+pub struct NotAValidity(String);
+
+impl FromStr for Validity {
+    type Err = NotAValidity;
+
+    fn from_str(text: &str) -> Result<Self, NotAValidity> {
+        let wrong = || NotAValidity(text.chars().take(64).collect());
+        let count = |digits: &str, most: u32| match digits.parse::<u32>() {
+            Ok(count) if (1..=most).contains(&count) && !digits.starts_with('+') => Ok(count),
+            _ => Err(wrong()),
+        };
+        match text {
+            "never" => Ok(Self::Never),
+            "cycle" => Ok(Self::Cycle),
+            _ => {
+                if let Some(digits) = text.strip_suffix("mo") {
+                    Ok(Self::Months(count(digits, 1_200)?))
+                } else if let Some(digits) = text.strip_suffix('d') {
+                    Ok(Self::Days(count(digits, 36_500)?))
+                } else if let Some(digits) = text.strip_suffix('y') {
+                    Ok(Self::Months(count(digits, 100)? * 12))
+                } else {
+                    Err(wrong())
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Validity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("never"),
+            Self::Cycle => f.write_str("cycle"),
+            Self::Days(days) => write!(f, "{days}d"),
+            Self::Months(months) if months % 12 == 0 => write!(f, "{}y", months / 12),
+            Self::Months(months) => write!(f, "{months}mo"),
+        }
+    }
+}
+
+/// The start of the calendar month `at` lies in, in `zone`.
+#[must_use]
+pub fn month_start(at: Timestamp, zone: Tz) -> Timestamp {
+    let day = zone.from_utc_datetime(&at.utc().naive_utc()).date_naive();
+    start_of_day(first_of_month(day), zone)
+}
+
+fn first_of_month(day: NaiveDate) -> NaiveDate {
+    day.with_day(1).unwrap_or(day)
+}
+
+/// The first instant of `day` in `zone`; where a clock change skips midnight, the first that exists.
+fn start_of_day(day: NaiveDate, zone: Tz) -> Timestamp {
+    let midnight = day.and_hms_opt(0, 0, 0).unwrap_or_default();
+    let start = (0..=8)
+        .find_map(|quarters| {
+            zone.from_local_datetime(&(midnight + chrono::TimeDelta::minutes(15 * quarters)))
+                .earliest()
+        })
+        .map_or_else(
+            || midnight.and_utc().timestamp_millis(),
+            |start| start.timestamp_millis(),
+        );
+    Timestamp(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn validity_is_counted_in_local_days() {
+        let vienna: Tz = "Europe/Vienna".parse().unwrap();
+        for (from, validity, zone, expires) in [
+            ("2026-11-20T16:00:00Z", "30d", Tz::UTC, "2026-12-21T00:00:00Z"),
+            ("2026-11-20T23:30:00Z", "30d", vienna, "2026-12-21T23:00:00Z"),
+            ("2026-10-31T12:00:00Z", "3mo", Tz::UTC, "2027-02-01T00:00:00Z"),
+            ("2026-11-30T12:00:00Z", "3mo", Tz::UTC, "2027-03-01T00:00:00Z"),
+            ("2028-02-29T00:00:00Z", "1y", Tz::UTC, "2029-03-01T00:00:00Z"),
+            ("2026-11-20T16:00:00Z", "cycle", Tz::UTC, "2026-12-01T00:00:00Z"),
+            // The day the clocks go forward has 23 hours and is a day all the same.
+            ("2026-03-28T10:00:00Z", "1d", vienna, "2026-03-29T22:00:00Z"),
+        ] {
+            let validity: Validity = validity.parse().unwrap();
+            let expires: Timestamp = expires.parse().unwrap();
+            assert_eq!(
+                validity.expires_at(from.parse().unwrap(), zone),
+                Some(expires),
+                "{from} {validity}"
+            );
+        }
+        assert_eq!(Validity::Never.expires_at(Timestamp(0), Tz::UTC), None);
+    }
+
+    #[test]
+    fn what_is_not_a_validity_is_refused() {
+        for text in [
+            "",
+            "30",
+            "d",
+            "0d",
+            "-1d",
+            "+1d",
+            "1.5mo",
+            "30 d",
+            "forever",
+            "99999999d",
+        ] {
+            assert!(text.parse::<Validity>().is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn times_are_written_in_utc() {
+        let time: Timestamp = "2026-11-20T17:00:00+01:00".parse().unwrap();
+        assert_eq!(time.to_string(), "2026-11-20T16:00:00Z");
+        assert_eq!(Timestamp::from_woo_gmt("2026-11-20T16:00:00"), Some(time));
+        assert_eq!("2026-11-20".parse::<Timestamp>().unwrap(), time.day());
+    }
+}

@@ -1,0 +1,11 @@
+//! The integration tests, one binary.
+
+mod server;
+mod shop;
+mod catalog;
+mod orders;
+mod feed;
+mod cli;
+mod books;
+mod webhooks;
+mod config;
