@@ -1,6 +1,6 @@
 //! Names of things: a type for each, so that two cannot be swapped.
 //!
-//! Ids the daemon makes are a prefix and a UUIDv7 (they sort by time). Site, client and agent ids are the
+//! Ids the daemon makes are a prefix and a `UUIDv7` (they sort by time). Site, client and agent ids are the
 //! customer's own strings. All of them are checked where they enter, so code below never doubts one.
 
 use std::fmt;

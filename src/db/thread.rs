@@ -20,8 +20,11 @@ const GROUP_LENGTH_MAX: usize = 512;
 /// A piece of work for the writer: runs in a savepoint, answers after the commit.
 pub(super) struct Job {
     name: &'static str,
-    run: Box<dyn FnOnce(&mut Tx<'_>) -> (Keep, Answer) + Send>,
+    run: Run,
 }
+
+/// Does the work and says whether its effects stay.
+type Run = Box<dyn FnOnce(&mut Tx<'_>) -> (Keep, Answer) + Send>;
 
 /// Tells the caller how it ended; given the reason if the commit failed.
 type Answer = Box<dyn FnOnce(Option<&Arc<str>>) + Send>;
