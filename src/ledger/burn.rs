@@ -37,13 +37,7 @@ pub fn plan(slices: &[Slice], amount: Credits, now: Timestamp) -> Result<Vec<Par
         missing = missing.saturating_sub(credits);
         parts.push(Part { slice: at, credits });
     }
-    if missing.is_zero() {
-        Ok(parts)
-    } else {
-        Err(Short {
-            available: amount.saturating_sub(missing),
-        })
-    }
+    if missing.is_zero() { Ok(parts) } else { Err(Short { available: amount.saturating_sub(missing) }) }
 }
 
 fn rank(slice: &Slice) -> (i64, Timestamp, bool, Timestamp, i64) {
@@ -89,10 +83,7 @@ mod tests {
     fn taken(slices: &[Slice], amount: &str) -> Result<Vec<(i64, String)>, String> {
         plan(slices, amount.parse().unwrap(), NOW)
             .map(|parts| {
-                parts
-                    .iter()
-                    .map(|part| (slices[part.slice].grant_seq, part.credits.to_string()))
-                    .collect()
+                parts.iter().map(|part| (slices[part.slice].grant_seq, part.credits.to_string())).collect()
             })
             .map_err(|short| short.available.to_string())
     }
@@ -109,11 +100,7 @@ mod tests {
             slice(1, "1", |s| s.priority = Category::Recurring.priority()),
             slice(7, "1", |_| {}),
         ];
-        let order: Vec<i64> = taken(&slices, "7")
-            .unwrap()
-            .into_iter()
-            .map(|(seq, _)| seq)
-            .collect();
+        let order: Vec<i64> = taken(&slices, "7").unwrap().into_iter().map(|(seq, _)| seq).collect();
         assert_eq!(order, [1, 2, 3, 4, 5, 6, 7]);
     }
 
@@ -133,9 +120,6 @@ mod tests {
     #[test]
     fn the_last_slice_pays_only_what_is_missing() {
         let slices = [slice(1, "3", |_| {}), slice(2, "3", |_| {})];
-        assert_eq!(
-            taken(&slices, "4.5").unwrap(),
-            [(1, "3".to_owned()), (2, "1.5".to_owned())]
-        );
+        assert_eq!(taken(&slices, "4.5").unwrap(), [(1, "3".to_owned()), (2, "1.5".to_owned())]);
     }
 }

@@ -77,8 +77,7 @@ pub struct NotAPlace;
 impl FromColumn for Place {
     fn from_column(row: &Row<'_>, column: usize) -> Result<Self, db::Error> {
         let text = String::from_column(row, column)?;
-        text.parse()
-            .map_err(|_| db::Error::Column { column, found: text })
+        text.parse().map_err(|_| db::Error::Column { column, found: text })
     }
 }
 

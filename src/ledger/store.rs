@@ -252,9 +252,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             frozen_reason,
             grant_seq,
             entry_seq,
-            entry_hash: entry_hash
-                .try_into()
-                .map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
+            entry_hash: entry_hash.try_into().map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
             next_expiry,
         };
         account.expire()?;
@@ -296,10 +294,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         self.check_room(new.amount)?;
         let id = GrantId::new();
         self.grant_seq += 1;
-        let line_seq = new
-            .purchase
-            .map(|purchase| self.next_line_seq(purchase))
-            .transpose()?;
+        let line_seq = new.purchase.map(|purchase| self.next_line_seq(purchase)).transpose()?;
         self.tx.execute(
             "-- ledger::store::grant
              INSERT INTO credit_grant (id, account_id, seq, category, priority, label, reason, granted_at, effective_at,
@@ -350,34 +345,12 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         }
         let first = self.post(&postings)?;
         let order = new.purchase.map(|purchase| purchase.order);
-        self.show(
-            first,
-            0,
-            new.shown_as,
-            &new.compartment,
-            &new.label,
-            Delta::plus(new.amount),
-            order,
-        )?;
+        self.show(first, 0, new.shown_as, &new.compartment, &new.label, Delta::plus(new.amount), order)?;
         if !repaid.is_zero() {
             let label = "Credits owed from a refunded order";
-            self.show(
-                first + 1,
-                0,
-                Shown::Refund,
-                &new.compartment,
-                label,
-                Delta::minus(repaid),
-                order,
-            )?;
+            self.show(first + 1, 0, Shown::Refund, &new.compartment, label, Delta::minus(repaid), order)?;
         }
-        Ok(Granted {
-            id,
-            effective_at,
-            expires_at,
-            priority,
-            repaid,
-        })
+        Ok(Granted { id, effective_at, expires_at, priority, repaid })
     }
 
     /// Spends credits for a site, all or nothing.
@@ -389,10 +362,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             return Err(Error::Frozen(reason.clone()));
         }
         let now = self.tx.now();
-        let view = View::Site {
-            site: new.site.clone(),
-            pool: new.uses_pool,
-        };
+        let view = View::Site { site: new.site.clone(), pool: new.uses_pool };
         let mut slices = open_slices(self.tx, &self.id, &view)?;
         let parts = self.plan(&slices, new.amount)?;
         let id = DebitId::new();
@@ -427,24 +397,12 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             params![&self.id, &new.site, month_start(now, self.zone), new.amount],
         )?;
         let compartment = Compartment::Site(new.site.clone());
-        self.show(
-            first,
-            0,
-            Shown::Usage,
-            &compartment,
-            &new.label,
-            Delta::minus(new.amount),
-            None,
-        )?;
+        self.show(first, 0, Shown::Usage, &compartment, &new.label, Delta::minus(new.amount), None)?;
         for part in &parts {
             let remaining = &mut slices[part.slice].remaining;
             *remaining = remaining.saturating_sub(part.credits);
         }
-        Ok(Debited {
-            id,
-            taken,
-            position: Position::of(&slices, now),
-        })
+        Ok(Debited { id, taken, position: Position::of(&slices, now) })
     }
 
     /// Moves unspent credits from one compartment to another; they keep their expiry, category and purchase.
@@ -476,22 +434,11 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     ) -> Result<(), Error> {
         let slices: Vec<Slice> = self.purchase_slices(store, order, line)?;
         let target = Place::Compartment(to.clone());
-        for slice in slices
-            .iter()
-            .filter(|slice| slice.compartment != *to && !slice.remaining.is_zero())
-        {
+        for slice in slices.iter().filter(|slice| slice.compartment != *to && !slice.remaining.is_zero()) {
             let operation = OperationId::new();
-            let part = [Part {
-                slice: 0,
-                credits: slice.remaining,
-            }];
-            let (first, _) = self.take(
-                operation.as_str(),
-                Kind::Moved,
-                std::slice::from_ref(slice),
-                &part,
-                &target,
-            )?;
+            let part = [Part { slice: 0, credits: slice.remaining }];
+            let (first, _) =
+                self.take(operation.as_str(), Kind::Moved, std::slice::from_ref(slice), &part, &target)?;
             self.show_move(first, &slice.compartment, to, slice.remaining, Some(order))?;
         }
         Ok(())
@@ -505,22 +452,9 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         let slices = self.own_slices(from)?;
         let parts = self.plan(&slices, amount)?;
         let operation = OperationId::new();
-        let (first, taken) = self.take(
-            operation.as_str(),
-            Kind::Adjusted,
-            &slices,
-            &parts,
-            &Place::Adjustment,
-        )?;
-        self.show(
-            first,
-            0,
-            Shown::Adjustment,
-            from,
-            "Balance adjusted",
-            Delta::minus(amount),
-            None,
-        )?;
+        let (first, taken) =
+            self.take(operation.as_str(), Kind::Adjusted, &slices, &parts, &Place::Adjustment)?;
+        self.show(first, 0, Shown::Adjustment, from, "Balance adjusted", Delta::minus(amount), None)?;
         Ok((operation, taken))
     }
 
@@ -547,13 +481,8 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             missing = missing.saturating_sub(credits);
             clawed.taken = clawed.taken.checked_add(credits).ok_or(Error::TooMuch)?;
             let part = [Part { slice: 0, credits }];
-            let (first, _) = self.take(
-                operation,
-                Kind::Clawed,
-                std::slice::from_ref(slice),
-                &part,
-                &Place::Clawback,
-            )?;
+            let (first, _) =
+                self.take(operation, Kind::Clawed, std::slice::from_ref(slice), &part, &Place::Clawback)?;
             let (at, order) = (&slice.compartment, Some(purchase.order));
             self.show(first, 0, Shown::Refund, at, label, Delta::minus(credits), order)?;
         }
@@ -618,23 +547,13 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 Shortfall::WriteOff => (Kind::WrittenOff, Place::Adjustment),
             };
             let target = Place::Clawback;
-            self.post(&[Posting {
-                operation,
-                kind,
-                grant: &grant,
-                source,
-                target,
-                amount,
-                booked_at: now,
-            }])?;
+            self.post(&[Posting { operation, kind, grant: &grant, source, target, amount, booked_at: now }])?;
             left = left.saturating_sub(amount);
             owed = owed.checked_add(amount).ok_or(Error::TooMuch)?;
         }
         if shortfall == Shortfall::Freeze && !owed.is_zero() && self.frozen_reason.is_none() {
-            let reason = format!(
-                "order {} was refunded after {owed} of its credits had been spent",
-                purchase.order
-            );
+            let reason =
+                format!("order {} was refunded after {owed} of its credits had been spent", purchase.order);
             self.tx.execute(
                 "-- ledger::store::freeze
                  UPDATE account SET frozen_reason = $2 WHERE id = $1",
@@ -653,10 +572,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         }
         let mut slices = open_slices(self.tx, &self.id, &View::Account)?;
         slices.sort_by_key(|slice| (slice.expires_at, slice.grant_seq));
-        for slice in slices
-            .iter()
-            .filter(|slice| !slice.remaining.is_zero() && !slice.voided)
-        {
+        for slice in slices.iter().filter(|slice| !slice.remaining.is_zero() && !slice.voided) {
             let Some(expired_at) = slice.expires_at.filter(|expires_at| *expires_at <= now) else {
                 continue;
             };
@@ -672,40 +588,22 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             };
             let first = self.post(&[posting])?;
             let (at, change) = (&slice.compartment, Delta::minus(slice.remaining));
-            self.show_at(
-                expired_at,
-                first,
-                0,
-                Shown::Expired,
-                at,
-                &slice.label,
-                change,
-                slice.order,
-            )?;
+            self.show_at(expired_at, first, 0, Shown::Expired, at, &slice.label, change, slice.order)?;
         }
-        self.next_expiry = slices
-            .iter()
-            .filter_map(|slice| slice.expires_at)
-            .filter(|at| now < *at)
-            .min();
+        self.next_expiry = slices.iter().filter_map(|slice| slice.expires_at).filter(|at| now < *at).min();
         self.save_head()
     }
 
     fn plan(&self, slices: &[Slice], amount: Credits) -> Result<Vec<Part>, Error> {
-        burn::plan(slices, amount, self.tx.now()).map_err(|short| Error::InsufficientCredits {
-            needed: amount,
-            available: short.available,
-        })
+        burn::plan(slices, amount, self.tx.now())
+            .map_err(|short| Error::InsufficientCredits { needed: amount, available: short.available })
     }
 
     /// The slices that lie in `compartment` itself.
     fn own_slices(&mut self, compartment: &Compartment) -> Result<Vec<Slice>, Error> {
         let view = match compartment {
             Compartment::Pool => View::Account,
-            Compartment::Site(site) => View::Site {
-                site: site.clone(),
-                pool: false,
-            },
+            Compartment::Site(site) => View::Site { site: site.clone(), pool: false },
         };
         let mut slices = open_slices(self.tx, &self.id, &view)?;
         slices.retain(|slice| slice.compartment == *compartment);
@@ -718,13 +616,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             "-- ledger::store::purchase_slices
              SELECT id FROM credit_grant
              WHERE store_id = $1 AND order_id = $2 AND line_id BETWEEN $3 AND $4 AND account_id = $5",
-            params![
-                store,
-                order,
-                line.unwrap_or(i64::MIN),
-                line.unwrap_or(i64::MAX),
-                &self.id
-            ],
+            params![store, order, line.unwrap_or(i64::MIN), line.unwrap_or(i64::MAX), &self.id],
             |row| row.get(0),
         )?;
         let mut slices = open_slices(self.tx, &self.id, &View::Account)?;
@@ -755,10 +647,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             })
             .collect();
         let first = self.post(&postings)?;
-        let taken = parts
-            .iter()
-            .map(|part| (slices[part.slice].grant.clone(), part.credits))
-            .collect();
+        let taken = parts.iter().map(|part| (slices[part.slice].grant.clone(), part.credits)).collect();
         Ok((first, Taken { slices: taken }))
     }
 
@@ -845,11 +734,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     /// Adds the posting to its grant's side of "granted = remaining + held + spent − reversed + …".
     fn tally(&mut self, posting: &Posting<'_>) -> Result<(), Error> {
         let of = |kind: Kind| {
-            if posting.kind == kind {
-                posting.amount
-            } else {
-                Credits::ZERO
-            }
+            if posting.kind == kind { posting.amount } else { Credits::ZERO }
         };
         let columns = [
             of(Kind::Spent),
@@ -869,16 +754,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
              UPDATE credit_grant SET spent = spent + $2, reversed = reversed + $3, expired = expired + $4,
                     clawed = clawed + $5, voided = voided + $6, adjusted = adjusted + $7, repaid = repaid + $8
              WHERE id = $1",
-            params![
-                posting.grant,
-                spent,
-                reversed,
-                expired,
-                clawed,
-                voided,
-                adjusted,
-                repaid
-            ],
+            params![posting.grant, spent, reversed, expired, clawed, voided, adjusted, repaid],
         )?;
         Ok(())
     }
@@ -895,9 +771,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     /// Refuses an amount with which the account's grants would add up to more than can be counted.
     fn check_room(&mut self, amount: Credits) -> Result<(), Error> {
         let held = Position::of(&open_slices(self.tx, &self.id, &View::Account)?, self.tx.now());
-        let sum = [held.posted, held.frozen]
-            .into_iter()
-            .try_fold(amount, Credits::checked_add);
+        let sum = [held.posted, held.frozen].into_iter().try_fold(amount, Credits::checked_add);
         sum.map(|_| ()).ok_or(Error::TooMuch)
     }
 
@@ -923,18 +797,12 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             Compartment::Pool => "shared credits".to_owned(),
             Compartment::Site(site) => format!("site {site}"),
         };
-        let (sent, received) = (
-            format!("Moved to {}", name(to)),
-            format!("Moved from {}", name(from)),
-        );
+        let (sent, received) = (format!("Moved to {}", name(to)), format!("Moved from {}", name(from)));
         self.show(entry, 0, Shown::Moved, from, &sent, Delta::minus(amount), order)?;
         self.show(entry, 1, Shown::Moved, to, &received, Delta::plus(amount), order)
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a line of the activity has that many columns"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "a line of the activity has that many columns")]
     fn show(
         &mut self,
         entry: i64,
@@ -945,23 +813,11 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         change: Delta,
         order: Option<i64>,
     ) -> Result<(), Error> {
-        self.show_at(
-            self.tx.now(),
-            entry,
-            part,
-            shown,
-            compartment,
-            label,
-            change,
-            order,
-        )
+        self.show_at(self.tx.now(), entry, part, shown, compartment, label, change, order)
     }
 
     /// Writes the line a customer reads; a burst of equal usage in one hour is one line.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a line of the activity has that many columns"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "a line of the activity has that many columns")]
     fn show_at(
         &mut self,
         at: Timestamp,
