@@ -308,7 +308,9 @@ fn open(
 mod tests {
     use super::*;
 
-    fn lines(file: &str) -> (Vec<(u64, String)>, Vec<(u64, String)>) {
+    type Lines = Vec<(u64, String)>;
+
+    fn lines(file: &str) -> (Lines, Lines) {
         let (rows, bad) = parse(file.as_bytes());
         (
             rows.into_iter()
