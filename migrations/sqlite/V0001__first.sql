@@ -85,7 +85,8 @@ CREATE TABLE account (
     version       INTEGER NOT NULL, -- counts locks: locking is an update of this row
     grant_seq     INTEGER NOT NULL, -- number of the newest grant
     entry_seq     INTEGER NOT NULL, -- number of the newest entry
-    entry_hash    BLOB    NOT NULL  -- its hash
+    entry_hash    BLOB    NOT NULL,  -- its hash
+    next_expiry   INTEGER           -- no slice expires before this; NULL: none expires
 ) STRICT;
 
 -- The names shops know an account by: customer:ID or email:ADDRESS.
@@ -273,7 +274,7 @@ CREATE TABLE spending (
 -- What a customer reads: one line for each movement, one for a burst of equal usage.
 CREATE TABLE activity (
     account_id TEXT    NOT NULL REFERENCES account (id),
-    seq        INTEGER NOT NULL, -- of the first entry it stands for
+    seq        INTEGER NOT NULL, -- its place: twice the number of the first entry it stands for (a move has two lines)
     at         INTEGER NOT NULL,
     hour       INTEGER NOT NULL, -- start of the UTC hour of `at`
     kind       TEXT    NOT NULL,
