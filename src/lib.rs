@@ -9,6 +9,7 @@
 //! - [`shop`], [`catalog`]: the WooCommerce shops, and what their products grant
 //! - [`site`], [`access`]: accounts, clients and sites; API keys
 //! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
+//! - [`idempotency`]: requests that may be sent again
 //! - [`ledger`], [`feed`]: who holds how many credits and why; what a customer sees of it
 //! - [`http`], [`cli`]: the two thin edges
 //!
@@ -32,6 +33,7 @@ pub mod access;
 pub mod inbox;
 pub mod order;
 
+pub mod idempotency;
 pub mod ledger;
 pub mod feed;
 

@@ -143,6 +143,7 @@ CREATE TABLE shop_order (
     status       TEXT    NOT NULL,
     modified_at  INTEGER NOT NULL,
     from_rest    INTEGER NOT NULL, -- read from the shop itself, not carried by a delivery
+    arrival      INTEGER NOT NULL, -- delivery.seq of what brought it; the largest there is for REST
     recheck      INTEGER NOT NULL, -- ask the shop at the next reconciliation
     parked       TEXT,             -- why a line waits for a fact, in words
     attention    TEXT,             -- what a person should look at, in words
