@@ -224,9 +224,6 @@ mod tests {
         assert_eq!(own(&[Held::Admin, Held::Debit]), None);
         assert_eq!(own(&[Held::Site(site.clone())]), Some(Own::Site(site.clone())));
         assert_eq!(own(&[Held::Admin, Held::DebitSite(site.clone())]), Some(Own::Site(site.clone())));
-        assert_eq!(
-            own(&[Held::Site(site), Held::Account(account.clone())]),
-            Some(Own::Account(account))
-        );
+        assert_eq!(own(&[Held::Site(site), Held::Account(account.clone())]), Some(Own::Account(account)));
     }
 }

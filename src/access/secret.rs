@@ -91,7 +91,15 @@ mod tests {
     fn what_is_no_secret_is_not_even_looked_up() {
         let good = format!("nwk_{}", "a1".repeat(32));
         assert!(good.parse::<KeySecret>().is_ok());
-        for bad in ["", "nwk_", &good[1..], &good[..67], &format!("{good}0"), &good.to_uppercase(), &format!(" {good}")] {
+        for bad in [
+            "",
+            "nwk_",
+            &good[1..],
+            &good[..67],
+            &format!("{good}0"),
+            &good.to_uppercase(),
+            &format!(" {good}"),
+        ] {
             assert!(bad.parse::<KeySecret>().is_err(), "{bad:?} was taken");
         }
     }

@@ -71,21 +71,10 @@ pub enum NotImported {
 pub fn parse(file: &[u8]) -> (Vec<SiteRow>, Vec<BadRow>) {
     let (mut rows, mut bad) = (Vec::new(), Vec::new());
     let first_line = file.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let delimiter = if first_line.contains(&b';') && !first_line.contains(&b',') {
-        b';'
-    } else {
-        b','
-    };
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(file);
-    let columns = match reader
-        .headers()
-        .map_err(|_| NOT_UTF8.to_owned())
-        .and_then(Columns::of)
-    {
+    let delimiter = if first_line.contains(&b';') && !first_line.contains(&b',') { b';' } else { b',' };
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).trim(csv::Trim::All).from_reader(file);
+    let columns = match reader.headers().map_err(|_| NOT_UTF8.to_owned()).and_then(Columns::of) {
         Ok(columns) => columns,
         Err(problem) => return (rows, vec![BadRow { line: 1, problem }]),
     };
@@ -112,10 +101,7 @@ pub fn parse(file: &[u8]) -> (Vec<SiteRow>, Vec<BadRow>) {
             continue;
         }
         if rows.len() == ROWS_MAX {
-            bad.push(BadRow {
-                line,
-                problem: format!("a file has at most {ROWS_MAX} sites: split it"),
-            });
+            bad.push(BadRow { line, problem: format!("a file has at most {ROWS_MAX} sites: split it") });
             break;
         }
         match columns.read(&record, line) {
@@ -131,10 +117,7 @@ pub fn parse(file: &[u8]) -> (Vec<SiteRow>, Vec<BadRow>) {
         }
     }
     if rows.is_empty() && bad.is_empty() {
-        bad.push(BadRow {
-            line: 1,
-            problem: "the file has no sites".to_owned(),
-        });
+        bad.push(BadRow { line: 1, problem: "the file has no sites".to_owned() });
     }
     (rows, bad)
 }
@@ -157,9 +140,7 @@ impl Columns {
             let name = name.to_ascii_lowercase();
             if !["site", "account", "client", "label"].contains(&name.as_str()) {
                 let name: String = name.chars().take(64).collect();
-                return Err(format!(
-                    "{name:?} is not a column: the header is site,account,client,label"
-                ));
+                return Err(format!("{name:?} is not a column: the header is site,account,client,label"));
             }
             if found.insert(name.clone(), position).is_some() {
                 return Err(format!("column {name} is there twice"));
@@ -180,11 +161,7 @@ impl Columns {
 
     fn read(&self, record: &csv::StringRecord, line: u64) -> Result<SiteRow, String> {
         if record.len() != self.count {
-            return Err(format!(
-                "{} fields where the header has {}",
-                record.len(),
-                self.count
-            ));
+            return Err(format!("{} fields where the header has {}", record.len(), self.count));
         }
         let text = |column: usize| record.get(column).unwrap_or_default();
         let said = |wrong: &dyn std::error::Error| wrong.to_string();
@@ -213,11 +190,7 @@ struct LineCounter<'f> {
 
 impl<'f> LineCounter<'f> {
     const fn new(file: &'f [u8]) -> Self {
-        Self {
-            file,
-            position: 0,
-            line: 1,
-        }
+        Self { file, position: 0, line: 1 }
     }
 
     /// The line of the first text at or after `byte`, which never goes back.
@@ -270,18 +243,11 @@ pub fn apply(
             Ok(Change::Assigned) => imported.assigned += 1,
             Ok(Change::Changed) => imported.changed += 1,
             Ok(Change::Unchanged) => imported.unchanged += 1,
-            Err(problem) => bad.push(BadRow {
-                line: row.line,
-                problem,
-            }),
+            Err(problem) => bad.push(BadRow { line: row.line, problem }),
         }
         after_row();
     }
-    if bad.is_empty() {
-        Ok(imported)
-    } else {
-        Err(NotImported::Rows(bad))
-    }
+    if bad.is_empty() { Ok(imported) } else { Err(NotImported::Rows(bad)) }
 }
 
 /// Opens the account of a row; the inner error is the row's problem.
@@ -313,9 +279,7 @@ mod tests {
     fn lines(file: &str) -> (Lines, Lines) {
         let (rows, bad) = parse(file.as_bytes());
         (
-            rows.into_iter()
-                .map(|row| (row.line, row.site.to_string()))
-                .collect(),
+            rows.into_iter().map(|row| (row.line, row.site.to_string())).collect(),
             bad.into_iter().map(|row| (row.line, row.problem)).collect(),
         )
     }

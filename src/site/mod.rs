@@ -78,11 +78,10 @@ impl NaturalKey {
     #[must_use]
     pub fn email(address: &str) -> Option<Self> {
         let address = address.trim().to_lowercase();
-        let plausible = address
-            .rsplit_once('@')
-            .is_some_and(|(person, host)| !person.is_empty() && !host.is_empty())
-            && !address.contains(|c: char| c.is_whitespace() || c.is_control())
-            && address.chars().count() <= ADDRESS_CHARS_MAX;
+        let plausible =
+            address.rsplit_once('@').is_some_and(|(person, host)| !person.is_empty() && !host.is_empty())
+                && !address.contains(|c: char| c.is_whitespace() || c.is_control())
+                && address.chars().count() <= ADDRESS_CHARS_MAX;
         plausible.then_some(Self(Key::Email(address)))
     }
 
@@ -139,16 +138,10 @@ impl FromStr for AccountRef {
     fn from_str(text: &str) -> Result<Self, NotAnAccount> {
         let text = text.trim();
         match text.split_once(':') {
-            None => text
-                .parse()
-                .map(Self::Id)
-                .map_err(|_| NotAnAccount::Form(shorten(text))),
+            None => text.parse().map(Self::Id).map_err(|_| NotAnAccount::Form(shorten(text))),
             Some(("", _)) => Err(NotAnAccount::Form(shorten(text))),
             Some((store, key)) => match key.parse() {
-                Ok(key) => Ok(Self::Customer {
-                    store: store.to_owned(),
-                    key,
-                }),
+                Ok(key) => Ok(Self::Customer { store: store.to_owned(), key }),
                 Err(NotAnAccount::Form(_)) => Err(NotAnAccount::Form(shorten(text))),
                 Err(wrong) => Err(wrong),
             },
@@ -345,10 +338,8 @@ pub fn parse_client(text: &str) -> Result<Field<ClientId>, crate::id::NotAnId> {
 
 /// A name as it is kept: one line, trimmed, not too long; `None` if nothing is left of it.
 fn tidy_name(text: &str) -> Option<String> {
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
     let name: String = words.join(" ").chars().take(NAME_CHARS_MAX).collect();
     (!name.is_empty()).then_some(name)
 }
@@ -368,14 +359,8 @@ mod tests {
             (id.to_string(), id.to_string()),
             ("lab:customer:2".to_owned(), "lab:customer:2".to_owned()),
             ("lab:customer:007".to_owned(), "lab:customer:7".to_owned()),
-            (
-                "lab:email: Alice@Example.COM ".to_owned(),
-                "lab:email:alice@example.com".to_owned(),
-            ),
-            (
-                "lab:email:a:b@example.com".to_owned(),
-                "lab:email:a:b@example.com".to_owned(),
-            ),
+            ("lab:email: Alice@Example.COM ".to_owned(), "lab:email:alice@example.com".to_owned()),
+            ("lab:email:a:b@example.com".to_owned(), "lab:email:a:b@example.com".to_owned()),
         ] {
             let account: AccountRef = text.parse().unwrap();
             assert_eq!(account.to_string(), shown);
@@ -411,23 +396,10 @@ mod tests {
 
     #[test]
     fn a_wallet_is_a_site_or_an_account() {
-        for text in [
-            "site:site-123",
-            "site:shop.example:8080",
-            "account:lab:customer:2",
-        ] {
+        for text in ["site:site-123", "site:shop.example:8080", "account:lab:customer:2"] {
             assert_eq!(text.parse::<WalletRef>().unwrap().to_string(), text);
         }
-        for text in [
-            "",
-            "site-123",
-            "site:",
-            "site:a b",
-            "account:",
-            "account:lab",
-            "me",
-            "pool:1",
-        ] {
+        for text in ["", "site-123", "site:", "site:a b", "account:", "account:lab", "me", "pool:1"] {
             assert!(text.parse::<WalletRef>().is_err(), "{text:?} was taken");
         }
     }
@@ -438,9 +410,6 @@ mod tests {
         assert_eq!(parse_label("  "), Ok(Field::Clear));
         assert_eq!(parse_label("a\nb"), Err(NotALabel::Control));
         assert_eq!(parse_label(&"x".repeat(501)), Err(NotALabel::TooLong));
-        assert!(
-            parse_label(&"ü".repeat(500)).is_ok(),
-            "characters count, not bytes"
-        );
+        assert!(parse_label(&"ü".repeat(500)).is_ok(), "characters count, not bytes");
     }
 }

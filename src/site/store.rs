@@ -3,6 +3,7 @@
 use super::{Account, AccountRef, Field, FromOrder, NaturalKey, Owner, Site, tidy_name};
 use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, ClientId, SiteId};
+use crate::ledger::chain;
 use crate::params;
 use crate::time::Timestamp;
 
@@ -97,7 +98,7 @@ pub fn open_account(
         "-- site::store::open_account
          INSERT INTO account (id, name, time_zone, created_at, version, grant_seq, entry_seq, entry_hash)
          VALUES ($1, $2, 'UTC', $3, 0, 0, 0, $4)",
-        params![&id, &name, now, &GENESIS_HASH],
+        params![&id, &name, now, &chain::START],
     )?;
     let named = tx.execute(
         "-- site::store::open_account (customer)
@@ -116,9 +117,6 @@ pub fn open_account(
     )?;
     of_customer(tx, store_id, &natural_key)?.ok_or(db::Error::NoRow)
 }
-
-/// What the hash chain of a new account starts from.
-pub const GENESIS_HASH: [u8; 32] = [0; 32];
 
 fn of_customer(tx: &mut Tx<'_>, store_id: i64, natural_key: &str) -> Result<Option<AccountId>, db::Error> {
     tx.query_opt(
@@ -211,14 +209,8 @@ fn with_names(tx: &mut Tx<'_>, mut account: Account) -> Result<Account, db::Erro
         params![&account.id],
         |row| {
             let text: String = row.get(1)?;
-            let key = text.parse().map_err(|_| db::Error::Column {
-                column: 1,
-                found: text,
-            })?;
-            Ok(AccountRef::Customer {
-                store: row.get(0)?,
-                key,
-            })
+            let key = text.parse().map_err(|_| db::Error::Column { column: 1, found: text })?;
+            Ok(AccountRef::Customer { store: row.get(0)?, key })
         },
     )?;
     Ok(account)
@@ -279,9 +271,7 @@ fn read_site(row: &Row<'_>) -> Result<Site, db::Error> {
     };
     let from_order = match (row.get::<Option<i64>>(6)?, row.get(7)?) {
         (Some(store_id), Some(order)) => Some(FromOrder {
-            store: row
-                .get::<Option<String>>(9)?
-                .unwrap_or_else(|| store_id.to_string()),
+            store: row.get::<Option<String>>(9)?.unwrap_or_else(|| store_id.to_string()),
             order,
         }),
         _ => None,
@@ -322,22 +312,12 @@ pub fn assign(
 ) -> Result<Change, Error> {
     let Some(before) = get(tx, site)? else {
         let now = tx.now();
-        insert(
-            tx,
-            site,
-            account,
-            client.over(None).as_ref(),
-            label.over(None).as_deref(),
-            now,
-        )?;
+        insert(tx, site, account, client.over(None).as_ref(), label.over(None).as_deref(), now)?;
         return Ok(Change::Assigned);
     };
     let owner = before.account.map(|owner| owner.id);
     if let Some(owner) = owner.clone().filter(|owner| owner != account) {
-        return Err(Error::OwnedByOther {
-            site: site.clone(),
-            owner,
-        });
+        return Err(Error::OwnedByOther { site: site.clone(), owner });
     }
     let new_client = client.over(before.client.clone());
     let new_label = label.over(before.label.clone());
@@ -462,10 +442,7 @@ pub fn set_default_site(tx: &mut Tx<'_>, account: &AccountId, site: Option<&Site
         match found.account {
             Some(owner) if owner.id == *account => {}
             Some(owner) => {
-                return Err(Error::OwnedByOther {
-                    site: site.clone(),
-                    owner: owner.id,
-                });
+                return Err(Error::OwnedByOther { site: site.clone(), owner: owner.id });
             }
             None => return Err(Error::Unassigned(site.clone())),
         }
@@ -521,16 +498,10 @@ mod tests {
         assert_eq!(db.read(|tx| accounts(tx, None, None, 9)).unwrap(), []);
 
         let id = write(&db, |tx| open(tx, &name("lab:email: alice@EXAMPLE.com "))).unwrap();
-        assert_eq!(
-            write(&db, |tx| open(tx, &name("lab:email:alice@example.com"))).unwrap(),
-            id
-        );
+        assert_eq!(write(&db, |tx| open(tx, &name("lab:email:alice@example.com"))).unwrap(), id);
         assert_eq!(db.read(|tx| resolve(tx, &guest)).unwrap(), Some(id.clone()));
         let found = db.read(|tx| account(tx, &id)).unwrap().unwrap();
-        assert_eq!(
-            (found.name.as_str(), found.names),
-            ("alice@example.com", vec![guest])
-        );
+        assert_eq!((found.name.as_str(), found.names), ("alice@example.com", vec![guest]));
 
         let same = id.clone();
         write(&db, move |tx| rename(tx, &same, "  Alice\n Doe ")).unwrap();
@@ -559,25 +530,14 @@ mod tests {
             Ok::<_, db::Error>(())
         })
         .unwrap();
-        for (query, count) in [
-            ("", 3),
-            ("customer", 2),
-            ("LAB:customer:2", 1),
-            ("a_b", 1),
-            ("%", 0),
-            ("1_", 0),
-            ("acc_", 3),
-        ] {
+        for (query, count) in
+            [("", 3), ("customer", 2), ("LAB:customer:2", 1), ("a_b", 1), ("%", 0), ("1_", 0), ("acc_", 3)]
+        {
             let found = db.read(|tx| accounts(tx, Some(query), None, 9)).unwrap();
             assert_eq!(found.len(), count, "{query:?}");
         }
         let first = db.read(|tx| accounts(tx, None, None, 1)).unwrap().remove(0);
-        assert_eq!(
-            db.read(|tx| accounts(tx, None, Some(&first.id), 9))
-                .unwrap()
-                .len(),
-            2
-        );
+        assert_eq!(db.read(|tx| accounts(tx, None, Some(&first.id), 9)).unwrap().len(), 2);
     }
 
     #[test]
@@ -590,18 +550,9 @@ mod tests {
             let labelled = Field::Set("Shop".to_owned());
 
             assert!(matches!(unassign(tx, &site), Err(Error::UnknownSite(_))));
-            assert_eq!(
-                assign(tx, &site, &alice, &Field::Keep, &labelled)?,
-                Change::Assigned
-            );
-            assert_eq!(
-                assign(tx, &site, &alice, &Field::Keep, &Field::Keep)?,
-                Change::Unchanged
-            );
-            assert_eq!(
-                assign(tx, &site, &alice, &Field::Keep, &Field::Clear)?,
-                Change::Changed
-            );
+            assert_eq!(assign(tx, &site, &alice, &Field::Keep, &labelled)?, Change::Assigned);
+            assert_eq!(assign(tx, &site, &alice, &Field::Keep, &Field::Keep)?, Change::Unchanged);
+            assert_eq!(assign(tx, &site, &alice, &Field::Keep, &Field::Clear)?, Change::Changed);
             assert!(matches!(
                 assign(tx, &site, &bob, &Field::Keep, &Field::Keep),
                 Err(Error::OwnedByOther { owner, .. }) if owner == alice
@@ -610,27 +561,14 @@ mod tests {
             assert_eq!(claim(tx, &site, &alice, 1, 9)?, Claim::Own);
 
             set_default_site(tx, &alice, Some(&site))?;
-            assert!(matches!(
-                set_default_site(tx, &bob, Some(&site)),
-                Err(Error::OwnedByOther { .. })
-            ));
+            assert!(matches!(set_default_site(tx, &bob, Some(&site)), Err(Error::OwnedByOther { .. })));
             assert_eq!(unassign(tx, &site)?, alice);
-            assert_eq!(
-                default_site(tx, &alice)?,
-                None,
-                "a site that is gone gets no purchases"
-            );
+            assert_eq!(default_site(tx, &alice)?, None, "a site that is gone gets no purchases");
             assert!(matches!(unassign(tx, &site), Err(Error::Unassigned(_))));
-            assert!(
-                get(tx, &site)?.is_some_and(|site| site.account.is_none()),
-                "known, but nobody's"
-            );
+            assert!(get(tx, &site)?.is_some_and(|site| site.account.is_none()), "known, but nobody's");
 
             assert_eq!(claim(tx, &site, &bob, 1, 9)?, Claim::Registered);
-            let from = FromOrder {
-                store: "lab".to_owned(),
-                order: 9,
-            };
+            let from = FromOrder { store: "lab".to_owned(), order: 9 };
             assert_eq!(get(tx, &site)?.unwrap().from_order, Some(from));
             assign(tx, &site, &bob, &Field::Keep, &Field::Keep)?;
             assert_eq!(get(tx, &site)?.unwrap().from_order, None, "a person confirmed it");
@@ -649,9 +587,7 @@ mod tests {
         );
         assert_eq!(bad, []);
         let refused = write(&db, move |tx| import::apply(tx, &rows, || ())).unwrap_err();
-        let import::NotImported::Rows(bad) = refused else {
-            panic!("{refused}")
-        };
+        let import::NotImported::Rows(bad) = refused else { panic!("{refused}") };
         assert_eq!(bad.iter().map(|row| row.line).collect::<Vec<_>>(), [3]);
         assert_eq!(db.read(|tx| list(tx, None, None, None, 9)).unwrap(), []);
         assert_eq!(db.read(|tx| accounts(tx, None, None, 9)).unwrap(), []);
@@ -662,9 +598,6 @@ mod tests {
         let first = write(&db, move |tx| import::apply(tx, &rows, || ())).unwrap();
         assert_eq!((first.assigned, first.accounts_opened), (2, 1));
         let second = write(&db, move |tx| import::apply(tx, &again, || ())).unwrap();
-        assert_eq!(
-            (second.unchanged, second.assigned, second.accounts_opened),
-            (2, 0, 0)
-        );
+        assert_eq!((second.unchanged, second.assigned, second.accounts_opened), (2, 0, 0));
     }
 }
