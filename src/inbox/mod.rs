@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::signature::Verified;
 use self::store::{New, State};
-use crate::catalog;
+use crate::catalog::woo::Delivered;
+use crate::catalog::{self, Subject};
 use crate::db::{self, Tx};
 use crate::id::DeliveryId;
 use crate::order::apply::{self, Applied, Outcome, Rules, Source};
@@ -42,7 +43,7 @@ pub struct Incoming {
 /// What a body says.
 #[derive(Debug)]
 enum Said {
-    Product(Box<catalog::ProductFacts>),
+    Product(catalog::woo::Delivered),
     Other(Body),
 }
 
@@ -60,19 +61,17 @@ impl Incoming {
     #[must_use]
     pub fn read(envelope: Envelope, body: Verified, shop: &Store) -> Self {
         let digest = Sha256::digest(body.body()).into();
-        let said = woo::parse_delivery(&envelope.topic, body.body(), &shop.site_keys).and_then(|read| match read {
-            Body::Product => read_product(body.body()),
-            other => Ok(Said::Other(other)),
-        });
+        let said = read(&envelope.topic, body.body(), shop);
         Self { envelope, body, digest, said }
     }
 }
 
-fn read_product(body: &[u8]) -> Result<Said, Unreadable> {
-    match catalog::woo::parse(body) {
-        Ok(Some(facts)) => Ok(Said::Product(Box::new(facts))),
-        Ok(None) => Ok(Said::Other(Body::Unhandled)),
-        Err(error) => Err(Unreadable { at: "/".to_owned(), what: error.to_string() }),
+fn read(topic: &str, body: &[u8], shop: &Store) -> Result<Said, Unreadable> {
+    match woo::parse_delivery(topic, body, &shop.site_keys)? {
+        Body::Product => catalog::woo::delivery(body)
+            .map(Said::Product)
+            .map_err(|error| Unreadable { at: "/".to_owned(), what: error.to_string() }),
+        other => Ok(Said::Other(other)),
     }
 }
 
@@ -89,7 +88,8 @@ pub fn receive(
     let topic = &incoming.envelope.topic;
     if let Some(first) = store::find(tx, shop.id, topic, &incoming.digest)? {
         if let Ok(Said::Other(Body::Hint { order_id: Some(order), .. })) = &incoming.said {
-            catalog::store::ask_order(tx, shop, *order, "the shop said again that something happened to it")?;
+            let reason = "the shop said again that something happened to it";
+            catalog::store::want(tx, shop.id, Subject::Order(*order), reason)?;
         }
         return Ok(Receipt { delivery: first, result: "unchanged" });
     }
@@ -112,12 +112,9 @@ pub fn receive(
 
 /// Applies a kept delivery once more. What is in the books already changes nothing.
 pub fn replay(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, kept: &store::Kept) -> Result<Done, apply::Error> {
-    let read = woo::parse_delivery(&kept.topic, &kept.body, &shop.site_keys).and_then(|read| match read {
-        Body::Product => read_product(&kept.body),
-        other => Ok(Said::Other(other)),
-    });
+    let said = read(&kept.topic, &kept.body, shop);
     let source = Source { operation: kept.id.as_str(), from_rest: false, arrival: kept.seq };
-    let done = take(tx, shop, rules, &read, source)?;
+    let done = take(tx, shop, rules, &said, source)?;
     // What was applied once and is stale now was right when it came.
     let state = if done.state == State::Stale && kept.state == State::Applied { kept.state } else { done.state };
     store::settle(tx, &kept.id, state, done.result, done.reason.as_deref())?;
@@ -180,16 +177,23 @@ fn take(
 ) -> Result<Done, apply::Error> {
     match said {
         Err(unreadable) => Ok(Done::new(State::Failed, "stored", unreadable.to_string())),
-        Ok(Said::Product(facts)) => {
+        Ok(Said::Product(Delivered::Product(facts))) => {
             catalog::store::learn_product(tx, shop.id, facts)?;
             let finished = apply::retry_parked(tx, shop, rules, source.operation)?;
             Ok(Done::new(State::Applied, if finished > 0 { "granted" } else { "unchanged" }, None))
+        }
+        Ok(Said::Product(Delivered::Gone(product))) => {
+            catalog::store::forget_sale(tx, shop.id, *product)?;
+            Ok(Done::new(State::Applied, "unchanged", None))
+        }
+        Ok(Said::Product(Delivered::Refused(code))) => {
+            Ok(Done::new(State::Ignored, "ignored", format!("the shop could not make this delivery: {code}")))
         }
         Ok(Said::Other(Body::Order(order))) => {
             Ok(apply::apply(tx, shop, rules, order.as_ref().clone(), source)?.into())
         }
         Ok(Said::Other(Body::Hint { order_id: Some(order), what })) if shop.has_rest_keys => {
-            catalog::store::ask_order(tx, shop, *order, &format!("the shop said: {what}"))?;
+            catalog::store::want(tx, shop.id, Subject::Order(*order), &format!("the shop said: {what}"))?;
             Ok(Done::new(State::Applied, "stored", None))
         }
         Ok(Said::Other(Body::Hint { what, .. })) => {

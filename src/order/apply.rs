@@ -11,7 +11,7 @@ use super::newer::{self, Sighting, Verdict};
 use super::store::{self, Known, KnownLine};
 use super::target::{self, Decision, Discount, LineFacts, OnDelete, Settings};
 use super::{Line, Order};
-use crate::catalog;
+use crate::catalog::{self, Subject, worth};
 use crate::db::{self, Tx};
 use crate::id::AccountId;
 use crate::ledger::slice::Compartment;
@@ -287,18 +287,20 @@ fn remember(tx: &mut Tx<'_>, shop: &Store, order: &Order) -> Result<BTreeMap<i64
         if known.is_tokens == Some(false) || (known.is_tokens == Some(true) && known.worth.is_some()) {
             continue;
         }
-        let question = catalog::worth::Question {
-            product: known.product,
-            variation: known.variation,
+        let question = worth::Line {
+            product_id: known.product,
+            variation_id: known.variation,
             sku: &known.sku,
-            promise: line.credits_promised,
+            promised: line.credits_promised,
         };
-        let answer = catalog::store::appraise(tx, shop, &question)?;
-        known.is_tokens = answer.is_tokens;
-        known.worth = answer.worth;
-        remembered.unknown = answer.reason;
-        for need in &answer.needs {
-            catalog::store::ask(tx, shop, need)?;
+        let judged = catalog::store::judge(tx, shop, &question)?;
+        known.is_tokens = judged.is_tokens();
+        known.worth = judged.worth().cloned();
+        if let Some(gap) = judged.gap() {
+            remembered.unknown = Some(gap.reason.clone());
+            if let Some(need) = gap.needs {
+                catalog::store::want(tx, shop.id, need.into(), &format!("order {} waits for it", order.id))?;
+            }
         }
     }
     Ok(lines)
@@ -618,5 +620,5 @@ fn join(reasons: &BTreeSet<String>) -> Option<String> {
 
 /// Has the order read from the shop, if the shop can be asked.
 fn ask_about_order(tx: &mut Tx<'_>, shop: &Store, order: i64, reason: &str) -> Result<(), Error> {
-    Ok(catalog::store::ask_order(tx, shop, order, reason)?)
+    Ok(catalog::store::want(tx, shop.id, Subject::Order(order), reason)?)
 }
