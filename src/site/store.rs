@@ -197,7 +197,7 @@ fn read_account(row: &Row<'_>) -> Result<Account, db::Error> {
         default_site: row.get(3)?,
         frozen_reason: row.get(4)?,
         created_at: row.get(5)?,
-        sites: row.get(6)?,
+        site_count: row.get(6)?,
     })
 }
 
