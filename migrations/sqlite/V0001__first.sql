@@ -209,7 +209,7 @@ CREATE TABLE slice (
     account_id TEXT    NOT NULL REFERENCES account (id),
     remaining  INTEGER NOT NULL CHECK (remaining >= 0),
     held       INTEGER NOT NULL CHECK (held >= 0),
-    PRIMARY KEY (grant_id, site)
+    PRIMARY KEY (grant_id, account_id, site) -- a purchase can move to another account
 ) STRICT;
 
 -- A used-up slice leaves the index, so a wallet costs the same after ten years as after ten days.

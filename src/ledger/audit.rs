@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::chain::{self, Link};
 use super::entry::{Kind, Place};
-use crate::db::{self, Db, Tx};
+use crate::db::{self, Db, Row, Tx};
 use crate::id::{AccountId, GrantId};
 use crate::params;
 
@@ -57,6 +57,8 @@ struct Walk {
     slices: HashMap<(GrantId, String), i64>,
     grants: HashMap<GrantId, Tally>,
     debts: HashMap<String, i64>,
+    /// Grants that moved between accounts: their tallies come together from several chains.
+    crossed: HashMap<GrantId, Tally>,
 }
 
 #[derive(Default, PartialEq, Eq, Debug, Clone, Copy)]
@@ -69,6 +71,19 @@ struct Tally {
     voided: i64,
     adjusted: i64,
     repaid: i64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.granted += other.granted;
+        self.spent += other.spent;
+        self.reversed += other.reversed;
+        self.expired += other.expired;
+        self.clawed += other.clawed;
+        self.voided += other.voided;
+        self.adjusted += other.adjusted;
+        self.repaid += other.repaid;
+    }
 }
 
 struct EntryRow {
@@ -124,7 +139,8 @@ fn entries(tx: &mut Tx<'_>, report: &mut Report, progress: &mut impl FnMut(u64))
         }
         progress(report.entries);
     }
-    finish_account(tx, &mut walk, report)
+    finish_account(tx, &mut walk, report)?;
+    finish_crossed(tx, &mut walk, report)
 }
 
 /// Follows one entry: its number, its hash, where its credits went.
@@ -163,6 +179,9 @@ fn step(walk: &mut Walk, entry: &EntryRow, report: &mut Report) {
         Ok(Place::Debt(compartment)) => {
             *walk.debts.entry(compartment.column().to_owned()).or_default() -= amount;
         }
+        Ok(Place::Account(_)) => {
+            walk.crossed.entry(entry.grant.clone()).or_default();
+        }
         Ok(_) => {}
         Err(_) => report.fault("places", row(), format!("{place:?} is not a place credits can be")),
     };
@@ -184,7 +203,7 @@ fn step(walk: &mut Walk, entry: &EntryRow, report: &mut Report) {
 
 /// Compares what the account's rows say with what its entries add up to.
 fn finish_account(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Result<(), db::Error> {
-    let Walk { account, seq, hash, mut slices, mut grants, mut debts } = std::mem::take(walk);
+    let Walk { account, seq, hash, mut slices, mut grants, mut debts, mut crossed } = std::mem::take(walk);
     let Some(account) = account else { return Ok(()) };
     let head = tx.query_opt(
         "-- ledger::audit::head
@@ -240,44 +259,21 @@ fn finish_account(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Resu
         params![&account],
         |row| {
             let grant: GrantId = row.get(0)?;
-            let amount: i64 = row.get(1)?;
-            let written = Tally {
-                granted: 0,
-                spent: row.get(2)?,
-                reversed: row.get(3)?,
-                expired: row.get(4)?,
-                clawed: row.get(5)?,
-                voided: row.get(6)?,
-                adjusted: row.get(7)?,
-                repaid: row.get(8)?,
-            };
-            // What was granted less what its slices still hold must be what left them.
             let entered = grants.remove(&grant).unwrap_or_default();
-            let left = written.spent - written.reversed
-                + written.expired
-                + written.clawed
-                + written.voided
-                + written.adjusted
-                + written.repaid;
-            if (Tally { granted: 0, ..entered }) != written {
-                report.fault(
-                    "grants",
-                    format!("grant {grant}"),
-                    format!("it says {written:?}, its entries say {entered:?}"),
-                );
-            } else if entered.granted != left {
-                report.fault(
-                    "grants",
-                    format!("grant {grant}"),
-                    format!("of {amount} granted {} should have left it, {left} did", entered.granted),
-                );
+            match crossed.get_mut(&grant) {
+                Some(tally) => tally.add(entered),
+                None => compare_grant(row, &grant, entered, report)?,
             }
             Ok(())
         },
     )?;
-    for (grant, _) in grants {
-        report.fault("grants", format!("grant {grant}"), "it has entries but no row".to_owned());
+    for (grant, entered) in grants {
+        match crossed.get_mut(&grant) {
+            Some(tally) => tally.add(entered),
+            None => report.fault("grants", format!("grant {grant}"), "it has entries but no row".to_owned()),
+        }
     }
+    walk.crossed = crossed;
     tx.for_each(
         "-- ledger::audit::debts
          SELECT site, amount FROM debt WHERE account_id = $1 ORDER BY site",
@@ -303,6 +299,61 @@ fn finish_account(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Resu
                 format!("it is missing; its entries say {entered}"),
             );
         }
+    }
+    Ok(())
+}
+
+/// Compares the grants that moved between accounts, once all chains were walked.
+fn finish_crossed(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Result<(), db::Error> {
+    for (grant, entered) in std::mem::take(&mut walk.crossed) {
+        let found = tx.query_opt(
+            "-- ledger::audit::crossed
+             SELECT id, amount, spent, reversed, expired, clawed, voided, adjusted, repaid
+             FROM credit_grant WHERE id = $1",
+            params![&grant],
+            |row| compare_grant(row, &grant, entered, report),
+        )?;
+        if found.is_none() {
+            report.fault("grants", format!("grant {grant}"), "it has entries but no row".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Compares a grant's row with what its entries add up to; `entered.granted` is what was granted less what
+/// its slices still hold, so it must be what left them.
+fn compare_grant(
+    row: &Row<'_>,
+    grant: &GrantId,
+    entered: Tally,
+    report: &mut Report,
+) -> Result<(), db::Error> {
+    let amount: i64 = row.get(1)?;
+    let written = Tally {
+        granted: 0,
+        spent: row.get(2)?,
+        reversed: row.get(3)?,
+        expired: row.get(4)?,
+        clawed: row.get(5)?,
+        voided: row.get(6)?,
+        adjusted: row.get(7)?,
+        repaid: row.get(8)?,
+    };
+    let left = written.spent - written.reversed
+        + written.expired
+        + written.clawed
+        + written.voided
+        + written.adjusted
+        + written.repaid;
+    let name = format!("grant {grant}");
+    if (Tally { granted: 0, ..entered }) != written {
+        report.fault("grants", name, format!("it says {written:?}, its entries say {entered:?}"));
+    } else if entered.granted != left {
+        report.fault(
+            "grants",
+            name,
+            format!("of {amount} granted {} should have left it, {left} did", entered.granted),
+        );
     }
     Ok(())
 }

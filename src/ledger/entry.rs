@@ -1,7 +1,7 @@
 //! Entries: movements of credits from one place to another.
 
 use crate::db::{self, FromColumn, Row};
-use crate::id::{GrantId, SiteId};
+use crate::id::{AccountId, GrantId, SiteId};
 use crate::ledger::slice::Compartment;
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -23,6 +23,8 @@ pub enum Place {
     Debt(Compartment),
     /// Where corrections come from and go to.
     Adjustment,
+    /// Another account: its chain has the other half of the movement.
+    Account(AccountId),
 }
 
 impl std::fmt::Display for Place {
@@ -42,6 +44,7 @@ impl std::fmt::Display for Place {
             Self::Breakage => f.write_str("breakage"),
             Self::Clawback => f.write_str("clawback"),
             Self::Adjustment => f.write_str("adjustment"),
+            Self::Account(account) => write!(f, "account:{account}"),
         }
     }
 }
@@ -60,9 +63,10 @@ impl std::str::FromStr for Place {
             "breakage" => Ok(Self::Breakage),
             "clawback" => Ok(Self::Clawback),
             "adjustment" => Ok(Self::Adjustment),
-            _ => match text.strip_prefix("debt:") {
-                Some(rest) => compartment(rest).map(Self::Debt),
-                None => compartment(text).map(Self::Compartment),
+            _ => match text.split_once(':') {
+                Some(("debt", rest)) => compartment(rest).map(Self::Debt),
+                Some(("account", id)) => id.parse().ok().map(Self::Account),
+                _ => compartment(text).map(Self::Compartment),
             }
             .ok_or(NotAPlace),
         }

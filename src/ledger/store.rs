@@ -203,6 +203,22 @@ pub struct Debited {
     pub position: Position,
 }
 
+/// A slice on its way to another account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    operation: OperationId,
+    from: AccountId,
+    slice: Slice,
+}
+
+impl Sent {
+    /// Where it lay in the account it comes from.
+    #[must_use]
+    pub fn compartment(&self) -> &Compartment {
+        &self.slice.compartment
+    }
+}
+
 /// How an amount that was to be taken back came together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clawed {
@@ -424,24 +440,60 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         Ok(taken)
     }
 
-    /// Moves all of a purchase that is neither spent nor held to another compartment, wherever it lies.
+    /// Moves all of an order's credits that are neither spent nor held to `to`, wherever they lie; they keep
+    /// their expiry, category and purchase. With `line` only that line's.
     pub fn relocate_purchase(
         &mut self,
-        order: i64,
         store: i64,
+        order: i64,
         line: Option<i64>,
         to: &Compartment,
-    ) -> Result<(), Error> {
-        let slices: Vec<Slice> = self.purchase_slices(store, order, line)?;
+    ) -> Result<Credits, Error> {
+        let slices = self.purchase_slices(store, order, line)?;
         let target = Place::Compartment(to.clone());
+        let mut moved = Credits::ZERO;
         for slice in slices.iter().filter(|slice| slice.compartment != *to && !slice.remaining.is_zero()) {
             let operation = OperationId::new();
-            let part = [Part { slice: 0, credits: slice.remaining }];
-            let (first, _) =
-                self.take(operation.as_str(), Kind::Moved, std::slice::from_ref(slice), &part, &target)?;
+            let (first, _) = self.take_all(operation.as_str(), Kind::Moved, slice, &target)?;
             self.show_move(first, &slice.compartment, to, slice.remaining, Some(order))?;
+            moved = moved.checked_add(slice.remaining).ok_or(Error::TooMuch)?;
         }
-        Ok(())
+        Ok(moved)
+    }
+
+    /// Sends all of an order's credits that are neither spent nor held to another account. What is answered
+    /// must be handed to [`LockedAccount::receive`] of that account in the same transaction.
+    pub fn send_purchase(&mut self, store: i64, order: i64, to: &AccountId) -> Result<Vec<Sent>, Error> {
+        let slices = self.purchase_slices(store, order, None)?;
+        let mut sent = Vec::new();
+        for slice in slices.into_iter().filter(|slice| !slice.remaining.is_zero()) {
+            let operation = OperationId::new();
+            let (first, _) =
+                self.take_all(operation.as_str(), Kind::Moved, &slice, &Place::Account(to.clone()))?;
+            let (at, change) = (&slice.compartment, Delta::minus(slice.remaining));
+            self.show(first, 0, Shown::Moved, at, "Moved to another account", change, Some(order))?;
+            sent.push(Sent { operation, from: self.id.clone(), slice });
+        }
+        Ok(sent)
+    }
+
+    /// Takes in what another account sent.
+    pub fn receive(&mut self, sent: &Sent, to: &Compartment) -> Result<(), Error> {
+        let first = self.post(&[Posting {
+            operation: sent.operation.as_str(),
+            kind: Kind::Moved,
+            grant: &sent.slice.grant,
+            source: Place::Account(sent.from.clone()),
+            target: Place::Compartment(to.clone()),
+            amount: sent.slice.remaining,
+            booked_at: self.tx.now(),
+        }])?;
+        if let Some(expires_at) = sent.slice.expires_at {
+            self.next_expiry = Some(self.next_expiry.map_or(expires_at, |next| next.min(expires_at)));
+            self.save_head()?;
+        }
+        let change = Delta::plus(sent.slice.remaining);
+        self.show(first, 0, Shown::Moved, to, &sent.slice.label, change, sent.slice.order)
     }
 
     /// Takes credits out by hand, in burn-down order, all or nothing.
@@ -615,8 +667,8 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         let grants: Vec<GrantId> = self.tx.query(
             "-- ledger::store::purchase_slices
              SELECT id FROM credit_grant
-             WHERE store_id = $1 AND order_id = $2 AND line_id BETWEEN $3 AND $4 AND account_id = $5",
-            params![store, order, line.unwrap_or(i64::MIN), line.unwrap_or(i64::MAX), &self.id],
+             WHERE store_id = $1 AND order_id = $2 AND line_id BETWEEN $3 AND $4",
+            params![store, order, line.unwrap_or(i64::MIN), line.unwrap_or(i64::MAX)],
             |row| row.get(0),
         )?;
         let mut slices = open_slices(self.tx, &self.id, &View::Account)?;
@@ -651,6 +703,23 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         Ok((first, Taken { slices: taken }))
     }
 
+    /// [`LockedAccount::take`] of all that remains in one slice.
+    fn take_all(
+        &mut self,
+        operation: &str,
+        kind: Kind,
+        slice: &Slice,
+        target: &Place,
+    ) -> Result<(i64, Taken), Error> {
+        self.take(
+            operation,
+            kind,
+            std::slice::from_ref(slice),
+            &[Part { slice: 0, credits: slice.remaining }],
+            target,
+        )
+    }
+
     /// Writes the entries and what follows from each: slices, the grant's tally, the debt, the chain.
     /// Answers the number of the first.
     fn post(&mut self, postings: &[Posting<'_>]) -> Result<i64, Error> {
@@ -660,8 +729,9 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             if let Place::Compartment(compartment) = &posting.source {
                 let touched = self.tx.execute(
                     "-- ledger::store::post (source)
-                     UPDATE slice SET remaining = remaining - $3 WHERE grant_id = $1 AND site = $2",
-                    params![posting.grant, compartment.column(), posting.amount],
+                     UPDATE slice SET remaining = remaining - $4
+                     WHERE grant_id = $1 AND account_id = $2 AND site = $3",
+                    params![posting.grant, &self.id, compartment.column(), posting.amount],
                 )?;
                 assert_eq!(touched, 1, "credits are taken from a slice that exists");
             }
@@ -669,7 +739,8 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 self.tx.execute(
                     "-- ledger::store::post (target)
                      INSERT INTO slice (grant_id, site, account_id, remaining, held) VALUES ($1, $2, $3, $4, 0)
-                     ON CONFLICT (grant_id, site) DO UPDATE SET remaining = slice.remaining + excluded.remaining",
+                     ON CONFLICT (grant_id, account_id, site)
+                     DO UPDATE SET remaining = slice.remaining + excluded.remaining",
                     params![posting.grant, compartment.column(), &self.id, posting.amount],
                 )?;
             }

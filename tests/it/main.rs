@@ -1,5 +1,7 @@
 //! The integration tests, one binary.
 
+mod support;
+
 mod server;
 mod shop;
 mod catalog;
