@@ -214,6 +214,7 @@ CREATE TABLE slice (
 
 -- A used-up slice leaves the index, so a wallet costs the same after ten years as after ten days.
 CREATE INDEX slice_open ON slice (account_id, site) WHERE remaining > 0 OR held > 0;
+CREATE INDEX slice_account ON slice (account_id, grant_id);
 
 -- What a compartment owes because credits that were taken back had been spent.
 CREATE TABLE debt (
@@ -258,7 +259,8 @@ CREATE TABLE debit (
     entries     INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX debit_account ON debit (account_id, booked_at);
+-- One site's usage is read without its neighbours'; an account's is read site by site.
+CREATE INDEX debit_site ON debit (account_id, site, booked_at);
 
 -- What was captured in a calendar period, per site.
 CREATE TABLE spending (
@@ -285,7 +287,8 @@ CREATE TABLE activity (
     PRIMARY KEY (account_id, seq)
 ) STRICT;
 
-CREATE UNIQUE INDEX activity_usage ON activity (account_id, hour, site, label) WHERE kind = 'usage';
+CREATE UNIQUE INDEX activity_usage ON activity (account_id, site, hour, label) WHERE kind = 'usage';
+CREATE INDEX activity_site ON activity (account_id, site, seq);
 
 -- Access -------------------------------------------------------------------------------------------
 
