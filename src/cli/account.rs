@@ -11,7 +11,7 @@ use crate::site::{self, Account, AccountRef, Site};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
-    /// List accounts: everybody who bought, was given credits or owns a site
+    /// List accounts: everybody who bought, was given credits or sites a site
     List {
         /// Only those whose name, address or id contains this
         #[arg(long, value_name = "TEXT")]
@@ -33,7 +33,7 @@ Examples:
 struct Shown {
     #[serde(flatten)]
     account: Account,
-    owns: Vec<Site>,
+    sites: Vec<Site>,
 }
 
 pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
@@ -48,14 +48,6 @@ pub(super) fn resolve(tx: &mut Tx<'_>, account: &AccountRef) -> Result<AccountId
     site::store::resolve(tx, account)?.ok_or_else(|| site::store::Error::UnknownAccount(account.clone()))
 }
 
-/// What people call it, with how to name it on the command line.
-pub(super) fn title(account: &Account) -> String {
-    match account.names.first() {
-        Some(name) => format!("{} ({name})", account.name),
-        None => format!("{} ({})", account.name, account.id),
-    }
-}
-
 fn list(session: &mut Session<'_>, query: Option<&str>) -> Result<(), Failure> {
     let accounts = session.read(|tx| site::store::accounts(tx, query, None, i64::MAX))?;
     let empty = if query.is_some() { "no account matches" } else { "no accounts yet" };
@@ -65,21 +57,18 @@ fn list(session: &mut Session<'_>, query: Option<&str>) -> Result<(), Failure> {
             ("NAME", Column::Text),
             ("KNOWN AS", Column::Text),
             ("SITES", Column::Number),
-            ("OPENED (UTC)", Column::Id),
-            ("STATE", Column::Text),
         ]);
         for account in &accounts {
             let names: Vec<String> = account.names.iter().map(ToString::to_string).collect();
+            let frozen = if account.frozen_reason.is_some() { " (frozen)" } else { "" };
             rows.row([
                 account.id.to_string(),
-                account.name.clone(),
+                format!("{}{frozen}", account.name),
                 names.join(", "),
-                account.sites.to_string(),
-                minute(account.created_at),
-                if account.frozen_reason.is_some() { "frozen" } else { "ok" }.to_owned(),
+                account.site_count.to_string(),
             ]);
         }
-        page.table(rows);
+        page.table(&rows);
     })
 }
 
@@ -88,12 +77,12 @@ fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> 
         let id = resolve(tx, account)?;
         let found = site::store::account(tx, &id)?.ok_or(db::Error::NoRow)?;
         Ok::<_, site::store::Error>(Shown {
-            owns: site::store::list(tx, Some(&id), None, None, i64::MAX)?,
+            sites: site::store::list(tx, Some(&id), None, None, i64::MAX)?,
             account: found,
         })
     })?;
     session.out.show(&shown, |page| {
-        let Shown { account, owns } = &shown;
+        let Shown { account, sites } = &shown;
         let names: Vec<String> = account.names.iter().map(ToString::to_string).collect();
         page.facts([
             ("Account", account.id.to_string()),
@@ -105,10 +94,10 @@ fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> 
             ("Default site", or_dash(account.default_site.as_ref())),
         ]);
         page.gap();
-        if owns.is_empty() {
+        if sites.is_empty() {
             page.line("no sites");
         } else {
-            super::site::table(page, owns);
+            super::site::table(page, sites);
         }
     })
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::site::import::BadRow;
-use crate::{access, db, ledger, site};
+use crate::{access, config, db, ledger, site};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -129,6 +129,12 @@ impl From<db::Error> for Failure {
             Some(help) => failure.with_help(help),
             None => failure,
         }
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        Self::usage(error.to_string())
     }
 }
 

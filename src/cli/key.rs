@@ -187,7 +187,7 @@ fn list(session: &mut Session<'_>) -> Result<(), Failure> {
                 state,
             ]);
         }
-        page.table(rows);
+        page.table(&rows);
     })
 }
 

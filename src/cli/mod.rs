@@ -13,7 +13,9 @@ mod key;
 mod output;
 mod progress;
 mod site;
+mod values;
 mod verify;
+mod wallet;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -23,7 +25,9 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::failure::Failure;
 use self::output::Output;
-use crate::db::{self, DatabaseUrl, Db, Durability, Keep, Tx};
+use crate::config::{self, Config};
+use crate::db::{self, DatabaseUrl, Db, Keep, Tx};
+use crate::feed;
 use crate::time::Clock;
 
 /// Prepaid AI credits for WooCommerce shops: paid orders become credits that a customer can see and an
@@ -97,6 +101,9 @@ enum Command {
     /// Look at customers' accounts
     #[command(subcommand, arg_required_else_help = true)]
     Account(account::Verb),
+    /// Show what somebody has, give credits, correct and move them
+    #[command(subcommand, arg_required_else_help = true)]
+    Wallet(wallet::Verb),
     /// Make and take back API keys
     #[command(subcommand, arg_required_else_help = true)]
     Key(key::Verb),
@@ -108,8 +115,7 @@ enum Command {
 
 /// What a command works with.
 struct Session<'w> {
-    database: DatabaseUrl,
-    durability: Durability,
+    config: Config,
     /// Whether to stay silent about what is not asked for.
     quiet: bool,
     out: Output<'w>,
@@ -118,12 +124,22 @@ struct Session<'w> {
 impl Session<'_> {
     /// Opens the database, and says so when that made a new one: most likely it is the wrong folder.
     fn db(&self) -> Result<Db, Failure> {
-        let is_new = matches!(&self.database, DatabaseUrl::Sqlite(path) if !path.exists());
-        let db = Db::open(&self.database, self.durability, Clock::system())?;
+        let is_new = matches!(&self.config.database, DatabaseUrl::Sqlite(path) if !path.exists());
+        let db = Db::open(&self.config.database, self.config.durability, Clock::system())?;
         if is_new && !self.quiet && !self.out.is_json() {
-            writeln!(io::stderr(), "note: there was no database, {} is new", self.database)?;
+            writeln!(io::stderr(), "note: there was no database, {} is new", self.config.database)?;
         }
         Ok(db)
+    }
+
+    /// What the configuration says about wallets.
+    fn wallet_settings(&self) -> feed::Settings {
+        feed::Settings {
+            unit: self.config.unit.to_string(),
+            low_balance: self.config.low_balance.to_vec(),
+            top_up_url: self.config.top_up_url.as_ref().map(ToString::to_string),
+            docs_url: self.config.docs_url.as_ref().map(ToString::to_string),
+        }
     }
 
     /// Changes something, or with a dry run shows what would change.
@@ -184,25 +200,29 @@ fn explain_usage(error: &clap::Error, json: bool) -> ExitCode {
     ExitCode::from(if is_error { 2 } else { 0 })
 }
 
+/// The environment's variables that are text.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
 /// Runs a command; writes its answer to `to`.
 ///
 /// # Errors
 /// When it fails, is refused, or `to` is closed.
 pub fn run(cli: Cli, to: &mut dyn Write) -> Result<(), Failure> {
     let Cli { global, command } = cli;
-    let Global { config: _, database, json, verbose: _, quiet } = global;
+    let Global { config, database, json, verbose: _, quiet } = global;
     if let Command::Completions(options) = command {
         return completions::run(&options, to);
     }
-    let mut session = Session {
-        database: database.unwrap_or_else(|| DatabaseUrl::Sqlite("nivella-wallet.db".into())),
-        durability: Durability::Full,
-        quiet,
-        out: Output::new(json, quiet, to),
-    };
+    let overrides = config::Overrides { database, listen: None };
+    let config = Config::load(config.as_deref(), environment(), overrides)?;
+    let mut session = Session { config, quiet, out: Output::new(json, quiet, to) };
     match command {
         Command::Site(verb) => site::run(verb, &mut session),
         Command::Account(verb) => account::run(verb, &mut session),
+        Command::Wallet(verb) => wallet::run(verb, &mut session),
         Command::Key(verb) => key::run(verb, &mut session),
         Command::Verify(options) => verify::run(options, &mut session),
         Command::Completions(_) => Ok(()),

@@ -10,6 +10,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArran
 use serde::Serialize;
 
 use super::Failure;
+use crate::feed::List;
 use crate::time::Timestamp;
 
 /// Where a command's answer goes.
@@ -95,6 +96,29 @@ impl<'w> Output<'w> {
         })
     }
 
+    /// Shows a page of a longer list, and how to go on.
+    pub(super) fn page<T: Serialize>(
+        &mut self,
+        list: &List<T>,
+        empty: &str,
+        people: impl FnOnce(&mut Page),
+    ) -> Result<(), Failure> {
+        let quiet = self.quiet;
+        self.show(list, |page| {
+            if !list.items.is_empty() {
+                people(page);
+            } else if !quiet {
+                page.line(empty);
+            }
+            if let Some(cursor) = &list.next_cursor
+                && !quiet
+            {
+                page.gap();
+                page.line(format!("there are more: --limit, or --cursor {cursor}"));
+            }
+        })
+    }
+
     fn json<T: Serialize>(&mut self, answer: &T) -> Result<(), Failure> {
         let mut text = serde_json::to_string_pretty(answer).map_err(io::Error::from)?;
         text.push('\n');
@@ -117,10 +141,24 @@ impl Page {
         self.0.push('\n');
     }
 
-    /// A table.
-    pub(super) fn table(&mut self, rows: Rows) {
+    /// A table; where the terminal is too narrow for it, a card for each row.
+    pub(super) fn table(&mut self, rows: &Rows) {
+        let table = rows.table();
+        if table.width().is_some_and(|width| rows.width_min(&table) > usize::from(width)) {
+            return self.cards(rows);
+        }
         // Writing to a `String` cannot fail.
-        let _ = writeln!(self.0, "{}", rows.table.trim_fmt());
+        let _ = writeln!(self.0, "{}", table.trim_fmt());
+    }
+
+    fn cards(&mut self, rows: &Rows) {
+        for (number, row) in rows.rows.iter().enumerate() {
+            if number > 0 {
+                self.gap();
+            }
+            let cells = rows.columns.iter().zip(row).filter(|(_, cell)| *cell != DASH);
+            self.facts(cells.map(|((name, _), cell)| (*name, cell.clone())));
+        }
     }
 
     /// Facts, one on a line, with their names before them.
@@ -135,7 +173,8 @@ impl Page {
 
 /// A table in the making.
 pub(super) struct Rows {
-    table: Table,
+    columns: Vec<(&'static str, Column)>,
+    rows: Vec<Vec<String>>,
 }
 
 /// How a column is set.
@@ -149,34 +188,52 @@ pub(super) enum Column {
     Number,
 }
 
+/// How narrow a column of text may get before it is hard to read.
+const TEXT_WIDTH_MIN: u16 = 14;
+
+/// How many spaces are between columns.
+const GAP: u16 = 2;
+
 impl Rows {
     /// A table with these columns.
-    pub(super) fn new(columns: &[(&str, Column)]) -> Self {
+    pub(super) fn new(columns: &[(&'static str, Column)]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row.
+    pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        debug_assert_eq!(N, self.columns.len(), "a cell for each column");
+        self.rows.push(cells.map(|cell| clean(&cell)).into());
+    }
+
+    fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         if !io::stdout().is_terminal() {
             table.force_no_tty();
         }
-        table.set_header(columns.iter().map(|(name, _)| Cell::new(name).add_attribute(Attribute::Bold)));
-        for ((_, kind), column) in columns.iter().zip(table.column_iter_mut()) {
-            column.set_padding((0, 2));
-            match kind {
-                Column::Text => {}
-                Column::Id => {
-                    column.set_constraint(ColumnConstraint::ContentWidth);
-                }
-                Column::Number => {
-                    column.set_constraint(ColumnConstraint::ContentWidth);
-                    column.set_cell_alignment(CellAlignment::Right);
-                }
+        table.set_header(self.columns.iter().map(|(name, _)| Cell::new(name).add_attribute(Attribute::Bold)));
+        table.add_rows(&self.rows);
+        for ((_, kind), column) in self.columns.iter().zip(table.column_iter_mut()) {
+            column.set_padding((0, GAP));
+            if *kind != Column::Text {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+            if *kind == Column::Number {
+                column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        Self { table }
+        table
     }
 
-    /// Adds a row.
-    pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.table.add_row(cells.iter().map(|cell| clean(cell)));
+    /// How wide the table is at least, with its texts broken as far as is good to read.
+    fn width_min(&self, table: &Table) -> usize {
+        let widths = table.column_max_content_widths();
+        let width = |((_, kind), width): (&(&str, Column), &u16)| match kind {
+            Column::Text => *width.min(&TEXT_WIDTH_MIN),
+            Column::Id | Column::Number => *width,
+        };
+        self.columns.iter().zip(&widths).map(width).map(|width| usize::from(width + GAP)).sum()
     }
 }
 
@@ -199,8 +256,11 @@ pub(super) fn minute(time: Timestamp) -> String {
 
 /// Text, or a dash where there is none.
 pub(super) fn or_dash(text: Option<impl Display>) -> String {
-    text.map_or_else(|| "-".to_owned(), |text| text.to_string())
+    text.map_or_else(|| DASH.to_owned(), |text| text.to_string())
 }
+
+/// Stands where there is nothing.
+const DASH: &str = "-";
 
 /// `1 site`, `2 sites`.
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
@@ -217,7 +277,7 @@ mod tests {
         page.line("a\u{1b}[2Jb");
         let mut rows = Rows::new(&[("NAME", Column::Text)]);
         rows.row(["\u{1b}]0;x\u{7}Bob\u{202e}".to_owned()]);
-        page.table(rows);
+        page.table(&rows);
         page.facts([("Name", "a\rb".to_owned())]);
         assert!(!page.0.contains(['\u{1b}', '\u{7}', '\r', '\u{202e}']), "{:?}", page.0);
         assert!(page.0.contains("Bob"));

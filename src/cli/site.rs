@@ -180,7 +180,7 @@ pub(super) fn table(page: &mut Page, sites: &[Site]) {
             or_dash(site.account.as_ref().map(|owner| &owner.id)),
         ]);
     }
-    page.table(rows);
+    page.table(&rows);
 }
 
 fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {

@@ -25,7 +25,7 @@ pub(super) fn run(_: Options, session: &mut Session<'_>) -> Result<(), Failure> 
             for fault in &report.faults {
                 rows.row([fault.rule.to_owned(), fault.row.clone(), fault.detail.clone()]);
             }
-            page.table(rows);
+            page.table(&rows);
             page.gap();
         }
         let walked = format!(

@@ -180,11 +180,7 @@ pub fn csv(lines: &[Line], with_header: bool) -> Result<Vec<u8>, csv::Error> {
 
 /// The text, with an apostrophe before what a spreadsheet would take for a formula.
 fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}").into()
-    } else {
-        text.into()
-    }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 
 #[cfg(test)]
