@@ -67,6 +67,7 @@ pub struct Line {
     pub order: Option<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn signed<S: Serializer>(credits: &Delta, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&credits.signed())
 }
