@@ -106,7 +106,7 @@ pub fn create(
         expires_at,
         revoked_at: None,
     };
-    let listed = serde_json::Value::from_iter(scopes.iter().map(ToString::to_string)).to_string();
+    let listed = scopes.iter().map(ToString::to_string).collect::<serde_json::Value>().to_string();
     tx.execute(
         "-- access::store::create
          INSERT INTO api_key (id, name, secret_hash, scopes, created_at, expires_at)

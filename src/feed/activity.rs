@@ -67,6 +67,7 @@ pub struct Line {
     pub order: Option<String>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn signed<S: Serializer>(credits: &Delta, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&credits.signed())
 }
@@ -180,11 +181,7 @@ pub fn csv(lines: &[Line], with_header: bool) -> Result<Vec<u8>, csv::Error> {
 
 /// The text, with an apostrophe before what a spreadsheet would take for a formula.
 fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}").into()
-    } else {
-        text.into()
-    }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The grants behind a wallet, each with what became of it.
 //!
-//! Of every grant, at every moment: granted = remaining + held + spent − reversed + expired + clawed + voided
-//! + adjusted + repaid. The numbers are the whole grant's, wherever its parts lie; `slices` are the parts the
+//! Of every grant, at every moment, what was granted is what remains, is held, was spent (less what was
+//! reversed), expired, was clawed back, voided, adjusted or repaid a debt. The numbers are the whole grant's, wherever its parts lie; `slices` are the parts the
 //! wallet shows. What has passed its time counts as expired from that instant, booked or not.
 
 use serde::Serialize;
@@ -161,7 +161,9 @@ pub fn page(
     let more = items.len() > limit;
     items.truncate(limit);
     if !with_reasons {
-        items.iter_mut().for_each(|grant| grant.reason = None);
+        for grant in &mut items {
+            grant.reason = None;
+        }
     }
     let last = items.last().filter(|_| more);
     let next_cursor = last.map(|grant| cursor::write(LIST, grant.id.as_str()));
@@ -175,7 +177,9 @@ impl Grant {
         if over && self.voided_at.is_none() {
             self.expired = [self.expired, self.remaining].into_iter().sum();
             self.remaining = Credits::ZERO;
-            self.slices.iter_mut().for_each(|part| part.remaining = Credits::ZERO);
+            for part in &mut self.slices {
+                part.remaining = Credits::ZERO;
+            }
         }
         let left = self.slices.iter().any(|part| !part.remaining.is_zero() || !part.held.is_zero());
         self.status = if self.voided_at.is_some() {

@@ -190,11 +190,7 @@ fn usage(tx: &mut Tx<'_>, wallet: &Wallet, now: Timestamp) -> Result<Usage, db::
     Ok(Usage {
         by_day: days
             .into_iter()
-            .map(|(from, used)| Day {
-                from,
-                to: from.plus_millis(DAY_MS),
-                credits: Delta::from_micro(used),
-            })
+            .map(|(from, used)| Day { from, to: from.plus_millis(DAY_MS), credits: Delta::from_micro(used) })
             .collect(),
         by_action: most_used(words, other),
     })
@@ -207,10 +203,8 @@ fn most_used(words: HashMap<String, i64>, mut other: i64) -> Vec<Action> {
     if rows.len() > ACTIONS_MAX {
         other += rows.drain(ACTIONS_MAX - 1..).map(|(_, used)| used).sum::<i64>();
     }
-    let mut rows: Vec<Action> = rows
-        .into_iter()
-        .map(|(action, used)| Action { action, credits: Delta::from_micro(used) })
-        .collect();
+    let mut rows: Vec<Action> =
+        rows.into_iter().map(|(action, used)| Action { action, credits: Delta::from_micro(used) }).collect();
     if other != 0 {
         rows.push(Action { action: OTHER.to_owned(), credits: Delta::from_micro(other) });
     }

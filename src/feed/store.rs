@@ -96,10 +96,7 @@ pub(super) fn used(tx: &mut Tx<'_>, wallet: &Wallet, month: Timestamp) -> Result
 }
 
 /// What each compartment of the account owes.
-pub(super) fn debt(
-    tx: &mut Tx<'_>,
-    account: &AccountId,
-) -> Result<Vec<(Compartment, Credits)>, db::Error> {
+pub(super) fn debt(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<(Compartment, Credits)>, db::Error> {
     tx.query(
         "-- feed::store::debt
          SELECT site, amount FROM debt WHERE account_id = $1 AND amount > 0",
@@ -416,10 +413,7 @@ pub(super) fn packages_for_sale(tx: &mut Tx<'_>, account: &AccountId) -> Result<
 }
 
 /// The page of the account's shop that lists its packages; of several shops, of the one it was with first.
-pub(super) fn tokens_category_url(
-    tx: &mut Tx<'_>,
-    account: &AccountId,
-) -> Result<Option<String>, db::Error> {
+pub(super) fn tokens_category_url(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<String>, db::Error> {
     let shop = tx.query_opt(
         "-- feed::store::tokens_category_url
          SELECT s.url, s.tokens_categories FROM store s JOIN customer c ON c.store_id = s.id

@@ -227,10 +227,10 @@ mod tests {
     fn a_range_is_the_last_thirty_days_unless_said() {
         let now: Timestamp = "2026-11-20T16:00:00Z".parse().unwrap();
         let query = Query::new(now, None, None, By::Day, None).unwrap();
-        assert_eq!((query.from.to_string(), query.to.to_string()), (
-            "2026-10-22T00:00:00Z".to_owned(),
-            "2026-11-21T00:00:00Z".to_owned(),
-        ));
+        assert_eq!(
+            (query.from.to_string(), query.to.to_string()),
+            ("2026-10-22T00:00:00Z".to_owned(), "2026-11-21T00:00:00Z".to_owned(),)
+        );
         assert!(Query::new(now, Some(now), Some(now), By::Day, None).is_err());
     }
 }

@@ -148,9 +148,7 @@ impl Wallet {
             .filter(|(compartment, _)| self.shows.compartment(compartment))
             .map(|(_, amount)| amount)
             .sum();
-        let counted = slices
-            .iter()
-            .filter(|slice| slice.is_spendable(now) || !slice.held.is_zero());
+        let counted = slices.iter().filter(|slice| slice.is_spendable(now) || !slice.held.is_zero());
         let (site, client) = match &self.shows {
             Shows::Account => (None, None),
             Shows::Client { client, .. } => (None, Some(client.clone())),

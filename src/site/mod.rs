@@ -235,7 +235,7 @@ pub struct Account {
     /// Why it is frozen, if it is.
     pub frozen_reason: Option<String>,
     /// How many sites it owns.
-    pub sites: i64,
+    pub site_count: i64,
     /// When it was opened.
     pub created_at: Timestamp,
 }

@@ -1,9 +1,10 @@
 //! Accounts and sites in the database.
 
-use super::{Account, AccountRef, Field, FromOrder, NaturalKey, Owner, Site, tidy_name};
+use super::{Account, AccountRef, Field, FromOrder, NaturalKey, Owner, Site, WalletRef, tidy_name};
 use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, ClientId, SiteId};
 use crate::ledger::chain;
+use crate::ledger::slice::Compartment;
 use crate::params;
 use crate::time::Timestamp;
 
@@ -197,7 +198,7 @@ fn read_account(row: &Row<'_>) -> Result<Account, db::Error> {
         default_site: row.get(3)?,
         frozen_reason: row.get(4)?,
         created_at: row.get(5)?,
-        sites: row.get(6)?,
+        site_count: row.get(6)?,
     })
 }
 
@@ -229,6 +230,27 @@ pub fn get(tx: &mut Tx<'_>, site: &SiteId) -> Result<Option<Site>, db::Error> {
         params![site],
         read_site,
     )
+}
+
+/// Where credits for a wallet go: a site's compartment of whoever owns it, or the pool of an account, which
+/// is opened as by [`open`].
+///
+/// # Errors
+/// As [`owned`] and [`open`].
+pub fn open_wallet(tx: &mut Tx<'_>, wallet: &WalletRef) -> Result<(AccountId, Compartment), Error> {
+    match wallet {
+        WalletRef::Site(site) => Ok((owned(tx, site)?, Compartment::Site(site.clone()))),
+        WalletRef::Account(account) => Ok((open(tx, account)?, Compartment::Pool)),
+    }
+}
+
+/// Who owns the site.
+///
+/// # Errors
+/// [`Error::UnknownSite`], [`Error::Unassigned`].
+pub fn owned(tx: &mut Tx<'_>, site: &SiteId) -> Result<AccountId, Error> {
+    let found = get(tx, site)?.ok_or_else(|| Error::UnknownSite(site.clone()))?;
+    found.account.map(|owner| owner.id).ok_or_else(|| Error::Unassigned(site.clone()))
 }
 
 /// Who owns the site: nobody if it is unknown or unassigned.
@@ -363,10 +385,7 @@ fn insert(
 /// # Errors
 /// [`Error::UnknownSite`], [`Error::Unassigned`].
 pub fn unassign(tx: &mut Tx<'_>, site: &SiteId) -> Result<AccountId, Error> {
-    let before = get(tx, site)?.ok_or_else(|| Error::UnknownSite(site.clone()))?;
-    let Some(owner) = before.account else {
-        return Err(Error::Unassigned(site.clone()));
-    };
+    let owner = owned(tx, site)?;
     tx.execute(
         "-- site::store::unassign
          UPDATE site SET account_id = NULL, client = NULL, label = NULL, uses_pool = 1, from_store = NULL,
@@ -377,9 +396,9 @@ pub fn unassign(tx: &mut Tx<'_>, site: &SiteId) -> Result<AccountId, Error> {
     tx.execute(
         "-- site::store::unassign (default site)
          UPDATE account SET default_site = NULL WHERE id = $1 AND default_site = $2",
-        params![&owner.id, site],
+        params![&owner, site],
     )?;
-    Ok(owner.id)
+    Ok(owner)
 }
 
 /// What a purchase for a site found.
@@ -453,13 +472,9 @@ pub fn default_site(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<SiteI
 /// [`Error::OwnedByOther`], [`Error::Unassigned`], [`Error::UnknownSite`].
 pub fn set_default_site(tx: &mut Tx<'_>, account: &AccountId, site: Option<&SiteId>) -> Result<(), Error> {
     if let Some(site) = site {
-        let found = get(tx, site)?.ok_or_else(|| Error::UnknownSite(site.clone()))?;
-        match found.account {
-            Some(owner) if owner.id == *account => {}
-            Some(owner) => {
-                return Err(Error::OwnedByOther { site: site.clone(), owner: owner.id });
-            }
-            None => return Err(Error::Unassigned(site.clone())),
+        let owner = owned(tx, site)?;
+        if owner != *account {
+            return Err(Error::OwnedByOther { site: site.clone(), owner });
         }
     }
     tx.execute(
