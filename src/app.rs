@@ -8,15 +8,18 @@ use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
+use crate::catalog;
 use crate::catalog::lookup::{self, Progress};
 use crate::config::Config;
-use crate::db::{DatabaseUrl, Db};
+use crate::db::{DatabaseUrl, Db, Tx};
 use crate::feed;
 use crate::http::{self, server};
 use crate::inbox;
 use crate::order::apply::{self, Rules, Source};
+use crate::order;
 use crate::order::woo;
 use crate::shop;
+use crate::shop::rest::{Clients, Patience};
 use crate::time::{Clock, Timestamp};
 
 /// Runs the daemon until it is told to stop, then finishes what it accepted.
@@ -40,7 +43,7 @@ pub struct Running {
     /// What its handlers work with.
     pub app: http::App,
     stop: watch::Sender<bool>,
-    server: tokio::task::JoinHandle<()>,
+    server: tokio::task::JoinHandle<Result<(), server::CutOff>>,
     worker: tokio::task::JoinHandle<()>,
 }
 
@@ -80,8 +83,9 @@ impl Running {
     /// When a task of it has panicked.
     pub async fn stop(self) -> anyhow::Result<()> {
         let _ = self.stop.send(true);
-        self.server.await?;
+        let cut_off = self.server.await?;
         self.worker.await?;
+        cut_off?;
         Ok(())
     }
 }
@@ -142,7 +146,7 @@ const PRUNE_MAX: i64 = 200;
 
 /// Asks shops what deliveries left open, and forgets raw deliveries that are old.
 async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
-    let clients = shop::rest::Clients::default();
+    let clients = Clients::new(Patience::default(), app.db.clock().clone());
     let mut prune_at = Timestamp::from_millis(0);
     while !*stopped.borrow() {
         let now = app.db.clock().now();
@@ -179,54 +183,61 @@ async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bo
 ///
 /// # Errors
 /// When the database fails; the question stays.
-pub async fn step(app: &http::App, clients: &shop::rest::Clients) -> Result<bool, apply::Error> {
+pub async fn step(app: &http::App, clients: &Clients) -> Result<bool, apply::Error> {
     match lookup::step(&app.db, clients).await? {
         Progress::Idle => return Ok(true),
-        Progress::Failed => {}
-        Progress::Learned { store_id } => {
+        Progress::Failed { .. } => {}
+        Progress::Learned { store_id, .. } => {
             let rules = Arc::clone(&app.rules);
             app.db
                 .write("app::retry_parked", move |tx| match shop::store::by_id(tx, store_id)? {
-                    Some(shop) => apply::retry_parked(tx, &shop, &rules, "lookup"),
+                    Some(shop) => inbox::retry_parked(tx, &shop, &rules, "lookup"),
                     None => Ok(0),
                 })
                 .await?;
         }
-        Progress::OrderRead { store_id, order_id, body, refunds } => {
-            read_order(app, store_id, order_id, body, refunds).await?;
+        Progress::OrderRead { store_id, order_id, body, refunds, claim } => {
+            let read = Read { store_id, order_id, body, refunds };
+            let rules = Arc::clone(&app.rules);
+            app.db
+                .write("app::apply_read", move |tx| {
+                    catalog::store::finish_lookup(tx, &claim)?;
+                    read.apply(tx, &rules)
+                })
+                .await?;
         }
     }
     Ok(false)
 }
 
-/// Applies an order as the shop shows it.
-async fn read_order(
-    app: &http::App,
+/// An order as a shop showed it.
+struct Read {
     store_id: i64,
     order_id: i64,
+    /// `None` when the shop has it no more.
     body: Option<Vec<u8>>,
     refunds: Option<Vec<u8>>,
-) -> Result<(), apply::Error> {
-    let rules = Arc::clone(&app.rules);
-    app.db
-        .write("app::read_order", move |tx| {
-            let Some(shop) = shop::store::by_id(tx, store_id)? else { return Ok(()) };
-            let order = match body {
-                Some(body) => match woo::parse_rest(&body, refunds.as_deref(), &shop.site_keys) {
-                    Ok(order) => order,
-                    Err(error) => {
-                        tracing::warn!(order_id, %error, "order {order_id} could not be read: {error}");
-                        return Ok(());
-                    }
-                },
-                None => match crate::order::store::find(tx, store_id, order_id)? {
-                    Some(known) => known.order.deleted(),
-                    None => return Ok(()),
-                },
-            };
-            let source = Source { operation: "rest", from_rest: true, arrival: i64::MAX };
-            apply::apply(tx, &shop, &rules, order, source).map(|_| ())
-        })
-        .await
 }
 
+impl Read {
+    fn apply(self, tx: &mut Tx<'_>, rules: &Rules) -> Result<(), apply::Error> {
+        let Some(shop) = shop::store::by_id(tx, self.store_id)? else { return Ok(()) };
+        let order = match self.body {
+            Some(body) => match woo::parse_rest(&body, self.refunds.as_deref(), &shop.site_keys) {
+                Ok(order) => order,
+                Err(error) => {
+                    let order = self.order_id;
+                    tracing::warn!(order, %error, "order {order} cannot be read from the shop: {error}");
+                    return Ok(());
+                }
+            },
+            None => match order::store::find(tx, shop.id, self.order_id)? {
+                Some(known) => known.order.deleted(),
+                None => return Ok(()),
+            },
+        };
+        let source = Source { operation: "rest", from_rest: true, arrival: i64::MAX };
+        apply::apply(tx, &shop, rules, order, source)?;
+        Ok(())
+    }
+}

@@ -7,6 +7,7 @@ pub mod debits;
 pub mod extract;
 pub mod health;
 pub mod idempotent;
+pub mod logs;
 pub mod problem;
 pub mod query;
 pub mod server;
@@ -15,12 +16,12 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, middleware};
 use axum::routing::{get, post};
 use tokio::sync::Notify;
 
 use self::problem::Problem;
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::feed;
 use crate::ledger;
 use crate::order::apply::Rules;
@@ -51,6 +52,7 @@ pub fn routes(app: App) -> Router {
         .merge(problem::pages())
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(middleware::from_fn(logs::log))
         .with_state(app)
 }
 
@@ -65,5 +67,14 @@ pub fn refused(refusal: ledger::store::Error, settings: &feed::Settings) -> Prob
         E::UnknownAccount(_) => Problem::not_found(),
         E::TooMuch => Problem::invalid("/credits", &refusal),
         E::Database(error) => error.into(),
+    }
+}
+
+/// What a failing database is to a client: nothing was done, and it may be tried again. The cause goes to
+/// the log, not to a stranger.
+impl From<db::Error> for Problem {
+    fn from(error: db::Error) -> Self {
+        tracing::error!(%error, "the database failed: {error}");
+        Self::try_again()
     }
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::App;
@@ -34,7 +35,7 @@ pub async fn receive(
         Err(_) => None,
     };
     // An unknown store is checked against a secret nobody has, so that it takes as long and looks the same.
-    let key = found.as_ref().map_or_else(|| NOBODYS_SECRET.to_vec(), |(_, secret)| secret.signing_key().to_vec());
+    let key = found.as_ref().map_or_else(|| NOBODYS_SECRET.to_vec(), |(_, secret)| secret.signing_key().expose_secret().as_bytes().to_vec());
     let verified = signature::verify(&key, &headers, body);
     let (Some((shop, _)), Ok(verified)) = (found, verified) else {
         tracing::warn!(store = shorten(&store), "a delivery without a right signature was refused");
@@ -53,7 +54,7 @@ pub async fn receive(
             app.db.write("webhooks::set_aside", move |tx| inbox::set_aside(tx, &shop, &incoming, &refusal)).await?
         }
     };
-    app.wake_worker();
+    app.wake_worker.notify_one();
     Ok(Json(receipt).into_response())
 }
 

@@ -16,6 +16,7 @@ use crate::catalog::woo::Delivered;
 use crate::catalog::{self, Subject};
 use crate::db::{self, Tx};
 use crate::id::DeliveryId;
+use crate::order;
 use crate::order::apply::{self, Applied, Outcome, Rules, Source};
 use crate::order::woo::{self, Body, Unreadable};
 use crate::shop::Store;
@@ -121,6 +122,30 @@ pub fn replay(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, kept: &store::Kept) 
     Ok(done)
 }
 
+/// Applies the orders of a store that wait for a fact, because there are new facts; answers how many no
+/// longer wait.
+pub fn retry_parked(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    operation: &str,
+) -> Result<usize, apply::Error> {
+    /// Orders read at once; a store with more parked orders takes several rounds.
+    const PAGE: i64 = 100;
+    let (mut after, mut finished) = (i64::MIN, 0);
+    loop {
+        let orders = order::store::parked(tx, shop.id, after, PAGE)?;
+        let Some(last) = orders.last() else { return Ok(finished) };
+        after = *last;
+        for order in orders {
+            if apply::again(tx, shop, rules, order, operation)?.outcome != Outcome::Parked {
+                store::unpark(tx, shop.id, order)?;
+                finished += 1;
+            }
+        }
+    }
+}
+
 /// Keeps a delivery that the ledger refused, for a person to look at.
 pub fn set_aside(
     tx: &mut Tx<'_>,
@@ -179,7 +204,7 @@ fn take(
         Err(unreadable) => Ok(Done::new(State::Failed, "stored", unreadable.to_string())),
         Ok(Said::Product(Delivered::Product(facts))) => {
             catalog::store::learn_product(tx, shop.id, facts)?;
-            let finished = apply::retry_parked(tx, shop, rules, source.operation)?;
+            let finished = retry_parked(tx, shop, rules, source.operation)?;
             Ok(Done::new(State::Applied, if finished > 0 { "granted" } else { "unchanged" }, None))
         }
         Ok(Said::Product(Delivered::Gone(product))) => {

@@ -197,21 +197,6 @@ pub fn again(
     post(tx, shop, rules, next, Some(&before), operation)
 }
 
-/// Applies the orders of a store that wait for a fact; answers how many no longer do.
-pub fn retry_parked(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, operation: &str) -> Result<usize, Error> {
-    /// Orders read at once; a store with more parked orders takes several rounds.
-    const PAGE: i64 = 100;
-    let (mut after, mut finished) = (i64::MIN, 0);
-    loop {
-        let orders = store::parked(tx, shop.id, after, PAGE)?;
-        let Some(last) = orders.last() else { return Ok(finished) };
-        after = *last;
-        for order in orders {
-            finished += usize::from(again(tx, shop, rules, order, operation)?.outcome != Outcome::Parked);
-        }
-    }
-}
-
 /// One line of an order: what is remembered of it, and why that is not all.
 struct Remembered {
     known: KnownLine,
@@ -444,12 +429,12 @@ impl Posting<'_> {
         let purchase = self.purchase(line);
         let on_order = self.order.line(line.line);
         let named = on_order.map_or(Naming::NotNamed, |on_order| self.named(self.order, on_order));
-        let adds = line.target > line.booked;
-        let compartment = self.compartment(tx, buyer, &named, adds, notes)?;
+        let moves = !line.booked.is_zero() && self.is_named_anew(line, &named);
+        let compartment = self.compartment(tx, buyer, &named, moves || line.target > line.booked, notes)?;
         let mut account = LockedAccount::lock(tx, buyer)?;
         if !line.booked.is_zero() {
             account.set_frozen(purchase, false)?;
-            if self.is_named_anew(line, &named) {
+            if moves {
                 account.relocate_purchase(purchase.store, purchase.order, Some(purchase.line), &compartment)?;
             }
         }

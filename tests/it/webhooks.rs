@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use nivella_wallet::inbox::signature;
+use rand::seq::SliceRandom as _;
 use serde_json::Value;
 
 use crate::app::{Recorded, SECRET, TestApp, recordings, scenario};
+use crate::support::seeded;
 
 /// What every recorded scenario leaves behind, worked out by hand from its `scenario.md`: customer 2 is
 /// Alice, 3 is Bob; without REST keys, so what a delivery does not say is not known.
@@ -155,39 +157,25 @@ async fn one_delivery_sent_a_thousand_times_grants_once() {
     assert_eq!((app.count("credit_grant"), app.count("delivery")), (1, 1));
 }
 
-/// Every order of arrival of an order's deliveries ends where the recorded one did.
+/// Whatever order an order's deliveries arrive in, they end where the recorded one did.
 #[tokio::test]
 async fn any_permutation_of_deliveries_gives_the_same_wallet() {
-    for (folder, orders) in [("02-paid-order-one-token", 1), ("13-failed-then-paid", 1), ("14-cancelled", 2)] {
+    let mut random = seeded();
+    for (folder, tries) in [("02-paid-order-one-token", 24), ("13-failed-then-paid", 12), ("14-cancelled", 12)] {
         let expected = SCENARIOS.iter().find(|(name, _)| *name == folder).unwrap().1;
         let mut states: Vec<Recorded> =
             scenario(folder).into_iter().filter(|delivery| delivery.topic.starts_with("order.")).collect();
-        assert!(states.len() <= 6, "{folder} with {orders} orders has too many permutations");
-        let mut permutations = Vec::new();
-        permute(&mut states, 0, &mut permutations);
-        for permutation in permutations {
+        for _ in 0..tries {
+            states.shuffle(&mut random);
             let app = TestApp::start().await;
-            for delivery in &permutation {
+            for delivery in &states {
                 app.replay(delivery).await;
             }
-            let names: Vec<_> = permutation.iter().map(|delivery| &delivery.name).collect();
+            let names: Vec<_> = states.iter().map(|delivery| &delivery.name).collect();
             for (wallet, credits) in expected {
                 assert_eq!(app.available(wallet).await, *credits, "{folder} in the order {names:?}");
             }
         }
-    }
-}
-
-fn permute(states: &mut Vec<Recorded>, from: usize, all: &mut Vec<Vec<Recorded>>) {
-    if from + 1 >= states.len() {
-        all.push(states.clone());
-    }
-    for at in from..states.len() {
-        states.swap(from, at);
-        if from + 1 < states.len() {
-            permute(states, from + 1, all);
-        }
-        states.swap(from, at);
     }
 }
 
