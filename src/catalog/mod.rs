@@ -1,1 +1,3 @@
 //! Products, categories and packages: what a product grants.
+
+pub mod worth;
