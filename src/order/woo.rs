@@ -63,9 +63,9 @@ pub enum Body {
 
 /// A body that cannot be read, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{at}: {what}")]
+#[error("{}: {what}", if .at.is_empty() { "the body" } else { .at })]
 pub struct Unreadable {
-    /// A JSON pointer, or line and column where it is not JSON at all.
+    /// A JSON pointer, empty for the whole body; line and column where it is not JSON at all.
     pub at: String,
     /// What is wrong there.
     pub what: String,
@@ -434,7 +434,7 @@ fn read_refund(raw: &RawValue, at: &str) -> Result<Refund, Unreadable> {
             .flat_map(|line| [negated(line.total), negated(line.total_tax)]);
         Some(money::sum(amounts).ok_or_else(|| unreadable(at, "its amounts are too large to add up"))?)
     } else {
-        // WooCommerce before 8.x lists products only.
+        // Not everything that lists refunds lists these; zero would be a guess.
         None
     };
     Ok(Refund {
