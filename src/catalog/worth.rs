@@ -9,7 +9,8 @@ use crate::units::Credits;
 /// What a product grants, as it is kept with the order that bought it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worth {
-    /// How many credits, and for what.
+    /// How many credits.
+    #[serde(flatten)]
     pub basis: Basis,
     /// How long they stay good.
     #[serde(with = "as_text")]
@@ -21,7 +22,8 @@ pub struct Worth {
 }
 
 /// What the credits are counted by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Basis {
     /// So many for each unit bought.
     PerUnit(Credits),

@@ -214,7 +214,7 @@ fn decide_line(
                     reason: what_is_missing(line, facts, is_tokens),
                 };
             };
-            let Some(gross) = gross(line, &worth.basis, settings) else {
+            let Some(gross) = gross(line, worth.basis, settings) else {
                 return Decision::Parked {
                     reason: too_large(line),
                 };
@@ -283,14 +283,14 @@ fn too_large(line: &Line) -> String {
 }
 
 /// What the line grants before refunds; `None` if that does not fit.
-fn gross(line: &Line, basis: &Basis, settings: &Settings) -> Option<Credits> {
+fn gross(line: &Line, basis: Basis, settings: &Settings) -> Option<Credits> {
     if is_free(line) && !settings.free_lines {
         return Some(Credits::ZERO);
     }
     let exact = match basis {
-        Basis::PerCurrencyUnit(rate) => micro(*rate).times(Ratio::of(line.total)?)?,
+        Basis::PerCurrencyUnit(rate) => micro(rate).times(Ratio::of(line.total)?)?,
         Basis::PerUnit(credits) => {
-            let full = micro(*credits).times(Ratio::of(line.quantity)?)?;
+            let full = micro(credits).times(Ratio::of(line.quantity)?)?;
             match settings.discount {
                 Discount::Proportional if !line.subtotal.is_zero() => full
                     .times(Ratio::of(line.total)?)?

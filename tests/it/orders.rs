@@ -708,7 +708,7 @@ fn read_and_decide(topic: &str, body: &[u8]) {
                     line.id,
                     LineFacts {
                         is_tokens: Some(true),
-                        worth: Some(worth(basis.clone())),
+                        worth: Some(worth(basis)),
                         reason: None,
                     },
                 )
