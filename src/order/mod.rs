@@ -235,20 +235,15 @@ impl Order {
     /// [`Torn`] when the list lacks a refund the order names: the list is cut off, or the refund was deleted
     /// a moment ago.
     pub fn with_refunds(mut self, refunds: Vec<Refund>) -> Result<Self, Torn> {
-        match self
-            .refunds
-            .iter()
-            .find(|named| refunds.iter().all(|refund| refund.id != named.id))
-        {
-            Some(named) => Err(Torn {
+        let listed = |id| refunds.iter().any(|refund| refund.id == id);
+        if let Some(named) = self.refunds.iter().find(|named| !listed(named.id)) {
+            return Err(Torn {
                 order: self.id,
                 refund: named.id,
-            }),
-            None => {
-                self.refund_details = Some(refunds);
-                Ok(self)
-            }
+            });
         }
+        self.refund_details = Some(refunds);
+        Ok(self)
     }
 
     /// Takes over from an earlier state what it knew of the refunds this one names without detail.
@@ -370,6 +365,3 @@ mod tests {
         assert_eq!(undone.refund_details, None, "nothing is refunded any more");
     }
 }
-
-pub mod apply;
-pub mod store;

@@ -21,9 +21,7 @@ pub fn parse(text: &str) -> Option<Decimal> {
 
 /// The sum, or `None` where it cannot be kept exactly.
 pub(crate) fn sum(amounts: impl IntoIterator<Item = Decimal>) -> Option<Decimal> {
-    amounts
-        .into_iter()
-        .try_fold(Decimal::ZERO, |sum, amount| plus(sum, amount))
+    amounts.into_iter().try_fold(Decimal::ZERO, plus)
 }
 
 /// `left + right`, or `None` where a digit would be lost.

@@ -109,6 +109,8 @@ fn alike(one: &Order, other: &Order) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rust_decimal::Decimal;
+
     use crate::order::woo::{self, Body};
     use crate::order::{Refund, money};
 
@@ -143,7 +145,7 @@ mod tests {
             id: 1,
             amount,
             lines: Vec::new(),
-            other: Some(Default::default()),
+            other: Some(Decimal::ZERO),
         }]);
         order
     }

@@ -208,15 +208,13 @@ fn decide_line(
         Standing::Waiting => Decision::Keep { frozen: true },
         Standing::WithoutDate | Standing::Gone => Decision::Keep { frozen: false },
         Standing::Paid => {
-            let worth = match (is_tokens, facts.and_then(|facts| facts.worth.as_ref())) {
-                (Some(_), Some(worth)) => worth,
-                _ => {
-                    return Decision::Parked {
-                        reason: what_is_missing(line, facts, is_tokens),
-                    };
-                }
+            let known = facts.and_then(|facts| facts.worth.as_ref());
+            let (Some(_), Some(worth)) = (is_tokens, known) else {
+                return Decision::Parked {
+                    reason: what_is_missing(line, facts, is_tokens),
+                };
             };
-            let Some(gross) = gross(line, &worth.basis, settings) else {
+            let Some(gross) = gross(line, worth.basis, settings) else {
                 return Decision::Parked {
                     reason: too_large(line),
                 };
@@ -285,14 +283,14 @@ fn too_large(line: &Line) -> String {
 }
 
 /// What the line grants before refunds; `None` if that does not fit.
-fn gross(line: &Line, basis: &Basis, settings: &Settings) -> Option<Credits> {
+fn gross(line: &Line, basis: Basis, settings: &Settings) -> Option<Credits> {
     if is_free(line) && !settings.free_lines {
         return Some(Credits::ZERO);
     }
     let exact = match basis {
-        Basis::PerCurrencyUnit(rate) => micro(*rate).times(Ratio::of(line.total)?)?,
+        Basis::PerCurrencyUnit(rate) => micro(rate).times(Ratio::of(line.total)?)?,
         Basis::PerUnit(credits) => {
-            let full = micro(*credits).times(Ratio::of(line.quantity)?)?;
+            let full = micro(credits).times(Ratio::of(line.quantity)?)?;
             match settings.discount {
                 Discount::Proportional if !line.subtotal.is_zero() => full
                     .times(Ratio::of(line.total)?)?

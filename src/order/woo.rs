@@ -63,12 +63,22 @@ pub enum Body {
 
 /// A body that cannot be read, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{at}: {what}")]
+#[error("{}: {what}", if .at.is_empty() { "the body" } else { .at })]
 pub struct Unreadable {
-    /// A JSON pointer, or line and column where it is not JSON at all.
+    /// A JSON pointer, empty for the whole body; line and column where it is not JSON at all.
     pub at: String,
     /// What is wrong there.
     pub what: String,
+}
+
+/// An order of a list that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct UnreadableOrder {
+    /// The order, where that much can be read.
+    pub id: Option<i64>,
+    /// What is wrong, and where in the list.
+    pub error: Unreadable,
 }
 
 /// Why an answer of the shop is no order.
@@ -123,7 +133,7 @@ pub fn parse_delivery(topic: &str, body: &[u8], site_keys: &[String]) -> Result<
             "/order",
             "the format of the legacy API: set the webhook's API version to v3",
         )),
-        "order" if body.id.is_some() && body.status.is_none() => {
+        "order" if body.id.is_some() && body.status.is_none() && body.line_items.is_none() => {
             read_id_at(body.id, "/id").and_then(|id| hint(Some(id)))
         }
         "order" => {
@@ -152,21 +162,22 @@ pub fn parse_rest(order: &[u8], refunds: Option<&[u8]>, site_keys: &[String]) ->
     }
 }
 
-/// Reads a page of `GET /orders`. One order that cannot be read does not hide the others; its id, where
-/// that much can be read, stands beside the error.
+/// Reads a page of `GET /orders`. One order that cannot be read does not hide the others.
 pub fn parse_orders(
     page: &[u8],
     site_keys: &[String],
-) -> Result<Vec<Result<Order, (Option<i64>, Unreadable)>>, Unreadable> {
+) -> Result<Vec<Result<Order, UnreadableOrder>>, Unreadable> {
     let page: Vec<&RawValue> = read_json(page)?;
     let read = |(index, raw): (usize, &&RawValue)| {
-        let within = |error: Unreadable| Unreadable {
-            at: format!("/{index}{}", error.at),
-            ..error
+        let failed = |id| {
+            move |error: Unreadable| UnreadableOrder {
+                id,
+                error: unreadable(format!("/{index}{}", error.at), error.what),
+            }
         };
-        let body: RawBody<'_> = object(raw, "").map_err(|error| (None, within(error)))?;
+        let body: RawBody<'_> = object(raw, "").map_err(failed(None))?;
         let id = body.id.and_then(|id| read_id(id, "/id").ok());
-        read_order(&body, site_keys).map_err(|error| (id, within(error)))
+        read_order(&body, site_keys).map_err(failed(id))
     };
     Ok(page.iter().enumerate().map(read).collect())
 }
@@ -423,7 +434,7 @@ fn read_refund(raw: &RawValue, at: &str) -> Result<Refund, Unreadable> {
             .flat_map(|line| [negated(line.total), negated(line.total_tax)]);
         Some(money::sum(amounts).ok_or_else(|| unreadable(at, "its amounts are too large to add up"))?)
     } else {
-        // WooCommerce before 8.x lists products only.
+        // Not everything that lists refunds lists these; zero would be a guess.
         None
     };
     Ok(Refund {
