@@ -13,9 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::time::Timestamp;
 use crate::units::Credits;
 
+pub mod apply;
 pub mod money;
 pub mod naming;
 pub mod newer;
+pub mod store;
 pub mod target;
 pub mod woo;
 
