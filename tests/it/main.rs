@@ -1,5 +1,8 @@
 //! The integration tests, one binary.
 
+mod support;
+mod fake_shop;
+
 mod server;
 mod shop;
 mod catalog;
