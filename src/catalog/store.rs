@@ -18,12 +18,10 @@ use crate::units::Credits;
 /// The same second counts as newer: the shop's dates are whole seconds, and what arrives later was built
 /// later.
 pub fn learn_product(tx: &mut Tx<'_>, store_id: i64, facts: &ProductFacts) -> Result<bool, db::Error> {
-    let categories = facts.categories.as_ref().map(|list| {
-        list.iter()
-            .map(|category| category.id)
-            .collect::<serde_json::Value>()
-            .to_string()
-    });
+    let categories = facts
+        .categories
+        .as_ref()
+        .map(|list| list.iter().map(|category| category.id).collect::<serde_json::Value>().to_string());
     let kept = tx.execute(
         "-- catalog::store::learn_product
          INSERT INTO product (store_id, product_id, parent_id, name, sku, permalink, price_html, on_sale_now,
@@ -93,13 +91,7 @@ pub fn learn_categories(
              INSERT INTO category (store_id, category_id, parent_id, slug, name) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (store_id, category_id) DO UPDATE
              SET parent_id = excluded.parent_id, slug = excluded.slug, name = excluded.name",
-            params![
-                store_id,
-                category.id,
-                category.parent_id,
-                &category.slug,
-                &category.name
-            ],
+            params![store_id, category.id, category.parent_id, &category.slug, &category.name],
         )?;
     }
     Ok(())
@@ -189,11 +181,7 @@ pub fn judge(tx: &mut Tx<'_>, store: &Store, line: &Line<'_>) -> Result<Decision
 
 fn known<'s>(tx: &mut Tx<'_>, store: &'s Store, line: &Line<'_>) -> Result<Known<'s>, db::Error> {
     let mut load = |id: i64| {
-        if id > 0 {
-            product(tx, store.id, id)
-        } else {
-            Ok(None)
-        }
+        if id > 0 { product(tx, store.id, id) } else { Ok(None) }
     };
     let mut variation = load(line.variation_id)?;
     let mut product = load(line.product_id)?;
@@ -208,18 +196,10 @@ fn known<'s>(tx: &mut Tx<'_>, store: &'s Store, line: &Line<'_>) -> Result<Known
     for target in Known::targets(line, variation.as_ref(), product.as_ref()) {
         packages.extend(package(tx, store.id, &target)?);
     }
-    let ids = product
-        .iter()
-        .flat_map(|product| product.categories.iter().flatten());
+    let ids = product.iter().flat_map(|product| product.categories.iter().flatten());
     let ids = ids.map(|category| category.id).collect();
     let categories = ancestry(tx, store.id, ids)?;
-    Ok(Known {
-        store,
-        product,
-        variation,
-        packages,
-        categories,
-    })
+    Ok(Known { store, product, variation, packages, categories })
 }
 
 // Packages ---------------------------------------------------------------------------------------------
@@ -320,17 +300,13 @@ pub fn packages(tx: &mut Tx<'_>, store_id: i64) -> Result<Vec<Package>, db::Erro
 fn read_package(row: &Row<'_>) -> Result<Package, db::Error> {
     fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> Result<T, db::Error> {
         let text = String::from_column(row, column)?;
-        text.parse()
-            .map_err(|_| db::Error::Column { column, found: text })
+        text.parse().map_err(|_| db::Error::Column { column, found: text })
     }
     let basis = match (row.get::<Option<Credits>>(1)?, row.get::<Option<Credits>>(2)?) {
         (Some(credits), None) => Basis::PerUnit(credits),
         (None, Some(rate)) => Basis::PerCurrencyUnit(rate),
         _ => {
-            return Err(db::Error::Column {
-                column: 1,
-                found: "neither credits nor a rate".to_owned(),
-            });
+            return Err(db::Error::Column { column: 1, found: "neither credits nor a rate".to_owned() });
         }
     };
     Ok(Package {
@@ -362,16 +338,9 @@ pub fn packages_for_sale(tx: &mut Tx<'_>, store_id: i64) -> Result<Vec<PackageFo
             if !product(tx, store_id, facts.parent_id)?.is_some_and(|parent| parent.on_sale_now) {
                 continue;
             }
-            Line {
-                product_id: facts.parent_id,
-                variation_id: id,
-                ..Line::default()
-            }
+            Line { product_id: facts.parent_id, variation_id: id, ..Line::default() }
         } else {
-            Line {
-                product_id: id,
-                ..Line::default()
-            }
+            Line { product_id: id, ..Line::default() }
         };
         let decision = judge(tx, &store, &line)?;
         let Some(Basis::PerUnit(credits)) = decision.worth().map(|worth| worth.basis) else {
@@ -540,13 +509,7 @@ pub fn claim_lookup(tx: &mut Tx<'_>) -> Result<Option<Claim>, db::Error> {
          WHERE store_id = $1 AND kind = $2 AND subject_id = $3",
         params![store_id, kind, id, leased_until],
     )?;
-    Ok(Some(Claim {
-        store_id,
-        subject,
-        access,
-        attempts,
-        leased_until,
-    }))
+    Ok(Some(Claim { store_id, subject, access, attempts, leased_until }))
 }
 
 /// Crosses off an answered lookup, unless the answer was wished for again meanwhile. To be called in the
@@ -616,9 +579,6 @@ fn subject(row: &Row<'_>, kind: usize, id: usize) -> Result<Subject, db::Error> 
         "product" => Ok(Subject::Product(id)),
         "categories" => Ok(Subject::Categories),
         "order" => Ok(Subject::Order(id)),
-        other => Err(db::Error::Column {
-            column: kind,
-            found: other.to_owned(),
-        }),
+        other => Err(db::Error::Column { column: kind, found: other.to_owned() }),
     }
 }

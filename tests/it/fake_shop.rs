@@ -64,11 +64,7 @@ pub(crate) struct Shop {
 
 /// An answer instead of the shop's own.
 pub(crate) enum Scripted {
-    Answer {
-        status: u16,
-        headers: Vec<(&'static str, String)>,
-        body: Vec<u8>,
-    },
+    Answer { status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8> },
     Hang,
 }
 
@@ -85,14 +81,7 @@ impl Shop {
         for listed in &variations {
             // Asked for alone, a variation has its full name and its price as HTML.
             let mut alone = thing("rest/product-variation-via-products.body");
-            for field in [
-                "id",
-                "sku",
-                "price",
-                "permalink",
-                "date_modified_gmt",
-                "meta_data",
-            ] {
+            for field in ["id", "sku", "price", "permalink", "date_modified_gmt", "meta_data"] {
                 alone[field] = listed[field].clone();
             }
             alone["name"] = format!("AI Credits Pack - {}", listed["name"].as_str().unwrap()).into();
@@ -100,17 +89,12 @@ impl Shop {
         }
         things.insert("orders/132".to_owned(), thing("rest/order.body"));
         things.insert("orders/133".to_owned(), thing("rest/order-refunded.body"));
-        let orders: Vec<Value> = list("rest/orders-page1.body")
-            .into_iter()
-            .chain(list("rest/orders-page2.body"))
-            .collect();
+        let orders: Vec<Value> =
+            list("rest/orders-page1.body").into_iter().chain(list("rest/orders-page2.body")).collect();
         let lists = BTreeMap::from([
             ("products".to_owned(), products),
             ("products/19/variations".to_owned(), variations),
-            (
-                "products/categories".to_owned(),
-                list("rest/products-categories.body"),
-            ),
+            ("products/categories".to_owned(), list("rest/products-categories.body")),
             ("orders".to_owned(), orders),
             ("orders/133/refunds".to_owned(), list("rest/order-refunds.body")),
             ("orders/132/refunds".to_owned(), Vec::new()),
@@ -180,13 +164,7 @@ impl FakeShop {
                 });
             }
         });
-        Self {
-            url: url.parse().unwrap(),
-            state,
-            clock: clock.clone(),
-            is_tls,
-            server,
-        }
+        Self { url: url.parse().unwrap(), state, clock: clock.clone(), is_tls, server }
     }
 
     /// What opens this shop.
@@ -207,10 +185,7 @@ impl FakeShop {
     pub(crate) fn script(&self, status: u16, headers: &[(&'static str, &str)], body: impl Into<Vec<u8>>) {
         self.state.lock().unwrap().script.push_back(Scripted::Answer {
             status,
-            headers: headers
-                .iter()
-                .map(|(name, value)| (*name, (*value).to_owned()))
-                .collect(),
+            headers: headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
             body: body.into(),
         });
     }
@@ -256,9 +231,7 @@ pub(crate) fn impatient() -> Patience {
 }
 
 pub(crate) fn tls_file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/it/tls")
-        .join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/tls").join(name)
 }
 
 #[derive(Clone)]
@@ -291,15 +264,8 @@ async fn answer(State(context): State<Context>, request: Request) -> Response {
     };
     match scripted {
         Some(Scripted::Hang) => std::future::pending().await,
-        Some(Scripted::Answer {
-            status,
-            headers,
-            body,
-        }) => {
-            let headers: Vec<_> = headers
-                .iter()
-                .map(|(name, value)| (*name, value.as_str()))
-                .collect();
+        Some(Scripted::Answer { status, headers, body }) => {
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             respond(status, &headers, body)
         }
         None => own_answer(&context, &request),
@@ -307,11 +273,7 @@ async fn answer(State(context): State<Context>, request: Request) -> Response {
 }
 
 fn own_answer(context: &Context, request: &Request) -> Response {
-    let Some(path) = request
-        .uri()
-        .path()
-        .strip_prefix(&format!("{}/wp-json/wc/v3/", context.path))
-    else {
+    let Some(path) = request.uri().path().strip_prefix(&format!("{}/wp-json/wc/v3/", context.path)) else {
         return respond(404, &[("content-type", "text/html")], "<html>Not found</html>");
     };
     let mut shop = context.shop.lock().unwrap();
@@ -336,10 +298,7 @@ fn own_answer(context: &Context, request: &Request) -> Response {
         return recorded_answer(400, "rest/orders-per-page-101.body");
     }
     let page: usize = get("page").unwrap_or("1").parse().unwrap();
-    let found: Vec<&Value> = list
-        .iter()
-        .filter(|item| is_wanted(item, &parameters, &shop))
-        .collect();
+    let found: Vec<&Value> = list.iter().filter(|item| is_wanted(item, &parameters, &shop)).collect();
     let items: Vec<Value> = found
         .iter()
         .skip((page - 1) * per_page)
@@ -349,16 +308,8 @@ fn own_answer(context: &Context, request: &Request) -> Response {
     // Beyond the last page WooCommerce says that there is nothing at all.
     let total = if items.is_empty() { 0 } else { found.len() };
     let (total, pages) = (total.to_string(), total.div_ceil(per_page).to_string());
-    let headers = [
-        JSON,
-        ("x-wp-total", total.as_str()),
-        ("x-wp-totalpages", pages.as_str()),
-    ];
-    let headers = if shop.says_pages {
-        &headers[..]
-    } else {
-        &headers[..1]
-    };
+    let headers = [JSON, ("x-wp-total", total.as_str()), ("x-wp-totalpages", pages.as_str())];
+    let headers = if shop.says_pages { &headers[..] } else { &headers[..1] };
     respond(200, headers, Value::from(items).to_string())
 }
 
@@ -374,19 +325,13 @@ fn is_wanted(item: &Value, parameters: &BTreeMap<String, String>, shop: &Shop) -
             if id == category {
                 break true;
             }
-            let parent = shop.lists["products/categories"]
-                .iter()
-                .find(|other| other["id"] == json!(id));
+            let parent = shop.lists["products/categories"].iter().find(|other| other["id"] == json!(id));
             match parent.and_then(|parent| parent["parent"].as_i64()) {
                 Some(parent) if parent != 0 => id = parent,
                 _ => break false,
             }
         };
-        return item["categories"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|own| below(own["id"].as_i64().unwrap()));
+        return item["categories"].as_array().unwrap().iter().any(|own| below(own["id"].as_i64().unwrap()));
     }
     if let Some(after) = parameters.get("modified_after") {
         assert_eq!(parameters.get("dates_are_gmt").map(String::as_str), Some("true"));
@@ -418,10 +363,7 @@ fn authenticate(
 ) -> Result<(), String> {
     let refuse = |file: &str| Err(format!("rest/{file}.body"));
     if context.home.starts_with("https") {
-        let given = request
-            .headers()
-            .get("authorization")
-            .and_then(|value| value.to_str().ok());
+        let given = request.headers().get("authorization").and_then(|value| value.to_str().ok());
         let Some(given) = given.and_then(|given| given.strip_prefix("Basic ")) else {
             return refuse("401-no-auth");
         };
@@ -441,10 +383,7 @@ fn authenticate(
     let at: i64 = parameters["oauth_timestamp"].parse().unwrap();
     let off = context.clock.now().millis() / 1000 - at;
     assert!(off.abs() <= 15 * 60, "the timestamp is {off} s off");
-    assert!(
-        shop.nonces.insert(parameters["oauth_nonce"].clone()),
-        "a nonce was used twice"
-    );
+    assert!(shop.nonces.insert(parameters["oauth_nonce"].clone()), "a nonce was used twice");
     assert_eq!(parameters["oauth_signature_method"], "HMAC-SHA256");
     let path = request.uri().path().strip_prefix(&context.path).unwrap();
     // normalize_parameters() encodes twice: the second time only turns % into %25.
@@ -453,11 +392,7 @@ fn authenticate(
         .filter(|(name, _)| *name != "oauth_signature")
         .map(|(name, value)| format!("{}%3D{}", twice(name), twice(value)))
         .collect();
-    let text = format!(
-        "GET&{}&{}",
-        rawurlencode(&format!("{}{path}", context.home)),
-        pairs.join("%26")
-    );
+    let text = format!("GET&{}&{}", rawurlencode(&format!("{}{path}", context.home)), pairs.join("%26"));
     let mut mac = Hmac::<Sha256>::new_from_slice(format!("{SECRET}&").as_bytes()).unwrap();
     mac.update(text.as_bytes());
     if BASE64_STANDARD.encode(mac.finalize().into_bytes()) == *signature {
@@ -468,12 +403,7 @@ fn authenticate(
 }
 
 fn parameters(query: &str) -> BTreeMap<String, String> {
-    let decode = |text: &str| {
-        percent_decode_str(&text.replace('+', " "))
-            .decode_utf8()
-            .unwrap()
-            .into_owned()
-    };
+    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8().unwrap().into_owned();
     query
         .split('&')
         .filter_map(|pair| pair.split_once('='))
@@ -481,11 +411,7 @@ fn parameters(query: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn rawurlencode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
@@ -509,9 +435,5 @@ fn respond(status: u16, headers: &[(&str, &str)], body: impl Into<Body>) -> Resp
 
 /// Where a shop listens that nobody can reach: a port that was free a moment ago.
 pub(crate) async fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }

@@ -1,59 +1,49 @@
-//! What several tests need.
-
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+//! What the tests stand on: databases on both engines, a clock turned by hand.
 
 use nivella_wallet::db::{DatabaseUrl, Db, Durability};
-use nivella_wallet::time::Clock;
+use nivella_wallet::time::{Clock, Timestamp};
 
-/// An empty database that is gone when dropped.
+/// A database of its own, gone with the test.
 pub(crate) struct TestDb {
     pub(crate) db: Db,
-    pub(crate) engine: &'static str,
+    pub(crate) clock: Clock,
+    pub(crate) name: &'static str,
     _place: Place,
 }
 
+/// What goes when the test ends, after the database was closed.
 enum Place {
-    Folder(#[expect(dead_code, reason = "held until the test ends")] tempfile::TempDir),
+    Folder { _dir: tempfile::TempDir },
     Server { url: String, name: String },
 }
 
-/// An empty database on each engine there is: the embedded one always, PostgreSQL when
-/// `NIVELLA_TEST_POSTGRES=postgres://…` names a server on which databases may be made.
-pub(crate) fn databases(clock: &Clock) -> Vec<TestDb> {
-    let mut databases = vec![sqlite(clock)];
-    if let Ok(url) = std::env::var("NIVELLA_TEST_POSTGRES") {
-        databases.push(postgres(&url, clock));
+/// A fresh SQLite database and, where `NIVELLA_TEST_POSTGRES` names a server, a fresh PostgreSQL one.
+pub(crate) fn databases() -> Vec<TestDb> {
+    let mut databases = vec![sqlite()];
+    if let Ok(server) = std::env::var("NIVELLA_TEST_POSTGRES") {
+        databases.push(postgres(&server));
+    } else {
+        println!("PostgreSQL is skipped: NIVELLA_TEST_POSTGRES names no server");
     }
     databases
 }
 
-/// An empty embedded database.
-pub(crate) fn sqlite(clock: &Clock) -> TestDb {
-    let folder = tempfile::tempdir().unwrap();
-    let url = DatabaseUrl::Sqlite(folder.path().join("wallet.db"));
-    TestDb {
-        db: Db::open(&url, Durability::Process, clock.clone()).unwrap(),
-        engine: "SQLite",
-        _place: Place::Folder(folder),
-    }
+/// A fresh SQLite database.
+pub(crate) fn sqlite() -> TestDb {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::standing_at(start());
+    let url = DatabaseUrl::Sqlite(dir.path().join("wallet.db"));
+    let db = Db::open(&url, Durability::Process, clock.clone()).unwrap();
+    TestDb { db, clock, name: "sqlite", _place: Place::Folder { _dir: dir } }
 }
 
-fn postgres(server: &str, clock: &Clock) -> TestDb {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("nivella_test_{}_{number}", uuid::Uuid::now_v7().simple());
+fn postgres(server: &str) -> TestDb {
+    let name = format!("test_{}", uuid::Uuid::now_v7().simple());
     on_server(server, &format!("CREATE DATABASE {name}"));
-    let (place, _) = server.rsplit_once('/').unwrap();
-    let url: DatabaseUrl = format!("{place}/{name}").parse().unwrap();
-    TestDb {
-        db: Db::open(&url, Durability::Process, clock.clone()).unwrap(),
-        engine: "PostgreSQL",
-        _place: Place::Server {
-            url: server.to_owned(),
-            name,
-        },
-    }
+    let (base, _) = server.rsplit_once('/').unwrap();
+    let clock = Clock::standing_at(start());
+    let db = Db::open(&format!("{base}/{name}").parse().unwrap(), Durability::Full, clock.clone()).unwrap();
+    TestDb { db, clock, name: "postgres", _place: Place::Server { url: server.to_owned(), name } }
 }
 
 impl Drop for Place {
@@ -64,21 +54,23 @@ impl Drop for Place {
     }
 }
 
-/// The client is synchronous and must not run inside a test's runtime.
+/// In a thread of its own: the client is synchronous and panics inside a test's runtime.
 fn on_server(url: &str, sql: &str) {
     std::thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
-                client.batch_execute(sql).unwrap();
-            })
-            .join()
-            .unwrap();
+        let run = scope.spawn(|| {
+            let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
+            client.batch_execute(sql).unwrap();
+        });
+        run.join().unwrap();
     });
 }
 
 /// A recorded file of `fixtures/woocommerce`.
 pub(crate) fn recorded(path: &str) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/woocommerce");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/woocommerce");
     std::fs::read(folder.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn start() -> Timestamp {
+    "2026-11-20T16:00:00Z".parse().unwrap()
 }
