@@ -44,6 +44,10 @@ CREATE TABLE product (
     PRIMARY KEY (store_id, product_id)
 ) STRICT;
 
+CREATE INDEX product_parent ON product (store_id, parent_id) WHERE parent_id > 0;
+CREATE INDEX product_sku ON product (store_id, sku) WHERE sku <> '';
+CREATE INDEX product_credits ON product (store_id) WHERE credits IS NOT NULL;
+
 CREATE TABLE package (
     id          INTEGER PRIMARY KEY,
     store_id    INTEGER NOT NULL REFERENCES store (id),

@@ -73,13 +73,7 @@ pub async fn step(db: &Db, clients: &Clients) -> Result<Progress, db::Error> {
     };
     let learned = match answer {
         Ok(Answer::Order { id, body, refunds }) => {
-            return Ok(Progress::OrderRead {
-                store_id,
-                order_id: id,
-                body,
-                refunds,
-                claim: Box::new(claim),
-            });
+            return Ok(Progress::OrderRead { store_id, order_id: id, body, refunds, claim: Box::new(claim) });
         }
         Ok(Answer::Gone) => {
             let error = format!("the shop has no {subject} any more");
@@ -108,10 +102,8 @@ pub async fn step(db: &Db, clients: &Clients) -> Result<Progress, db::Error> {
 async fn postpone(db: &Db, claim: Claim, error: String, at_least_ms: i64) -> Result<Progress, db::Error> {
     let (store_id, subject) = (claim.store_id, claim.subject);
     tracing::warn!(store = store_id, %error, "store {store_id} could not be asked about {subject}: {error}");
-    db.write("catalog::postpone_lookup", move |tx| {
-        store::postpone_lookup(tx, &claim, &error, at_least_ms)
-    })
-    .await?;
+    db.write("catalog::postpone_lookup", move |tx| store::postpone_lookup(tx, &claim, &error, at_least_ms))
+        .await?;
     Ok(Progress::Failed { store_id, subject })
 }
 
@@ -119,11 +111,7 @@ async fn postpone(db: &Db, claim: Claim, error: String, at_least_ms: i64) -> Res
 enum Answer {
     Product(Box<ProductFacts>),
     Categories(Vec<ShopCategory>),
-    Order {
-        id: i64,
-        body: Option<Vec<u8>>,
-        refunds: Option<Vec<u8>>,
-    },
+    Order { id: i64, body: Option<Vec<u8>>, refunds: Option<Vec<u8>> },
     Gone,
 }
 
@@ -131,9 +119,7 @@ async fn ask(claim: &Claim, clients: &Clients) -> Result<Answer, rest::Error> {
     let rest = clients.of(claim.store_id, &claim.access)?;
     match claim.subject {
         Subject::Product(id) => match rest.product(id).await? {
-            Some(body) => Ok(Answer::Product(Box::new(
-                woo::product(&body).map_err(unreadable)?,
-            ))),
+            Some(body) => Ok(Answer::Product(Box::new(woo::product(&body).map_err(unreadable)?))),
             None => Ok(Answer::Gone),
         },
         Subject::Categories => Ok(Answer::Categories(categories(&rest).await?)),
@@ -143,18 +129,10 @@ async fn ask(claim: &Claim, clients: &Clients) -> Result<Answer, rest::Error> {
 
 async fn order(rest: &Rest, id: i64) -> Result<Answer, rest::Error> {
     let Some(body) = rest.order(id).await? else {
-        return Ok(Answer::Order {
-            id,
-            body: None,
-            refunds: None,
-        });
+        return Ok(Answer::Order { id, body: None, refunds: None });
     };
     let thin: ThinOrder = serde_json::from_slice(&body).map_err(unreadable)?;
-    let refunds = if thin.refunds.is_empty() {
-        Some(b"[]".to_vec())
-    } else {
-        rest.refunds(id).await?
-    };
+    let refunds = if thin.refunds.is_empty() { Some(b"[]".to_vec()) } else { rest.refunds(id).await? };
     // Deleted between the two questions: it is gone.
     let body = refunds.is_some().then_some(body);
     Ok(Answer::Order { id, body, refunds })

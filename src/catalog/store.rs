@@ -91,13 +91,7 @@ pub fn learn_categories(
              INSERT INTO category (store_id, category_id, parent_id, slug, name) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (store_id, category_id) DO UPDATE
              SET parent_id = excluded.parent_id, slug = excluded.slug, name = excluded.name",
-            params![
-                store_id,
-                category.id,
-                category.parent_id,
-                &category.slug,
-                &category.name
-            ],
+            params![store_id, category.id, category.parent_id, &category.slug, &category.name],
         )?;
     }
     Ok(())
@@ -187,41 +181,25 @@ pub fn judge(tx: &mut Tx<'_>, store: &Store, line: &Line<'_>) -> Result<Decision
 
 fn known<'s>(tx: &mut Tx<'_>, store: &'s Store, line: &Line<'_>) -> Result<Known<'s>, db::Error> {
     let mut load = |id: i64| {
-        if id > 0 {
-            product(tx, store.id, id)
-        } else {
-            Ok(None)
-        }
+        if id > 0 { product(tx, store.id, id) } else { Ok(None) }
     };
     let mut variation = load(line.variation_id)?;
     let mut product = load(line.product_id)?;
     if variation.is_none() && product.as_ref().is_some_and(|product| product.parent_id > 0) {
         variation = product.take();
     }
-    if let Some(variation) = variation.as_ref().filter(|variation| variation.parent_id > 0) {
-        if product
-            .as_ref()
-            .is_none_or(|product| product.id != variation.parent_id)
-        {
-            product = load(variation.parent_id)?;
-        }
+    let parent_id = variation.as_ref().map_or(0, |variation| variation.parent_id);
+    if parent_id > 0 && product.as_ref().is_none_or(|product| product.id != parent_id) {
+        product = load(parent_id)?;
     }
     let mut packages = Vec::new();
     for target in Known::targets(line, variation.as_ref(), product.as_ref()) {
         packages.extend(package(tx, store.id, &target)?);
     }
-    let ids = product
-        .iter()
-        .flat_map(|product| product.categories.iter().flatten());
+    let ids = product.iter().flat_map(|product| product.categories.iter().flatten());
     let ids = ids.map(|category| category.id).collect();
     let categories = ancestry(tx, store.id, ids)?;
-    Ok(Known {
-        store,
-        product,
-        variation,
-        packages,
-        categories,
-    })
+    Ok(Known { store, product, variation, packages, categories })
 }
 
 // Packages ---------------------------------------------------------------------------------------------
@@ -322,17 +300,13 @@ pub fn packages(tx: &mut Tx<'_>, store_id: i64) -> Result<Vec<Package>, db::Erro
 fn read_package(row: &Row<'_>) -> Result<Package, db::Error> {
     fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> Result<T, db::Error> {
         let text = String::from_column(row, column)?;
-        text.parse()
-            .map_err(|_| db::Error::Column { column, found: text })
+        text.parse().map_err(|_| db::Error::Column { column, found: text })
     }
     let basis = match (row.get::<Option<Credits>>(1)?, row.get::<Option<Credits>>(2)?) {
         (Some(credits), None) => Basis::PerUnit(credits),
         (None, Some(rate)) => Basis::PerCurrencyUnit(rate),
         _ => {
-            return Err(db::Error::Column {
-                column: 1,
-                found: "neither credits nor a rate".to_owned(),
-            });
+            return Err(db::Error::Column { column: 1, found: "neither credits nor a rate".to_owned() });
         }
     };
     Ok(Package {
@@ -364,16 +338,9 @@ pub fn packages_for_sale(tx: &mut Tx<'_>, store_id: i64) -> Result<Vec<PackageFo
             if !product(tx, store_id, facts.parent_id)?.is_some_and(|parent| parent.on_sale_now) {
                 continue;
             }
-            Line {
-                product_id: facts.parent_id,
-                variation_id: id,
-                ..Line::default()
-            }
+            Line { product_id: facts.parent_id, variation_id: id, ..Line::default() }
         } else {
-            Line {
-                product_id: id,
-                ..Line::default()
-            }
+            Line { product_id: id, ..Line::default() }
         };
         let decision = judge(tx, &store, &line)?;
         let Some(Basis::PerUnit(credits)) = decision.worth().map(|worth| worth.basis) else {
@@ -542,13 +509,7 @@ pub fn claim_lookup(tx: &mut Tx<'_>) -> Result<Option<Claim>, db::Error> {
          WHERE store_id = $1 AND kind = $2 AND subject_id = $3",
         params![store_id, kind, id, leased_until],
     )?;
-    Ok(Some(Claim {
-        store_id,
-        subject,
-        access,
-        attempts,
-        leased_until,
-    }))
+    Ok(Some(Claim { store_id, subject, access, attempts, leased_until }))
 }
 
 /// Crosses off an answered lookup, unless the answer was wished for again meanwhile. To be called in the
@@ -618,9 +579,6 @@ fn subject(row: &Row<'_>, kind: usize, id: usize) -> Result<Subject, db::Error> 
         "product" => Ok(Subject::Product(id)),
         "categories" => Ok(Subject::Categories),
         "order" => Ok(Subject::Order(id)),
-        other => Err(db::Error::Column {
-            column: kind,
-            found: other.to_owned(),
-        }),
+        other => Err(db::Error::Column { column: kind, found: other.to_owned() }),
     }
 }

@@ -92,26 +92,15 @@ pub async fn sync(
     let categories = lookup::categories(rest).await?;
     let (tops, missing_categories) = tokens_categories(&categories, store);
     if tops.is_empty() {
-        let found = categories
-            .iter()
-            .take(20)
-            .map(|category| shop::slug(&category.slug))
-            .collect();
-        return Err(Error::NoTokensCategory {
-            wanted: store.tokens_categories.clone(),
-            found,
-        });
+        let found = categories.iter().take(20).map(|category| shop::slug(&category.slug)).collect();
+        return Err(Error::NoTokensCategory { wanted: store.tokens_categories.clone(), found });
     }
     let products = read_products(rest, &tops, &mut progress).await?;
 
     let (db, store) = (db.clone(), store.clone());
     let learned = tokio::task::spawn_blocking(move || {
         db.write_blocking("catalog::sync", keep, move |tx| {
-            let mut report = Report {
-                categories: categories.len(),
-                missing_categories,
-                ..Report::default()
-            };
+            let mut report = Report { categories: categories.len(), missing_categories, ..Report::default() };
             learn(tx, &store, &categories, &products, &mut report)?;
             Ok::<_, db::Error>(report)
         })
@@ -139,20 +128,10 @@ fn learn(
         }
     }
     let with_variations: BTreeSet<i64> = products.iter().map(|facts| facts.parent_id).collect();
-    for facts in products
-        .iter()
-        .filter(|facts| facts.on_sale_now && !with_variations.contains(&facts.id))
-    {
+    for facts in products.iter().filter(|facts| facts.on_sale_now && !with_variations.contains(&facts.id)) {
         let line = match facts.parent_id {
-            0 => Line {
-                product_id: facts.id,
-                ..Line::default()
-            },
-            parent => Line {
-                product_id: parent,
-                variation_id: facts.id,
-                ..Line::default()
-            },
+            0 => Line { product_id: facts.id, ..Line::default() },
+            parent => Line { product_id: parent, variation_id: facts.id, ..Line::default() },
         };
         if let Some(gap) = store::judge(tx, store, &line)?.gap() {
             report.without_credits.push(WithoutCredits {
@@ -183,11 +162,7 @@ fn tokens_categories(categories: &[ShopCategory], store: &Store) -> (Vec<i64>, V
     let missing = store
         .tokens_categories
         .iter()
-        .filter(|slug| {
-            !categories
-                .iter()
-                .any(|category| shop::slug(&category.slug) == **slug)
-        })
+        .filter(|slug| !categories.iter().any(|category| shop::slug(&category.slug) == **slug))
         .cloned()
         .collect();
     (tops, missing)
@@ -243,11 +218,7 @@ async fn read_variations(
         for item in &page.items {
             let listed = woo::variation(item.get().as_bytes(), parent).map_err(lookup::unreadable)?;
             // Only on its own does the shop write a variation's price as a customer sees it.
-            let single = if listed.on_sale_now {
-                rest.product(listed.id).await?
-            } else {
-                None
-            };
+            let single = if listed.on_sale_now { rest.product(listed.id).await? } else { None };
             variations.push(match single {
                 Some(body) => woo::product(&body).map_err(lookup::unreadable)?,
                 None => listed,

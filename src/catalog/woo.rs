@@ -160,20 +160,11 @@ impl Product<'_> {
             None
         } else {
             let listed = self.categories.map(|list| list.0).unwrap_or_default();
-            Some(
-                listed
-                    .into_iter()
-                    .map(Category::reference)
-                    .collect::<Result<_, _>>()?,
-            )
+            Some(listed.into_iter().map(Category::reference).collect::<Result<_, _>>()?)
         };
         Ok(ProductFacts {
             id,
-            parent_id: if is_variation {
-                self.parent_id.unwrap_or(0).max(0)
-            } else {
-                0
-            },
+            parent_id: if is_variation { self.parent_id.unwrap_or(0).max(0) } else { 0 },
             on_sale_now: is_published && !is_sold_out && self.purchasable == Some(true),
             credits: meta
                 .iter()
@@ -291,20 +282,8 @@ mod tests {
                 .unwrap(),
             Delivered::Refused("woocommerce_rest_cannot_view".to_owned())
         );
-        for body in [
-            &b""[..],
-            b"[]",
-            b"{}",
-            b"null",
-            br#"{"id":"7"}"#,
-            br#"{"id":0}"#,
-            b"webhook_id=3",
-        ] {
-            assert!(
-                delivery(body).is_err(),
-                "{:?} was taken",
-                String::from_utf8_lossy(body)
-            );
+        for body in [&b""[..], b"[]", b"{}", b"null", br#"{"id":"7"}"#, br#"{"id":0}"#, b"webhook_id=3"] {
+            assert!(delivery(body).is_err(), "{:?} was taken", String::from_utf8_lossy(body));
         }
     }
 }

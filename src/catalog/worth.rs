@@ -225,8 +225,17 @@ impl Known<'_> {
         let Some(product) = &self.product else {
             return Err(self.unknown_product(product_id, product_id));
         };
+        let Some(categories) = &product.categories else {
+            return Err(Gap {
+                reason: format!(
+                    "product {product_id} is a variation that does not say of which product; run {}",
+                    self.remedy(product_id, 0)
+                ),
+                needs: None,
+            });
+        };
         let mut unknown = None;
-        for category in product.categories.iter().flatten() {
+        for category in categories {
             match self.categories.is_tokens(category.id, self.store) {
                 Some(true) => return Ok(true),
                 Some(false) => {}
@@ -257,29 +266,22 @@ impl Known<'_> {
                 }
             }
         }
-        self.product
-            .as_ref()
-            .and_then(|product| product.credits)
-            .ok_or_else(|| Gap {
-                reason: format!(
-                    "{} is in the Tokens category but nobody said how many credits it brings: run {}",
-                    if variation_id > 0 {
-                        format!("variation {variation_id} of product {product_id}")
-                    } else {
-                        format!("product {product_id}")
-                    },
-                    self.remedy(product_id, variation_id),
-                ),
-                needs: None,
-            })
+        self.product.as_ref().and_then(|product| product.credits).ok_or_else(|| Gap {
+            reason: format!(
+                "{} is in the Tokens category but nobody said how many credits it brings: run {}",
+                if variation_id > 0 {
+                    format!("variation {variation_id} of product {product_id}")
+                } else {
+                    format!("product {product_id}")
+                },
+                self.remedy(product_id, variation_id),
+            ),
+            needs: None,
+        })
     }
 
     fn unknown_product(&self, id: i64, product_id: i64) -> Gap {
-        let (what, variation_id) = if id == product_id {
-            ("product", 0)
-        } else {
-            ("variation", id)
-        };
+        let (what, variation_id) = if id == product_id { ("product", 0) } else { ("variation", id) };
         let remedy = self.remedy(product_id, variation_id);
         let reason = if self.store.has_rest_keys {
             format!(
@@ -291,19 +293,12 @@ impl Known<'_> {
                  or run {remedy}"
             )
         };
-        Gap {
-            reason,
-            needs: Some(Need::Product(id)),
-        }
+        Gap { reason, needs: Some(Need::Product(id)) }
     }
 
     /// The command that settles what a product brings.
     fn remedy(&self, product_id: i64, variation_id: i64) -> String {
-        let variation = if variation_id > 0 {
-            format!(" --variation {variation_id}")
-        } else {
-            String::new()
-        };
+        let variation = if variation_id > 0 { format!(" --variation {variation_id}") } else { String::new() };
         format!(
             "`nivella-wallet package set --store {} --product {product_id}{variation} --credits N`",
             self.store.name
@@ -315,10 +310,7 @@ impl Known<'_> {
 fn ids(line: &Line<'_>, variation: Option<&ProductFacts>, product: Option<&ProductFacts>) -> (i64, i64) {
     match variation {
         Some(variation) if variation.parent_id > 0 => (variation.parent_id, variation.id),
-        _ => (
-            product.map_or(line.product_id, |product| product.id),
-            line.variation_id,
-        ),
+        _ => (product.map_or(line.product_id, |product| product.id), line.variation_id),
     }
 }
 
@@ -335,13 +327,7 @@ struct Node {
 impl CategoryTree {
     /// Adds a category; `parent` is 0 for a root and `None` while it is not known.
     pub fn insert(&mut self, id: i64, slug: &str, parent: Option<i64>) {
-        self.0.insert(
-            id,
-            Node {
-                slug: shop::slug(slug),
-                parent,
-            },
-        );
+        self.0.insert(id, Node { slug: shop::slug(slug), parent });
     }
 
     /// Whether a category is here.
@@ -359,11 +345,7 @@ impl CategoryTree {
         while next != 0 && seen.insert(next) {
             let Some(node) = self.0.get(&next) else {
                 // A parent that the shop's own list does not show (plugins hide some) is no category.
-                return if next == id && store.has_rest_keys {
-                    None
-                } else {
-                    Some(false)
-                };
+                return if next == id && store.has_rest_keys { None } else { Some(false) };
             };
             if store.tokens_categories.contains(&node.slug) {
                 return Some(true);

@@ -96,10 +96,7 @@ impl FromStr for StoreName {
     fn from_str(text: &str) -> Result<Self, NotAStoreName> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         // A leading dot would make `.` and `..`, which are no path segments; a leading dash reads as an option.
-        let begins_well = text
-            .bytes()
-            .next()
-            .is_some_and(|byte| byte.is_ascii_alphanumeric());
+        let begins_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
         if begins_well && text.len() <= 64 && text.bytes().all(allowed) {
             Ok(Self(text.to_owned()))
         } else {
@@ -159,10 +156,7 @@ impl ShopUrl {
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();
         let address = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost"
-            || address
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
+        host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 }
 
@@ -272,9 +266,7 @@ fn decode_entities(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         let (before, entity) = rest.split_at(at);
         decoded.push_str(before);
-        let known = entity
-            .find(';')
-            .and_then(|end| Some((special_character(&entity[1..end])?, end)));
+        let known = entity.find(';').and_then(|end| Some((special_character(&entity[1..end])?, end)));
         if let Some((character, end)) = known {
             decoded.push(character);
             rest = &entity[end + 1..];
@@ -361,10 +353,7 @@ impl RestKeys {
         if !is_half(secret, "cs_") {
             return Err(NotRestKeys::Secret);
         }
-        Ok(Self {
-            key: key.to_owned(),
-            secret: ConsumerSecret(secret.into()),
-        })
+        Ok(Self { key: key.to_owned(), secret: ConsumerSecret(secret.into()) })
     }
 
     /// The half that names who asks.
@@ -402,19 +391,7 @@ mod tests {
         for good in ["lab", "Shop-2", "a", "0.example_x", &"x".repeat(64)] {
             assert!(good.parse::<StoreName>().is_ok(), "{good:?} was refused");
         }
-        for bad in [
-            "",
-            ".",
-            "..",
-            "-x",
-            "a/b",
-            "a b",
-            "a:b",
-            "ü",
-            "a\n",
-            "a%2f",
-            &"x".repeat(65),
-        ] {
+        for bad in ["", ".", "..", "-x", "a/b", "a b", "a:b", "ü", "a\n", "a%2f", &"x".repeat(65)] {
             assert!(bad.parse::<StoreName>().is_err(), "{bad:?} was taken");
         }
     }
@@ -422,16 +399,8 @@ mod tests {
     #[test]
     fn a_shop_may_live_in_a_folder() {
         for (given, shown, api) in [
-            (
-                "https://x.example",
-                "https://x.example",
-                "https://x.example/wp-json/wc/v3/orders",
-            ),
-            (
-                "https://x.example/",
-                "https://x.example",
-                "https://x.example/wp-json/wc/v3/orders",
-            ),
+            ("https://x.example", "https://x.example", "https://x.example/wp-json/wc/v3/orders"),
+            ("https://x.example/", "https://x.example", "https://x.example/wp-json/wc/v3/orders"),
             (
                 "https://x.example/shop",
                 "https://x.example/shop",
@@ -447,11 +416,7 @@ mod tests {
                 "http://x.example:8080/a/b",
                 "http://x.example:8080/a/b/wp-json/wc/v3/orders",
             ),
-            (
-                "http://X.example:80",
-                "http://x.example",
-                "http://x.example/wp-json/wc/v3/orders",
-            ),
+            ("http://X.example:80", "http://x.example", "http://x.example/wp-json/wc/v3/orders"),
         ] {
             let url: ShopUrl = given.parse().unwrap();
             assert_eq!(url.to_string(), shown);
@@ -473,18 +438,9 @@ mod tests {
     #[test]
     fn a_secret_must_be_hard_to_guess_and_is_never_shown() {
         assert_eq!("".parse::<HookSecret>().unwrap_err(), WeakSecret::Empty);
-        assert_eq!(
-            " ".repeat(30).parse::<HookSecret>().unwrap_err(),
-            WeakSecret::Empty
-        );
-        assert_eq!(
-            "x".repeat(23).parse::<HookSecret>().unwrap_err(),
-            WeakSecret::Short(23)
-        );
-        assert_eq!(
-            format!("{}\n", "x".repeat(30)).parse::<HookSecret>().unwrap_err(),
-            WeakSecret::Control
-        );
+        assert_eq!(" ".repeat(30).parse::<HookSecret>().unwrap_err(), WeakSecret::Empty);
+        assert_eq!("x".repeat(23).parse::<HookSecret>().unwrap_err(), WeakSecret::Short(23));
+        assert_eq!(format!("{}\n", "x".repeat(30)).parse::<HookSecret>().unwrap_err(), WeakSecret::Control);
         let secret: HookSecret = "x".repeat(24).parse().unwrap();
         assert_eq!(format!("{secret:?}"), "HookSecret(…)");
     }

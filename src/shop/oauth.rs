@@ -10,11 +10,7 @@ use sha2::Sha256;
 use crate::shop::RestKeys;
 
 /// Everything but letters, digits and `-._~` is encoded; PHP's `rawurlencode` agrees.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Gives `url` the query `pairs`.
 pub(super) fn set_query(url: &mut Url, pairs: &[(&str, String)]) {
@@ -33,11 +29,7 @@ pub(super) fn sign(mut url: Url, pairs: &[(&str, String)], keys: &RestKeys, at: 
         ("oauth_timestamp", &at),
     ]);
     signed.sort_unstable();
-    let base = format!(
-        "GET&{}&{}",
-        encode(url.as_str()),
-        encode(&join(signed.iter().copied()))
-    );
+    let base = format!("GET&{}&{}", encode(url.as_str()), encode(&join(signed.iter().copied())));
     let signature = hmac(&format!("{}&", keys.expose_secret()), &base);
     signed.push(("oauth_signature", &signature));
     url.set_query(Some(&join(signed.into_iter())));
@@ -56,9 +48,7 @@ fn encode(text: &str) -> String {
 }
 
 fn join<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let pairs: Vec<String> = pairs
-        .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
-        .collect();
+    let pairs: Vec<String> = pairs.map(|(key, value)| format!("{}={}", encode(key), encode(value))).collect();
     pairs.join("&")
 }
 

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use http::{HeaderMap, StatusCode, header};
-use reqwest::{Certificate, Client, Response};
+use reqwest::header::{self, HeaderMap};
+use reqwest::{Certificate, Client, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -174,10 +174,7 @@ impl Error {
     /// Whether asking again soon may help.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable(_) | Self::Timeout(_) | Self::Busy { .. } | Self::Failed(_)
-        )
+        matches!(self, Self::Unreachable(_) | Self::Timeout(_) | Self::Busy { .. } | Self::Failed(_))
     }
 
     /// How long the shop asks to wait.
@@ -201,9 +198,7 @@ pub struct Rest {
 
 impl fmt::Debug for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rest")
-            .field("url", &self.access.url)
-            .finish_non_exhaustive()
+        f.debug_struct("Rest").field("url", &self.access.url).finish_non_exhaustive()
     }
 }
 
@@ -247,12 +242,7 @@ impl Rest {
         let http = builder
             .build()
             .map_err(|error| Error::Setup(format!("https cannot be set up: {}", root_cause(&error))))?;
-        Ok(Self {
-            http,
-            access,
-            patience,
-            clock,
-        })
+        Ok(Self { http, access, patience, clock })
     }
 
     /// The shop's front page.
@@ -338,10 +328,7 @@ impl Rest {
     pub fn orders(&self, wanted: &OrderQuery) -> Pages<'_> {
         let mut query = vec![("orderby", "modified".to_owned()), ("order", "asc".to_owned())];
         if let Some(after) = wanted.modified_after {
-            query.push((
-                "modified_after",
-                after.utc().format("%Y-%m-%dT%H:%M:%S").to_string(),
-            ));
+            query.push(("modified_after", after.utc().format("%Y-%m-%dT%H:%M:%S").to_string()));
             query.push(("dates_are_gmt", "true".to_owned()));
         }
         if let Some(status) = &wanted.status {
@@ -351,13 +338,7 @@ impl Rest {
     }
 
     fn pages(&self, what: &'static str, path: String, query: Vec<(&'static str, String)>) -> Pages<'_> {
-        Pages {
-            rest: self,
-            what,
-            path,
-            query,
-            next: Some(1),
-        }
+        Pages { rest: self, what, path, query, next: Some(1) }
     }
 
     /// Asks until there is an answer, a reason that stays, or no patience left.
@@ -391,14 +372,11 @@ impl Rest {
         let request = if url.scheme() == "https" {
             let mut url = url;
             oauth::set_query(&mut url, query);
-            self.http
-                .get(url)
-                .basic_auth(self.access.keys.key(), Some(self.access.keys.expose_secret()))
+            self.http.get(url).basic_auth(self.access.keys.key(), Some(self.access.keys.expose_secret()))
         } else {
             let at = self.clock.now().millis() / 1000;
             let nonce = uuid::Uuid::now_v7().simple().to_string();
-            self.http
-                .get(oauth::sign(url, query, &self.access.keys, at, &nonce))
+            self.http.get(oauth::sign(url, query, &self.access.keys, at, &nonce))
         };
         let mut response = request
             .header(header::ACCEPT, "application/json")
@@ -436,11 +414,7 @@ impl Rest {
     fn broken(&self, error: &reqwest::Error) -> Error {
         let cause = root_cause(error);
         if error.is_timeout() {
-            Error::Timeout(if error.is_connect() {
-                self.patience.connect
-            } else {
-                self.patience.whole
-            })
+            Error::Timeout(if error.is_connect() { self.patience.connect } else { self.patience.whole })
         } else if cause.contains("certificate") {
             Error::Untrusted(cause)
         } else {
@@ -452,10 +426,7 @@ impl Rest {
         match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 let retry_after = retry_after(headers, self.clock.now());
-                return Error::Busy {
-                    status: status.as_u16(),
-                    retry_after,
-                };
+                return Error::Busy { status: status.as_u16(), retry_after };
             }
             _ if status.is_server_error() => return Error::Failed(status.as_u16()),
             _ => {}
@@ -474,9 +445,7 @@ impl Rest {
             (StatusCode::UNAUTHORIZED, Some("woocommerce_rest_authentication_error")) => {
                 Error::WrongSecret(refusal.map(Refusal::message).unwrap_or_default())
             }
-            (StatusCode::UNAUTHORIZED, Some(_)) => Error::Stranger {
-                https: self.access.url.is_https(),
-            },
+            (StatusCode::UNAUTHORIZED, Some(_)) => Error::Stranger { https: self.access.url.is_https() },
             (StatusCode::UNAUTHORIZED, None) => Error::PasswordInFront,
             (StatusCode::FORBIDDEN, Some("woocommerce_rest_cannot_view")) => Error::Forbidden,
             (_, Some(code)) => Error::Refused {
@@ -531,10 +500,7 @@ impl Pages<'_> {
             None => items.is_empty(),
         };
         self.next = (!is_last && !items.is_empty()).then_some(number + 1);
-        Ok((!items.is_empty()).then_some(Page {
-            items,
-            total: answer.total,
-        }))
+        Ok((!items.is_empty()).then_some(Page { items, total: answer.total }))
     }
 }
 
@@ -550,11 +516,7 @@ impl Clients {
     /// No clients yet.
     #[must_use]
     pub fn new(patience: Patience, clock: Clock) -> Self {
-        Self {
-            patience,
-            clock,
-            made: Arc::default(),
-        }
+        Self { patience, clock, made: Arc::default() }
     }
 
     /// The client for a store.
@@ -589,11 +551,7 @@ struct Refusal {
 
 impl Refusal {
     fn message(self) -> String {
-        self.message
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(MESSAGE_CHARS_MAX)
-            .collect()
+        self.message.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS_MAX).collect()
     }
 }
 
@@ -613,26 +571,16 @@ fn redirect(response: &Response) -> Error {
         .and_then(|location| location.to_str().ok())
         .and_then(|location| response.url().join(location).ok());
     let Some(mut target) = location else {
-        return Error::NotJson(format!(
-            "a redirect to nowhere (status {})",
-            response.status().as_u16()
-        ));
+        return Error::NotJson(format!("a redirect to nowhere (status {})", response.status().as_u16()));
     };
     // The signature and the keys may have been carried over, and the API's path is not the front page's.
     target.set_query(None);
     target.set_fragment(None);
     let _ = target.set_username("");
     let _ = target.set_password(None);
-    let path = target
-        .path()
-        .split("/wp-json")
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let path = target.path().split("/wp-json").next().unwrap_or_default().to_owned();
     target.set_path(&path);
-    Error::Redirect {
-        target: target.as_str().trim_end_matches('/').to_owned(),
-    }
+    Error::Redirect { target: target.as_str().trim_end_matches('/').to_owned() }
 }
 
 /// The body, if it is JSON. Some plugins leave a byte order mark before it.
@@ -652,10 +600,7 @@ fn content_type(headers: &HeaderMap) -> String {
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
-        .map_or_else(
-            || "something".to_owned(),
-            |value| value.chars().take(80).collect(),
-        )
+        .map_or_else(|| "something".to_owned(), |value| value.chars().take(80).collect())
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
@@ -668,12 +613,8 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let at = chrono::DateTime::parse_from_rfc2822(text)
-        .ok()?
-        .timestamp_millis();
-    Some(Duration::from_millis(
-        u64::try_from(at - now.millis()).unwrap_or(0),
-    ))
+    let at = chrono::DateTime::parse_from_rfc2822(text).ok()?.timestamp_millis();
+    Some(Duration::from_millis(u64::try_from(at - now.millis()).unwrap_or(0)))
 }
 
 /// The innermost reason, which says what happened; the outer ones say what was being tried.
@@ -682,9 +623,5 @@ fn root_cause(error: &reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    if error.source().is_some() {
-        cause.to_string()
-    } else {
-        "the connection broke".to_owned()
-    }
+    if error.source().is_some() { cause.to_string() } else { "the connection broke".to_owned() }
 }

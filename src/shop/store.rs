@@ -28,9 +28,9 @@ pub enum Error {
     EmptyList(&'static str),
     /// Credits were sold through it.
     #[error(
-        "store {name} has {orders} orders and {customers} customers, whose credits would lose their origin: it \
-         stays. To stop it, disable its webhooks in WooCommerce (Settings → Advanced → Webhooks) and revoke its \
-         REST keys"
+        "store {name} is in use (orders: {orders}, customers: {customers}) and their credits would lose their \
+         origin: it stays. To stop it, disable its webhooks in WooCommerce (Settings → Advanced → Webhooks) and \
+         revoke its REST keys"
     )]
     InUse {
         /// The store.
@@ -164,11 +164,7 @@ pub fn remove(tx: &mut Tx<'_>, name: &StoreName) -> Result<(), Error> {
         |row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?, row.get::<i64>(2)?)),
     )?;
     if orders + customers + grants > 0 {
-        return Err(Error::InUse {
-            name: store.name,
-            orders,
-            customers,
-        });
+        return Err(Error::InUse { name: store.name, orders, customers });
     }
     for sql in [
         "-- shop::store::remove (lookup)
@@ -262,11 +258,7 @@ pub fn access(tx: &mut Tx<'_>, id: i64) -> Result<Option<Access>, db::Error> {
     let Some(settings) = settings(tx, id)? else {
         return Ok(None);
     };
-    Ok(settings.rest_keys.map(|keys| Access {
-        url: settings.url,
-        keys,
-        ca_file: settings.ca_file,
-    }))
+    Ok(settings.rest_keys.map(|keys| Access { url: settings.url, keys, ca_file: settings.ca_file }))
 }
 
 /// Settings as they are written into a row.
@@ -287,10 +279,7 @@ impl<'s> Columns<'s> {
             url: settings.url.to_string(),
             consumer_key: keys.map(RestKeys::key),
             consumer_secret: keys.map(RestKeys::expose_secret),
-            ca_file: settings
-                .ca_file
-                .as_ref()
-                .map(|path| path.to_string_lossy().into_owned()),
+            ca_file: settings.ca_file.as_ref().map(|path| path.to_string_lossy().into_owned()),
             tokens_categories: list_column(&settings.tokens_categories, slug, "Tokens category")?,
             paid_statuses: list_column(&settings.paid_statuses, status, "paid status")?,
             site_keys: list_column(&settings.site_keys, meta_key, "meta key for the site")?,
@@ -301,11 +290,7 @@ impl<'s> Columns<'s> {
 /// A list in the spelling it is compared in, each entry once, in the order given.
 fn list_column(list: &[String], spell: fn(&str) -> String, what: &'static str) -> Result<String, Error> {
     let mut spelled: Vec<String> = Vec::with_capacity(list.len());
-    for entry in list
-        .iter()
-        .map(|entry| spell(entry))
-        .filter(|entry| !entry.is_empty())
-    {
+    for entry in list.iter().map(|entry| spell(entry)).filter(|entry| !entry.is_empty()) {
         if !spelled.contains(&entry) {
             spelled.push(entry);
         }
@@ -332,8 +317,7 @@ fn read(row: &Row<'_>) -> Result<Store, db::Error> {
 
 fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> Result<T, db::Error> {
     let text = String::from_column(row, column)?;
-    text.parse()
-        .map_err(|_| db::Error::Column { column, found: text })
+    text.parse().map_err(|_| db::Error::Column { column, found: text })
 }
 
 fn list_of(row: &Row<'_>, column: usize) -> Result<Vec<String>, db::Error> {
@@ -345,23 +329,14 @@ fn hook_secret(row: &Row<'_>, column: usize) -> Result<HookSecret, db::Error> {
     // What was found is a secret and stays out of the error.
     let found = "what is no webhook secret".to_owned();
     let text = secrecy::SecretString::from(row.get::<String>(column)?);
-    text.expose_secret()
-        .parse()
-        .map_err(|_| db::Error::Column { column, found })
+    text.expose_secret().parse().map_err(|_| db::Error::Column { column, found })
 }
 
 fn rest_keys(row: &Row<'_>, key: usize, secret: usize) -> Result<Option<RestKeys>, db::Error> {
-    let (Some(key), Some(half)) = (
-        row.get::<Option<String>>(key)?,
-        row.get::<Option<String>>(secret)?,
-    ) else {
+    let (Some(key), Some(half)) = (row.get::<Option<String>>(key)?, row.get::<Option<String>>(secret)?)
+    else {
         return Ok(None);
     };
     let found = "what are no REST keys".to_owned();
-    RestKeys::new(&key, &half)
-        .map(Some)
-        .map_err(|_| db::Error::Column {
-            column: secret,
-            found,
-        })
+    RestKeys::new(&key, &half).map(Some).map_err(|_| db::Error::Column { column: secret, found })
 }

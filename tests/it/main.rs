@@ -1,7 +1,7 @@
 //! The integration tests, one binary.
 
-mod app;
 mod support;
+mod fake_shop;
 
 mod server;
 mod shop;
