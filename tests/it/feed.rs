@@ -243,7 +243,7 @@ impl World {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct More {
     order: Option<i64>,
     expires: Option<&'static str>,
@@ -509,17 +509,17 @@ fn reading_makes_nothing() {
 #[test]
 fn strangers_are_told_nothing_but_to_bring_a_key() {
     for world in worlds() {
-        let expires_at = Some(world.test.clock.now().plus_millis(HOUR_MS));
+        let later = world.test.clock.now().plus_millis(HOUR_MS);
         let scopes = ["admin".parse().unwrap()];
         let (_, short) = write(&world.test, {
             let scopes = scopes.clone();
-            move |tx| access::store::create(tx, "short", &scopes, expires_at)
+            move |tx| access::store::create(tx, "short", &scopes, Some(later))
         });
         let (revoked, lost) = write(&world.test, move |tx| access::store::create(tx, "lost", &scopes, None));
         for secret in [&short, &lost] {
             assert_eq!(world.get(secret.reveal(), "/v1/wallets/site:a1").status, 200);
         }
-        world.test.clock.turn_to(expires_at.unwrap());
+        world.test.clock.turn_to(later);
         for expected in [access::store::Revoked::Now, access::store::Revoked::Before] {
             let id = revoked.id.clone();
             assert_eq!(write(&world.test, move |tx| access::store::revoke(tx, &id)), expected);
