@@ -732,7 +732,8 @@ fn paging_through_a_history_that_grows_misses_nothing_and_repeats_nothing() {
             let kind = ["", "usage", "moved"][random.random_range(0..3_usize)];
             let site = ["", "", "a1", "b1"][random.random_range(0..4_usize)];
             let mut moment = || start + random.random_range(-200..600_i64) * 60_000;
-            let (from, to) = (moment(), moment());
+            let (one, other) = (moment(), moment());
+            let (from, to) = (one.min(other), one.max(other));
             let expected: Vec<String> = log
                 .iter()
                 .rev()
