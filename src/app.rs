@@ -121,7 +121,10 @@ pub fn rules(config: &Config) -> Rules {
 }
 
 /// Waits until somebody asks the process to stop.
-async fn stop_asked() -> anyhow::Result<()> {
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub async fn stop_asked() -> anyhow::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
