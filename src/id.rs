@@ -1,6 +1,6 @@
 //! Names of things: a type for each, so that two cannot be swapped.
 //!
-//! Ids the daemon makes are a prefix and a UUIDv7 (they sort by time). Site, client and agent ids are the
+//! Ids the daemon makes are a prefix and a `UUIDv7` (they sort by time). Site, client and agent ids are the
 //! customer's own strings. All of them are checked where they enter, so code below never doubts one.
 
 use std::fmt;
@@ -92,11 +92,7 @@ macro_rules! made_id {
                 let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
                 match text.strip_prefix($prefix) {
                     Some(rest) if rest.len() == 32 && rest.bytes().all(hex) => Ok(Self(text.to_owned())),
-                    _ => Err(NotAnId::Made {
-                        text: shorten(text),
-                        what: $what,
-                        prefix: $prefix,
-                    }),
+                    _ => Err(NotAnId::Made { text: shorten(text), what: $what, prefix: $prefix }),
                 }
             }
         }
@@ -120,49 +116,22 @@ macro_rules! chosen_id {
                 if (1..=128).contains(&text.len()) && text.bytes().all(allowed) {
                     Ok(Self(text.to_owned()))
                 } else {
-                    Err(NotAnId::Chosen {
-                        text: shorten(text),
-                        what: $what,
-                    })
+                    Err(NotAnId::Chosen { text: shorten(text), what: $what })
                 }
             }
         }
     };
 }
 
-made_id!(
-    AccountId,
-    "acc_",
-    "an account id",
-    "A customer of a store; the unit of locking."
-);
-made_id!(
-    GrantId,
-    "gr_",
-    "a grant id",
-    "Credits that were added at once, from one source."
-);
+made_id!(AccountId, "acc_", "an account id", "A customer of a store; the unit of locking.");
+made_id!(GrantId, "gr_", "a grant id", "Credits that were added at once, from one source.");
 made_id!(DebitId, "db_", "a debit id", "Credits spent at once.");
 made_id!(HoldId, "hd_", "a hold id", "Credits set aside for a moment.");
-made_id!(
-    DeliveryId,
-    "dl_",
-    "a delivery id",
-    "A webhook body that was received and kept."
-);
-made_id!(
-    OperationId,
-    "op_",
-    "an operation id",
-    "A correction or a move, by whoever ordered it."
-);
+made_id!(DeliveryId, "dl_", "a delivery id", "A webhook body that was received and kept.");
+made_id!(OperationId, "op_", "an operation id", "A correction or a move, by whoever ordered it.");
 made_id!(KeyId, "key_", "a key id", "An API key, without its secret.");
 
-chosen_id!(
-    SiteId,
-    "a site id",
-    "What the assistant spends for: a customer's website."
-);
+chosen_id!(SiteId, "a site id", "What the assistant spends for: a customer's website.");
 chosen_id!(ClientId, "a client id", "A label an agency puts on sites.");
 chosen_id!(AgentId, "an agent id", "An assistant configuration of a site.");
 
@@ -179,10 +148,7 @@ mod tests {
         let (first, second) = (GrantId::new(), GrantId::new());
         assert_eq!(first.to_string().parse::<GrantId>().unwrap(), first);
         assert!(first < second);
-        assert!(
-            first.to_string().parse::<DebitId>().is_err(),
-            "a grant is not a debit"
-        );
+        assert!(first.to_string().parse::<DebitId>().is_err(), "a grant is not a debit");
     }
 
     #[test]

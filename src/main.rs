@@ -1,3 +1,7 @@
 //! `nivella-wallet`: the daemon and its command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nivella_wallet::cli::main(std::env::args_os())
+}

@@ -132,10 +132,7 @@ impl Clock {
 
     /// What time it is.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that asks the system"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Some(standing) => Timestamp(standing.load(Ordering::SeqCst)),
@@ -233,13 +230,9 @@ fn start_of_day(day: NaiveDate, zone: Tz) -> Timestamp {
     let midnight = day.and_hms_opt(0, 0, 0).unwrap_or_default();
     let start = (0..=8)
         .find_map(|quarters| {
-            zone.from_local_datetime(&(midnight + chrono::TimeDelta::minutes(15 * quarters)))
-                .earliest()
+            zone.from_local_datetime(&(midnight + chrono::TimeDelta::minutes(15 * quarters))).earliest()
         })
-        .map_or_else(
-            || midnight.and_utc().timestamp_millis(),
-            |start| start.timestamp_millis(),
-        );
+        .map_or_else(|| midnight.and_utc().timestamp_millis(), |start| start.timestamp_millis());
     Timestamp(start)
 }
 
@@ -262,29 +255,14 @@ mod tests {
         ] {
             let validity: Validity = validity.parse().unwrap();
             let expires: Timestamp = expires.parse().unwrap();
-            assert_eq!(
-                validity.expires_at(from.parse().unwrap(), zone),
-                Some(expires),
-                "{from} {validity}"
-            );
+            assert_eq!(validity.expires_at(from.parse().unwrap(), zone), Some(expires), "{from} {validity}");
         }
         assert_eq!(Validity::Never.expires_at(Timestamp(0), Tz::UTC), None);
     }
 
     #[test]
     fn what_is_not_a_validity_is_refused() {
-        for text in [
-            "",
-            "30",
-            "d",
-            "0d",
-            "-1d",
-            "+1d",
-            "1.5mo",
-            "30 d",
-            "forever",
-            "99999999d",
-        ] {
+        for text in ["", "30", "d", "0d", "-1d", "+1d", "1.5mo", "30 d", "forever", "99999999d"] {
             assert!(text.parse::<Validity>().is_err(), "{text:?} was taken");
         }
     }

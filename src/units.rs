@@ -49,11 +49,7 @@ impl Credits {
     /// `micro` micro-credits, or `None` if that is below zero or above [`Credits::MAX`].
     #[must_use]
     pub const fn from_micro(micro: i64) -> Option<Self> {
-        if micro >= 0 && micro <= Self::MAX.0 {
-            Some(Self(micro))
-        } else {
-            None
-        }
+        if micro >= 0 && micro <= Self::MAX.0 { Some(Self(micro)) } else { None }
     }
 
     /// The amount in micro-credits.
@@ -93,9 +89,7 @@ impl Credits {
             return None;
         }
         let product = i128::from(self.0).checked_mul(numerator)?;
-        i64::try_from(product / denominator)
-            .ok()
-            .and_then(Self::from_micro)
+        i64::try_from(product / denominator).ok().and_then(Self::from_micro)
     }
 }
 
@@ -142,11 +136,7 @@ impl Delta {
     /// The change written with its sign, `+1000` or `-3`, as activity lines show it.
     #[must_use]
     pub fn signed(self) -> String {
-        if self.0 > 0 {
-            format!("+{self}")
-        } else {
-            self.to_string()
-        }
+        if self.0 > 0 { format!("+{self}") } else { self.to_string() }
     }
 }
 
@@ -154,9 +144,7 @@ impl Delta {
 /// saturates only on books that `verify` would refuse anyway.
 impl std::iter::Sum for Credits {
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
-        iter.fold(Self::ZERO, |sum, amount| {
-            sum.checked_add(amount).unwrap_or(Self::MAX)
-        })
+        iter.fold(Self::ZERO, |sum, amount| sum.checked_add(amount).unwrap_or(Self::MAX))
     }
 }
 
@@ -189,11 +177,8 @@ impl FromStr for Delta {
 
     /// Reads `5`, `-5` and, because people write it on a command line, `+5`.
     fn from_str(text: &str) -> Result<Self, NotCredits> {
-        let micro = parse_micro(
-            text.strip_prefix('+')
-                .filter(|rest| !rest.starts_with('-'))
-                .unwrap_or(text),
-        )?;
+        let micro =
+            parse_micro(text.strip_prefix('+').filter(|rest| !rest.starts_with('-')).unwrap_or(text))?;
         match Credits::from_micro(micro.saturating_abs()) {
             Some(_) => Ok(Self(micro)),
             None => Err(NotCredits::TooLarge(text.to_owned())),
@@ -254,10 +239,8 @@ fn parse_micro(text: &str) -> Result<i64, NotCredits> {
     let too_large = || NotCredits::TooLarge(text.chars().take(64).collect());
     let whole: i64 = whole.parse().map_err(|_| too_large())?;
     let fraction: i64 = format!("{fraction:0<6}").parse().map_err(|_| unreadable())?;
-    let size = whole
-        .checked_mul(MICRO)
-        .and_then(|micro| micro.checked_add(fraction))
-        .ok_or_else(too_large)?;
+    let size =
+        whole.checked_mul(MICRO).and_then(|micro| micro.checked_add(fraction)).ok_or_else(too_large)?;
     Ok(if text.starts_with('-') { -size } else { size })
 }
 
@@ -281,22 +264,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_plain_decimal_is_refused() {
-        for text in [
-            "",
-            ".",
-            "1.",
-            ".5",
-            "1e3",
-            "+5",
-            " 5",
-            "5 ",
-            "1,000",
-            "NaN",
-            "0x10",
-            "٣",
-            "--5",
-            "1.0000001",
-        ] {
+        for text in
+            ["", ".", "1.", ".5", "1e3", "+5", " 5", "5 ", "1,000", "NaN", "0x10", "٣", "--5", "1.0000001"]
+        {
             assert!(text.parse::<Credits>().is_err(), "{text:?} was taken");
         }
         assert!("-1".parse::<Credits>().is_err());

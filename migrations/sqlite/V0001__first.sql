@@ -89,7 +89,8 @@ CREATE TABLE account (
     version       INTEGER NOT NULL, -- counts locks: locking is an update of this row
     grant_seq     INTEGER NOT NULL, -- number of the newest grant
     entry_seq     INTEGER NOT NULL, -- number of the newest entry
-    entry_hash    BLOB    NOT NULL  -- its hash
+    entry_hash    BLOB    NOT NULL,  -- its hash
+    next_expiry   INTEGER           -- no slice expires before this; NULL: none expires
 ) STRICT;
 
 -- The names shops know an account by: customer:ID or email:ADDRESS.
@@ -146,6 +147,7 @@ CREATE TABLE shop_order (
     status       TEXT    NOT NULL,
     modified_at  INTEGER NOT NULL,
     from_rest    INTEGER NOT NULL, -- read from the shop itself, not carried by a delivery
+    arrival      INTEGER NOT NULL, -- delivery.seq of what brought it; the largest there is for REST
     recheck      INTEGER NOT NULL, -- ask the shop at the next reconciliation
     parked       TEXT,             -- why a line waits for a fact, in words
     attention    TEXT,             -- what a person should look at, in words
@@ -212,11 +214,12 @@ CREATE TABLE slice (
     account_id TEXT    NOT NULL REFERENCES account (id),
     remaining  INTEGER NOT NULL CHECK (remaining >= 0),
     held       INTEGER NOT NULL CHECK (held >= 0),
-    PRIMARY KEY (grant_id, site)
+    PRIMARY KEY (grant_id, account_id, site) -- a purchase can move to another account
 ) STRICT;
 
 -- A used-up slice leaves the index, so a wallet costs the same after ten years as after ten days.
 CREATE INDEX slice_open ON slice (account_id, site) WHERE remaining > 0 OR held > 0;
+CREATE INDEX slice_account ON slice (account_id, grant_id);
 
 -- What a compartment owes because credits that were taken back had been spent.
 CREATE TABLE debt (
@@ -261,7 +264,8 @@ CREATE TABLE debit (
     entries     INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX debit_account ON debit (account_id, booked_at);
+-- One site's usage is read without its neighbours'; an account's is read site by site.
+CREATE INDEX debit_site ON debit (account_id, site, booked_at);
 
 -- What was captured in a calendar period, per site.
 CREATE TABLE spending (
@@ -277,7 +281,7 @@ CREATE TABLE spending (
 -- What a customer reads: one line for each movement, one for a burst of equal usage.
 CREATE TABLE activity (
     account_id TEXT    NOT NULL REFERENCES account (id),
-    seq        INTEGER NOT NULL, -- of the first entry it stands for
+    seq        INTEGER NOT NULL, -- its place: twice the number of the first entry it stands for (a move has two lines)
     at         INTEGER NOT NULL,
     hour       INTEGER NOT NULL, -- start of the UTC hour of `at`
     kind       TEXT    NOT NULL,
@@ -288,7 +292,8 @@ CREATE TABLE activity (
     PRIMARY KEY (account_id, seq)
 ) STRICT;
 
-CREATE UNIQUE INDEX activity_usage ON activity (account_id, hour, site, label) WHERE kind = 'usage';
+CREATE UNIQUE INDEX activity_usage ON activity (account_id, site, hour, label) WHERE kind = 'usage';
+CREATE INDEX activity_site ON activity (account_id, site, seq);
 
 -- Access -------------------------------------------------------------------------------------------
 

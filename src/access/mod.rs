@@ -1,1 +1,17 @@
-//! API keys and what they may see and do.
+//! API keys: who may see and do what.
+//!
+//! A key is a secret with scopes. Only the secret's SHA-256 is kept, so nobody can read a key out of the
+//! database or a backup, and no text of this program shows one except [`store::create`]'s answer. A
+//! [`Caller`] is made by [`store::authenticate`] alone; it answers questions about what it may see and do
+//! from what it holds, without asking the database again.
+//!
+//! What is outside a key's scopes does not exist for it.
+
+mod caller;
+mod scope;
+mod secret;
+pub mod store;
+
+pub use self::caller::{Caller, Own, Refusal, Subject};
+pub use self::scope::{NotAScope, Scope};
+pub use self::secret::{KeySecret, NotASecret};

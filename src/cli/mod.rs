@@ -1,1 +1,230 @@
-//! The command line.
+//! The command line: parse, do, show.
+//!
+//! Commands work on the database itself, also while the daemon serves from it. They call the same functions
+//! as the HTTP handlers. Every command that changes something can be tried with `--dry-run`, which does all
+//! of it in a transaction that is taken back.
+//!
+//! Exit status: 0 done; 1 failed, refused, or a check found a fault; 2 wrong usage.
+
+mod account;
+mod completions;
+mod failure;
+mod key;
+mod output;
+mod progress;
+mod site;
+mod values;
+mod verify;
+mod wallet;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+pub use self::failure::Failure;
+use self::output::Output;
+use crate::config::{self, Config};
+use crate::db::{self, DatabaseUrl, Db, Keep, Tx};
+use crate::feed;
+use crate::time::Clock;
+
+/// Prepaid AI credits for WooCommerce shops: paid orders become credits that a customer can see and an
+/// assistant can spend.
+#[derive(Parser, Debug)]
+#[command(
+    name = "nivella-wallet",
+    version,
+    about = "Prepaid AI credits for WooCommerce shops",
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = FIRST_STEPS
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const FIRST_STEPS: &str = "\
+First steps:
+  nivella-wallet demo                       see it work, with real recorded orders
+  nivella-wallet store add shop --url https://shop.example --webhook-secret-file secret.txt
+  nivella-wallet package set --store shop --product 17 --credits 1000
+  nivella-wallet serve                      take webhooks and answer the API
+
+Exit status: 0 done, 1 failed or a check found a fault, 2 wrong usage.";
+
+/// What every command takes.
+#[derive(Args, Debug)]
+struct Global {
+    /// Configuration file [default: ./nivella-wallet.toml, then /etc/nivella-wallet/config.toml]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    config: Option<std::path::PathBuf>,
+    /// Where the data are: sqlite:PATH or `postgres://USER@HOST/NAME`
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    database: Option<DatabaseUrl>,
+    /// Answer with one JSON document, for programs
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    json: bool,
+    /// Say more about what happens; twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet", help_heading = "Everywhere")]
+    verbose: u8,
+    /// Say nothing but the answer and errors
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
+    quiet: bool,
+}
+
+/// What every command that changes something takes.
+#[derive(Args, Clone, Copy, Debug)]
+struct DryRun {
+    /// Show what would happen and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl DryRun {
+    fn keep(self) -> Keep {
+        if self.dry_run { Keep::Nothing } else { Keep::Effects }
+    }
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Assign websites to customers, one by one or from a spreadsheet
+    #[command(subcommand, arg_required_else_help = true)]
+    Site(site::Verb),
+    /// Look at customers' accounts
+    #[command(subcommand, arg_required_else_help = true)]
+    Account(account::Verb),
+    /// Show what somebody has, give credits, correct and move them
+    #[command(subcommand, arg_required_else_help = true)]
+    Wallet(wallet::Verb),
+    /// Make and take back API keys
+    #[command(subcommand, arg_required_else_help = true)]
+    Key(key::Verb),
+    /// Prove the books: every balance from its entries, every entry from the one before
+    Verify(verify::Options),
+    /// Print the completion script of a shell
+    Completions(completions::Options),
+}
+
+/// What a command works with.
+struct Session<'w> {
+    config: Config,
+    /// Whether to stay silent about what is not asked for.
+    quiet: bool,
+    out: Output<'w>,
+}
+
+impl Session<'_> {
+    /// Opens the database, and says so when that made a new one: most likely it is the wrong folder.
+    fn db(&self) -> Result<Db, Failure> {
+        let is_new = matches!(&self.config.database, DatabaseUrl::Sqlite(path) if !path.exists());
+        let db = Db::open(&self.config.database, self.config.durability, Clock::system())?;
+        if is_new && !self.quiet && !self.out.is_json() {
+            writeln!(io::stderr(), "note: there was no database, {} is new", self.config.database)?;
+        }
+        Ok(db)
+    }
+
+    /// What the configuration says about wallets.
+    fn wallet_settings(&self) -> feed::Settings {
+        feed::Settings {
+            unit: self.config.unit.to_string(),
+            low_balance: self.config.low_balance.to_vec(),
+            top_up_url: self.config.top_up_url.as_ref().map(ToString::to_string),
+            docs_url: self.config.docs_url.as_ref().map(ToString::to_string),
+        }
+    }
+
+    /// Changes something, or with a dry run shows what would change.
+    fn change<T, E>(
+        &self,
+        name: &'static str,
+        dry_run: DryRun,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        E: From<db::Error> + Into<Failure> + Send + 'static,
+    {
+        self.db()?.write_blocking(name, dry_run.keep(), work).map_err(Into::into)
+    }
+
+    /// Reads something.
+    fn read<T, E>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send) -> Result<T, Failure>
+    where
+        T: Send,
+        E: From<db::Error> + Into<Failure> + Send,
+    {
+        self.db()?.read(work).map_err(Into::into)
+    }
+}
+
+/// Runs the command that `args` say, the first of them the program's name; answers to standard output,
+/// errors to standard error.
+#[must_use]
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return explain_usage(&error, args.iter().any(|arg| arg == "--json")),
+    };
+    let json = cli.global.json;
+    match run(cli, &mut io::stdout().lock()).and_then(|()| Ok(io::stdout().flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // With standard error closed there is nobody left to tell.
+            let _ = failure.write(json, &mut io::stderr().lock());
+            ExitCode::from(failure.exit_status())
+        }
+    }
+}
+
+/// Help and versions go to standard output; what is wrong with the command goes to standard error.
+fn explain_usage(error: &clap::Error, json: bool) -> ExitCode {
+    let is_error = error.use_stderr();
+    if is_error && json {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let failure = Failure::usage(message).with_help("--help shows what can be written");
+        let _ = failure.write(true, &mut io::stderr().lock());
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(if is_error { 2 } else { 0 })
+}
+
+/// The environment's variables that are text.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Runs a command; writes its answer to `to`.
+///
+/// # Errors
+/// When it fails, is refused, or `to` is closed.
+pub fn run(cli: Cli, to: &mut dyn Write) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    let Global { config, database, json, verbose: _, quiet } = global;
+    if let Command::Completions(options) = command {
+        return completions::run(&options, to);
+    }
+    let overrides = config::Overrides { database, listen: None };
+    let config = Config::load(config.as_deref(), environment(), overrides)?;
+    let mut session = Session { config, quiet, out: Output::new(json, quiet, to) };
+    match command {
+        Command::Site(verb) => site::run(verb, &mut session),
+        Command::Account(verb) => account::run(verb, &mut session),
+        Command::Wallet(verb) => wallet::run(verb, &mut session),
+        Command::Key(verb) => key::run(verb, &mut session),
+        Command::Verify(options) => verify::run(options, &mut session),
+        Command::Completions(_) => Ok(()),
+    }
+}

@@ -14,12 +14,7 @@ mod postgres_files {
 
 pub(super) fn sqlite(connection: &mut rusqlite::Connection, path: &Path) -> Result<(), Error> {
     let runner = sqlite_files::migrations::runner();
-    let newest = runner
-        .get_migrations()
-        .iter()
-        .map(refinery::Migration::version)
-        .max()
-        .unwrap_or(0);
+    let newest = runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or(0);
     let newest = i64::from(newest);
     // The command line opens the database while the daemon runs: one look is enough when nothing is new.
     match user_version(connection)? {

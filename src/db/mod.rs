@@ -61,9 +61,7 @@ pub enum Error {
 }
 
 fn postgres_message(error: &::postgres::Error) -> String {
-    error
-        .as_db_error()
-        .map_or_else(|| error.to_string(), |cause| cause.message().to_owned())
+    error.as_db_error().map_or_else(|| error.to_string(), |cause| cause.message().to_owned())
 }
 
 /// Where the data are.
@@ -89,11 +87,7 @@ impl FromStr for DatabaseUrl {
         }
         let path = text.strip_prefix("sqlite:").ok_or(NotADatabase)?;
         let path = path.strip_prefix("//").unwrap_or(path);
-        if path.is_empty() {
-            Err(NotADatabase)
-        } else {
-            Ok(Self::Sqlite(PathBuf::from(path)))
-        }
+        if path.is_empty() { Err(NotADatabase) } else { Ok(Self::Sqlite(PathBuf::from(path))) }
     }
 }
 
@@ -103,10 +97,9 @@ impl std::fmt::Display for DatabaseUrl {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Postgres(url) => {
-                let place = url.rsplit_once('@').map_or_else(
-                    || url.split_once("://").map_or("", |(_, rest)| rest),
-                    |(_, place)| place,
-                );
+                let place = url
+                    .rsplit_once('@')
+                    .map_or_else(|| url.split_once("://").map_or("", |(_, rest)| rest), |(_, place)| place);
                 write!(f, "postgres://{}", place.split('?').next().unwrap_or_default())
             }
         }
@@ -155,20 +148,10 @@ impl Db {
             }
             DatabaseUrl::Postgres(text) => {
                 let text = text.clone();
-                (
-                    Writer::start_postgres(text, clock.clone())?,
-                    sqlite::Readers::none(),
-                )
+                (Writer::start_postgres(text, clock.clone())?, sqlite::Readers::none())
             }
         };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                url: url.clone(),
-                clock,
-                writer,
-                readers,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { url: url.clone(), clock, writer, readers }) })
     }
 
     /// Where the data are.
@@ -196,11 +179,9 @@ impl Db {
         E: From<Error> + Send + 'static,
     {
         let (answer, done) = tokio::sync::oneshot::channel();
-        self.inner
-            .writer
-            .submit(thread::job(name, Keep::Effects, work, |result| {
-                drop(answer.send(result))
-            }))?;
+        self.inner.writer.submit(thread::job(name, Keep::Effects, work, |result| {
+            let _ = answer.send(result);
+        }))?;
         // The caller may be gone; the transaction is carried out all the same.
         done.await.unwrap_or_else(|_| Err(Error::Closed.into()))
     }
@@ -217,11 +198,9 @@ impl Db {
         E: From<Error> + Send + 'static,
     {
         let (answer, done) = std::sync::mpsc::sync_channel(1);
-        self.inner
-            .writer
-            .submit(thread::job(name, keep, work, move |result| {
-                drop(answer.send(result))
-            }))?;
+        self.inner.writer.submit(thread::job(name, keep, work, move |result| {
+            let _ = answer.send(result);
+        }))?;
         done.recv().unwrap_or_else(|_| Err(Error::Closed.into()))
     }
 
@@ -239,10 +218,16 @@ impl Db {
         }
     }
 
-    /// Whether the writer can still take work.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.inner.writer.is_running()
+    /// Whether the data can be read and the writer takes work.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn check(&self) -> Result<(), Error> {
+        if !self.inner.writer.is_running() {
+            return Err(Error::Closed);
+        }
+        self.read(|tx| tx.query_one("-- db::check\n SELECT CAST(COUNT(*) AS BIGINT) FROM store", &[], |row| row.get::<i64>(0)))?;
+        Ok(())
     }
 }
 

@@ -33,9 +33,7 @@ where
     std::thread::scope(|scope| {
         let reader = scope.spawn(move || {
             let mut client = connect(url)?;
-            client
-                .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                .map_err(Error::from)?;
+            client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").map_err(Error::from)?;
             let answer = work(&mut Tx::postgres(&mut client, now));
             client.batch_execute("COMMIT").map_err(Error::from)?;
             answer

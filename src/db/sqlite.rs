@@ -37,10 +37,7 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Er
         .map_err(|error| Error::Unusable(format!("{} is not a database: {error}", path.display())))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if found != APPLICATION_ID && (found != 0 || tables != 0) {
-        return Err(Error::Unusable(format!(
-            "{} belongs to another program",
-            path.display()
-        )));
+        return Err(Error::Unusable(format!("{} belongs to another program", path.display())));
     }
     set_and_check(&connection, "journal_mode", "WAL")?;
     set_and_check(&connection, "synchronous", synchronous)?;
@@ -64,10 +61,7 @@ fn create_private(path: &Path) -> Result<(), Error> {
     match options.open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(Error::Unusable(format!(
-            "{} cannot be created: {error}",
-            path.display()
-        ))),
+        Err(error) => Err(Error::Unusable(format!("{} cannot be created: {error}", path.display()))),
     }
 }
 
@@ -89,9 +83,7 @@ fn set_and_check(connection: &Connection, name: &str, value: &str) -> Result<(),
     if found == expected {
         Ok(())
     } else {
-        Err(Error::Unusable(format!(
-            "SQLite does not take {name}={value} on this disk: it stays at {found}"
-        )))
+        Err(Error::Unusable(format!("SQLite does not take {name}={value} on this disk: it stays at {found}")))
     }
 }
 
@@ -110,10 +102,7 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
-        }
+        Self { path, number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed) }
     }
 
     pub(super) fn none() -> Self {

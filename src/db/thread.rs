@@ -20,8 +20,11 @@ const GROUP_LENGTH_MAX: usize = 512;
 /// A piece of work for the writer: runs in a savepoint, answers after the commit.
 pub(super) struct Job {
     name: &'static str,
-    run: Box<dyn FnOnce(&mut Tx<'_>) -> (Keep, Answer) + Send>,
+    run: Run,
 }
+
+/// Does the work and says whether its effects stay.
+type Run = Box<dyn FnOnce(&mut Tx<'_>) -> (Keep, Answer) + Send>;
 
 /// Tells the caller how it ended; given the reason if the commit failed.
 type Answer = Box<dyn FnOnce(Option<&Arc<str>>) + Send>;
@@ -47,10 +50,7 @@ where
         };
         (keep, Box::new(tell) as Answer)
     };
-    Job {
-        name,
-        run: Box::new(run),
-    }
+    Job { name, run: Box::new(run) }
 }
 
 /// The handle to the writer's thread.
@@ -63,9 +63,7 @@ pub(super) struct Writer {
 
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Job").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -115,11 +113,7 @@ impl Writer {
             })
             .map_err(|error| Error::Unusable(format!("the writer's thread cannot start: {error}")))?;
         is_open.recv().map_err(|_| Error::Closed)??;
-        Ok(Self {
-            queue: Some(queue),
-            running,
-            thread: Some(thread),
-        })
+        Ok(Self { queue: Some(queue), running, thread: Some(thread) })
     }
 
     pub(super) fn submit(&self, job: Job) -> Result<(), Error> {

@@ -22,25 +22,17 @@ enum Engine<'c> {
 
 impl std::fmt::Debug for Tx<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tx")
-            .field("now", &self.now)
-            .finish_non_exhaustive()
+        f.debug_struct("Tx").field("now", &self.now).finish_non_exhaustive()
     }
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn sqlite(connection: &'c rusqlite::Connection, now: Timestamp) -> Self {
-        Self {
-            engine: Engine::Sqlite(connection),
-            now,
-        }
+        Self { engine: Engine::Sqlite(connection), now }
     }
 
     pub(super) fn postgres(client: &'c mut postgres::Client, now: Timestamp) -> Self {
-        Self {
-            engine: Engine::Postgres(client),
-            now,
-        }
+        Self { engine: Engine::Postgres(client), now }
     }
 
     /// The time of this transaction.
@@ -148,10 +140,7 @@ fn bind(statement: &mut rusqlite::CachedStatement<'_>, params: &[Param<'_>]) -> 
         // SQLite numbers named parameters by first appearance, PostgreSQL by their digits: bind by name.
         let name = PARAMETER_NAMES
             .get(number)
-            .ok_or(rusqlite::Error::InvalidParameterCount(
-                number,
-                PARAMETER_NAMES.len(),
-            ))?;
+            .ok_or(rusqlite::Error::InvalidParameterCount(number, PARAMETER_NAMES.len()))?;
         let Some(index) = statement.parameter_index(name)? else {
             return Err(rusqlite::Error::InvalidParameterName((*name).to_owned()).into());
         };
@@ -170,10 +159,7 @@ const PARAMETER_NAMES: [&str; 40] = [
 ];
 
 fn as_postgres<'a>(params: &'a [Param<'_>]) -> Vec<&'a (dyn postgres::types::ToSql + Sync)> {
-    params
-        .iter()
-        .map(|param| param as &(dyn postgres::types::ToSql + Sync))
-        .collect()
+    params.iter().map(|param| param as &(dyn postgres::types::ToSql + Sync)).collect()
 }
 
 /// A value handed to a statement.

@@ -8,5 +8,12 @@
 //! This module knows nothing of HTTP, WooCommerce or WordPress, and the decisions in [`burn`] and
 //! [`position`] know nothing of a database or a clock either.
 
+pub mod audit;
+pub mod burn;
+pub mod chain;
+pub mod entry;
 pub mod position;
 pub mod slice;
+pub mod store;
+
+pub use self::store::LockedAccount;

@@ -49,12 +49,9 @@ impl std::str::FromStr for AlertLevel {
     fn from_str(text: &str) -> Result<Self, NotALevel> {
         let wrong = || NotALevel(text.chars().take(64).collect());
         match text.strip_suffix('%') {
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits
-                .parse()
-                .ok()
-                .filter(|percent| *percent <= 100)
-                .map(Self::Percent)
-                .ok_or_else(wrong),
+            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                digits.parse().ok().filter(|percent| *percent <= 100).map(Self::Percent).ok_or_else(wrong)
+            }
             Some(_) => Err(wrong()),
             None => text.parse().map(Self::Credits).map_err(|_| wrong()),
         }
@@ -117,9 +114,7 @@ impl Position {
         let held = sum(&mut slices.iter().map(|slice| slice.held));
         let in_order = |slice: &&Slice| slice.frozen && !slice.voided;
         // A grant counts once for the levels, however many compartments its slices lie in.
-        let mut grants: Vec<_> = spendable()
-            .map(|slice| (slice.grant_seq, slice.grant_amount))
-            .collect();
+        let mut grants: Vec<_> = spendable().map(|slice| (slice.grant_seq, slice.grant_amount)).collect();
         grants.sort_unstable();
         grants.dedup();
         Self {

@@ -49,9 +49,7 @@ impl FromColumn for Compartment {
         if text.is_empty() {
             return Ok(Self::Pool);
         }
-        text.parse()
-            .map(Self::Site)
-            .map_err(|_| db::Error::Column { column, found: text })
+        text.parse().map(Self::Site).map_err(|_| db::Error::Column { column, found: text })
     }
 }
 
@@ -116,8 +114,7 @@ pub struct NotACategory(String);
 impl FromColumn for Category {
     fn from_column(row: &Row<'_>, column: usize) -> Result<Self, db::Error> {
         let text = String::from_column(row, column)?;
-        text.parse()
-            .map_err(|_| db::Error::Column { column, found: text })
+        text.parse().map_err(|_| db::Error::Column { column, found: text })
     }
 }
 

@@ -1,1 +1,250 @@
+//! The ledger by tables that a person can check: `fixtures/ledger/*.txt`, on both engines.
+//!
+//! A story is a block of lines; what stands after `->` is what the line answers. After every line the
+//! whole books are proved.
 
+use std::collections::HashMap;
+
+use nivella_wallet::db::{Db, Keep, Tx};
+use nivella_wallet::id::AccountId;
+use nivella_wallet::ledger::LockedAccount;
+use nivella_wallet::ledger::audit;
+use nivella_wallet::ledger::position::Position;
+use nivella_wallet::ledger::slice::{Category, Compartment, View, open_slices};
+use nivella_wallet::ledger::store::{Error, Expiry, NewDebit, NewGrant, Purchase, Shortfall, Shown};
+use nivella_wallet::params;
+use nivella_wallet::time::Validity;
+use nivella_wallet::units::{Credits, Delta};
+
+use crate::support::{TestDb, databases};
+
+#[test]
+fn spending() {
+    tell("spend.txt");
+}
+
+#[test]
+fn moving_and_adjusting() {
+    tell("move.txt");
+}
+
+#[test]
+fn money_that_goes_back() {
+    tell("clawback.txt");
+}
+
+fn tell(file: &str) {
+    let path = format!("{}/fixtures/ledger/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    for story in text.split("\n\n") {
+        for test in databases() {
+            let mut book = Book::open(&test);
+            for line in story.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
+                let (act, expected) = line.split_once("->").unwrap_or((line, ""));
+                let words: Vec<&str> = act.split_whitespace().collect();
+                let answer = book.act(&words, !expected.is_empty());
+                assert_eq!(
+                    answer,
+                    expected.trim(),
+                    "{file} on {}: {line}\nin the story:\n{story}",
+                    test.name
+                );
+                let faults = audit::verify(&test.db, |_| {}).unwrap().faults;
+                assert_eq!(faults, [], "{file} on {}: after {line}", test.name);
+            }
+        }
+    }
+}
+
+struct Book<'t> {
+    test: &'t TestDb,
+    accounts: HashMap<&'static str, AccountId>,
+}
+
+/// What a line did: nothing to say, or words to compare.
+type Answer = Result<String, Error>;
+
+impl<'t> Book<'t> {
+    fn open(test: &'t TestDb) -> Self {
+        let accounts: HashMap<_, _> = ["account", "bob"].map(|name| (name, AccountId::new())).into();
+        for id in accounts.values().cloned() {
+            write(&test.db, move |tx| {
+                tx.execute(
+                    "-- test
+                     INSERT INTO account (id, name, time_zone, created_at, version, grant_seq, entry_seq, entry_hash)
+                     VALUES ($1, 'Test', 'UTC', 0, 0, 0, 0, $2)",
+                    params![&id, &[0_u8; 32]],
+                )?;
+                Ok(String::new())
+            })
+            .unwrap();
+        }
+        Self { test, accounts }
+    }
+
+    /// Does what a line says; a debit tells which grants paid only where the line wants to know.
+    fn act(&mut self, words: &[&str], told: bool) -> String {
+        let id = self.accounts["account"].clone();
+        let answer = match words {
+            ["at", time] => {
+                self.test.clock.turn_to(time.parse().unwrap());
+                Ok(String::new())
+            }
+            ["grant", to, amount, category, rest @ ..] => self.grant(id, to, amount, category, rest),
+            ["debit", site, amount, label] => {
+                let debit = NewDebit {
+                    site: site.trim_end_matches('!').parse().unwrap(),
+                    uses_pool: !site.ends_with('!'),
+                    agent: None,
+                    action: None,
+                    label: (*label).to_owned(),
+                    amount: credits(amount),
+                    reference: None,
+                    occurred_at: None,
+                    usage: None,
+                };
+                write(&self.test.db, move |tx| {
+                    let made = LockedAccount::lock(tx, &id)?.debit(&debit)?;
+                    if !told {
+                        return Ok(String::new());
+                    }
+                    let mut parts = Vec::new();
+                    for (grant, amount) in &made.taken.slices {
+                        let label: String = tx.query_one(
+                            "-- test\n SELECT label FROM credit_grant WHERE id = $1",
+                            params![grant],
+                            |row| row.get(0),
+                        )?;
+                        parts.push(format!("{label} {amount}"));
+                    }
+                    Ok(parts.join(", "))
+                })
+            }
+            ["move", from, to, amount] => {
+                let (from, to, amount) = (compartment(from), compartment(to), credits(amount));
+                write(&self.test.db, move |tx| {
+                    LockedAccount::lock(tx, &id)?.relocate(&from, &to, amount).map(|_| String::new())
+                })
+            }
+            ["takeout", from, amount] => {
+                let (from, amount) = (compartment(from), credits(amount));
+                write(&self.test.db, move |tx| {
+                    LockedAccount::lock(tx, &id)?.take_out(&from, amount).map(|_| String::new())
+                })
+            }
+            ["claw", order, amount] => {
+                let (purchase, amount) = (purchase(order), credits(amount));
+                write(&self.test.db, move |tx| {
+                    let mut account = LockedAccount::lock(tx, &id)?;
+                    let clawed = account.claw_back("test", purchase, amount, "Refund", Shortfall::Debt)?;
+                    Ok(format!("taken {}, short {}", clawed.taken, clawed.shortfall))
+                })
+            }
+            ["send", order, to] => {
+                let (purchase, to) = (purchase(order), self.accounts[*to].clone());
+                write(&self.test.db, move |tx| {
+                    let sent =
+                        LockedAccount::lock(tx, &id)?.send_purchase(purchase.store, purchase.order, &to)?;
+                    let mut account = LockedAccount::lock(tx, &to)?;
+                    sent.iter().try_for_each(|sent| account.receive(sent, sent.compartment()))?;
+                    Ok(String::new())
+                })
+            }
+            [verb @ ("freeze" | "unfreeze"), order] => {
+                let (frozen, purchase) = (*verb == "freeze", purchase(order));
+                write(&self.test.db, move |tx| {
+                    LockedAccount::lock(tx, &id)?.set_frozen(purchase, frozen).map(|_| String::new())
+                })
+            }
+            ["available", wallet, expected] => Ok(same(&self.available(wallet), expected)),
+            ["debt", at, expected] => {
+                let at = compartment(at);
+                let debt =
+                    write(&self.test.db, move |tx| Ok(LockedAccount::lock(tx, &id)?.debt(&at)?.to_string()));
+                Ok(same(&debt.unwrap(), expected))
+            }
+            ["activity", expected @ ..] => Ok(same(&self.activity(&id), &expected.join(" "))),
+            _ => panic!("nobody knows {words:?}"),
+        };
+        answer.unwrap_or_else(|refused| refused.to_string())
+    }
+
+    fn grant(&mut self, id: AccountId, to: &str, amount: &str, category: &str, rest: &[&str]) -> Answer {
+        let category: Category = category.parse().unwrap();
+        let mut grant = NewGrant {
+            compartment: compartment(to),
+            amount: credits(amount),
+            category,
+            priority: None,
+            label: "credits".to_owned(),
+            reason: None,
+            effective_at: None,
+            expiry: Expiry::After(Validity::Never),
+            purchase: None,
+            shown_as: Shown::grant(category),
+        };
+        for pair in rest.chunks(2) {
+            match pair {
+                ["expires", validity] => grant.expiry = Expiry::After(validity.parse().unwrap()),
+                ["label", label] => grant.label = (*label).to_owned(),
+                ["order", order] => grant.purchase = Some(purchase(order)),
+                _ => panic!("nobody knows {pair:?}"),
+            }
+        }
+        write(&self.test.db, move |tx| {
+            let repaid = LockedAccount::lock(tx, &id)?.grant(&grant)?.repaid;
+            Ok(if repaid.is_zero() { String::new() } else { format!("repaid {repaid}") })
+        })
+    }
+
+    fn available(&self, wallet: &str) -> String {
+        let view = match wallet {
+            "account" | "bob" => View::Account,
+            site => {
+                View::Site { site: site.trim_end_matches('!').parse().unwrap(), pool: !site.ends_with('!') }
+            }
+        };
+        let id = &self.accounts[if wallet == "bob" { "bob" } else { "account" }];
+        let position = self.test.db.read(|tx| {
+            let now = tx.now();
+            Ok::<_, nivella_wallet::db::Error>(Position::of(&open_slices(tx, id, &view)?, now))
+        });
+        position.unwrap().available.to_string()
+    }
+
+    fn activity(&self, id: &AccountId) -> String {
+        let lines = self.test.db.read(|tx| {
+            tx.query(
+                "-- test
+                 SELECT credits, kind, label FROM activity WHERE account_id = $1 ORDER BY seq DESC",
+                params![id],
+                |row| {
+                    let change: Delta = row.get(0)?;
+                    Ok(format!("{} {} {}", change.signed(), row.get::<String>(1)?, row.get::<String>(2)?))
+                },
+            )
+        });
+        lines.unwrap().join("; ")
+    }
+}
+
+fn write(db: &Db, work: impl FnOnce(&mut Tx<'_>) -> Answer + Send + 'static) -> Answer {
+    db.write_blocking("test", Keep::Effects, work)
+}
+
+/// Nothing when both are the same, so that the line needs no answer; both otherwise.
+fn same(found: &str, expected: &str) -> String {
+    if found == expected { String::new() } else { format!("{found} instead of {expected}") }
+}
+
+fn compartment(word: &str) -> Compartment {
+    if word == "pool" { Compartment::Pool } else { Compartment::Site(word.parse().unwrap()) }
+}
+
+fn credits(word: &str) -> Credits {
+    word.parse().unwrap()
+}
+
+fn purchase(order: &str) -> Purchase {
+    Purchase { store: 1, order: order.parse().unwrap(), line: 1 }
+}

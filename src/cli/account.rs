@@ -1,0 +1,103 @@
+//! `account`: the shops' customers.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::output::{Column, Rows, minute, or_dash};
+use super::{Failure, Session};
+use crate::db::{self, Tx};
+use crate::id::AccountId;
+use crate::site::{self, Account, AccountRef, Site};
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Verb {
+    /// List accounts: everybody who bought, was given credits or sites a site
+    List {
+        /// Only those whose name, address or id contains this
+        #[arg(long, value_name = "TEXT")]
+        query: Option<String>,
+    },
+    /// Show an account: who it is, its sites, what it holds
+    #[command(after_help = "\
+Examples:
+  nivella-wallet account show shop:customer:17
+  nivella-wallet account show shop:email:alice@example.com")]
+    Show {
+        /// The account: `acc_…`, STORE:customer:ID or STORE:email:ADDRESS
+        #[arg(value_name = "ACC")]
+        account: AccountRef,
+    },
+}
+
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    account: Account,
+    sites: Vec<Site>,
+}
+
+pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
+    match verb {
+        Verb::List { query } => list(session, query.as_deref()),
+        Verb::Show { account } => show(session, &account),
+    }
+}
+
+/// The account of this name, or what to say when there is none.
+pub(super) fn resolve(tx: &mut Tx<'_>, account: &AccountRef) -> Result<AccountId, site::store::Error> {
+    site::store::resolve(tx, account)?.ok_or_else(|| site::store::Error::UnknownAccount(account.clone()))
+}
+
+fn list(session: &mut Session<'_>, query: Option<&str>) -> Result<(), Failure> {
+    let accounts = session.read(|tx| site::store::accounts(tx, query, None, i64::MAX))?;
+    let empty = if query.is_some() { "no account matches" } else { "no accounts yet" };
+    session.out.list(&accounts, empty, |page| {
+        let mut rows = Rows::new(&[
+            ("ID", Column::Id),
+            ("NAME", Column::Text),
+            ("KNOWN AS", Column::Text),
+            ("SITES", Column::Number),
+        ]);
+        for account in &accounts {
+            let names: Vec<String> = account.names.iter().map(ToString::to_string).collect();
+            let frozen = if account.frozen_reason.is_some() { " (frozen)" } else { "" };
+            rows.row([
+                account.id.to_string(),
+                format!("{}{frozen}", account.name),
+                names.join(", "),
+                account.site_count.to_string(),
+            ]);
+        }
+        page.table(&rows);
+    })
+}
+
+fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> {
+    let shown = session.read(|tx| {
+        let id = resolve(tx, account)?;
+        let found = site::store::account(tx, &id)?.ok_or(db::Error::NoRow)?;
+        Ok::<_, site::store::Error>(Shown {
+            sites: site::store::list(tx, Some(&id), None, None, i64::MAX)?,
+            account: found,
+        })
+    })?;
+    session.out.show(&shown, |page| {
+        let Shown { account, sites } = &shown;
+        let names: Vec<String> = account.names.iter().map(ToString::to_string).collect();
+        page.facts([
+            ("Account", account.id.to_string()),
+            ("Name", account.name.clone()),
+            ("Known as", or_dash((!names.is_empty()).then(|| names.join(", ")))),
+            ("State", account.frozen_reason.as_ref().map_or("ok".to_owned(), |why| format!("frozen: {why}"))),
+            ("Opened", format!("{} UTC", minute(account.created_at))),
+            ("Time zone", account.time_zone.clone()),
+            ("Default site", or_dash(account.default_site.as_ref())),
+        ]);
+        page.gap();
+        if sites.is_empty() {
+            page.line("no sites");
+        } else {
+            super::site::table(page, sites);
+        }
+    })
+}

@@ -1,0 +1,190 @@
+//! What went wrong, said once: to people with what to do next, to programs as a JSON object.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::site::import::BadRow;
+use crate::{access, config, db, ledger, site};
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub struct Failure {
+    status: u8,
+    message: String,
+    help: Option<String>,
+    rows: Vec<BadRow>,
+    is_silent: bool,
+}
+
+/// The exit status of a command that failed or found a fault.
+const FAILED: u8 = 1;
+/// The exit status of a command that was written wrongly.
+const WRONG_USAGE: u8 = 2;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    rows: &'a [BadRow],
+    exit_status: u8,
+}
+
+impl Failure {
+    fn new(status: u8, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), help: None, rows: Vec::new(), is_silent: false }
+    }
+
+    /// The command was understood and refused, or it failed.
+    pub(super) fn refused(message: impl Into<String>) -> Self {
+        Self::new(FAILED, message)
+    }
+
+    /// The command was written wrongly.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::new(WRONG_USAGE, message)
+    }
+
+    /// A check found faults and has shown them: there is nothing to add but the exit status.
+    pub(super) fn fault_shown() -> Self {
+        Self { is_silent: true, ..Self::new(FAILED, "") }
+    }
+
+    /// Says what to do next.
+    pub(super) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Names the rows of a file that are wrong.
+    pub(super) fn with_rows(mut self, rows: Vec<BadRow>) -> Self {
+        self.rows = rows;
+        self
+    }
+
+    /// What the process ends with.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        self.status
+    }
+
+    /// Writes what went wrong.
+    pub(super) fn write(&self, json: bool, to: &mut dyn Write) -> io::Result<()> {
+        if self.is_silent {
+            return Ok(());
+        }
+        if json {
+            let document = Document {
+                error: &self.message,
+                help: self.help.as_deref(),
+                rows: &self.rows,
+                exit_status: self.status,
+            };
+            return writeln!(to, "{}", serde_json::to_string_pretty(&document)?);
+        }
+        writeln!(to, "error: {}", self.message)?;
+        for BadRow { line, problem } in &self.rows {
+            writeln!(to, "  line {line}: {problem}")?;
+        }
+        if let Some(help) = &self.help {
+            writeln!(to, "help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A reader that went away, `| head`, has what it wanted.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self { is_silent: true, ..Self::new(0, "") }
+        } else {
+            Self::refused(error.to_string())
+        }
+    }
+}
+
+impl From<csv::Error> for Failure {
+    fn from(error: csv::Error) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+impl From<db::Error> for Failure {
+    fn from(error: db::Error) -> Self {
+        use db::Error as E;
+        let help = match &error {
+            E::Sqlite(cause) if cause.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                Some("another program is writing to the database: try again in a moment")
+            }
+            E::QueueFull | E::NotCommitted(_) => Some("nothing was written: try again in a moment"),
+            E::Postgres(_) => Some("is the PostgreSQL server running, and is the URL right?"),
+            E::Unusable(_) => Some("--database sqlite:PATH or the key \"database\" says where the data are"),
+            E::Sqlite(_) | E::Migration(_) | E::Column { .. } | E::NoRow | E::Closed => None,
+        };
+        let failure = Self::refused(error.to_string());
+        match help {
+            Some(help) => failure.with_help(help),
+            None => failure,
+        }
+    }
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<site::store::Error> for Failure {
+    fn from(error: site::store::Error) -> Self {
+        use site::store::Error as E;
+        let message = error.to_string();
+        let help = match error {
+            E::UnknownStore(_) => {
+                "`nivella-wallet store list` shows the stores, `store add NAME --url URL` adds one".to_owned()
+            }
+            E::UnknownAccount(_) => "`nivella-wallet account list` shows the accounts".to_owned(),
+            E::UnknownSite(site) => {
+                format!(
+                    "`nivella-wallet site list` shows the sites, `site assign {site} --account ACC` makes it known"
+                )
+            }
+            E::Unassigned(site) => {
+                format!("`nivella-wallet site assign {site} --account ACC` gives it an owner")
+            }
+            E::OwnedByOther { site, .. } => {
+                format!(
+                    "`nivella-wallet site unassign {site}` first; credits bought for it stay with that account"
+                )
+            }
+            E::Database(cause) => return cause.into(),
+        };
+        Self::refused(message).with_help(help)
+    }
+}
+
+impl From<access::store::Error> for Failure {
+    fn from(error: access::store::Error) -> Self {
+        use access::store::Error as E;
+        match error {
+            E::Database(cause) => cause.into(),
+            E::Randomness(cause) => cause.into(),
+            E::Name | E::Scopes | E::Expired(_) => Self::usage(error.to_string()),
+        }
+    }
+}
+
+impl From<ledger::store::Error> for Failure {
+    fn from(error: ledger::store::Error) -> Self {
+        use ledger::store::Error as E;
+        match error {
+            E::Database(cause) => cause.into(),
+            E::InsufficientCredits { .. } => Self::refused(error.to_string())
+                .with_help("nothing was taken; `nivella-wallet wallet grants W` shows what there is"),
+            E::Frozen(_) | E::UnknownAccount(_) | E::TooMuch => Self::refused(error.to_string()),
+        }
+    }
+}

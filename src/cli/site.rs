@@ -1,0 +1,263 @@
+//! `site`: which websites belong to whom.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::output::{Column, Page, Rows, count, minute, or_dash};
+use super::{DryRun, Failure, Session, account, progress};
+use crate::db;
+use crate::id::{AccountId, ClientId, SiteId};
+use crate::ledger::slice::{View, open_slices};
+use crate::site::import::{self, Imported, NotImported};
+use crate::site::store::{self, Change, Error};
+use crate::site::{AccountRef, Field, Site, parse_client, parse_label};
+use crate::units::Credits;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Verb {
+    /// Give a website to an account, or change its client and label
+    #[command(after_help = "\
+A site that belongs to somebody else is not reassigned: unassign it first.
+
+Examples:
+  nivella-wallet site assign site-123 --account shop:customer:17
+  nivella-wallet site assign site-123 --account shop:customer:17 --client acme --label \"Acme shop\"")]
+    Assign {
+        /// The site's id
+        site: SiteId,
+        /// Whose it is: `acc_…`, STORE:customer:ID or STORE:email:ADDRESS; opened if new
+        #[arg(long, value_name = "ACC")]
+        account: AccountRef,
+        /// The client an agency runs it for; empty takes it away
+        #[arg(long, value_parser = parse_client)]
+        client: Option<Field<ClientId>>,
+        /// A name for people; empty takes it away
+        #[arg(long, value_parser = parse_label)]
+        label: Option<Field<String>>,
+        /// Send the account's purchases that name no site here
+        #[arg(long)]
+        default: bool,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// Take a website from its account; credits bought for it stay with the account
+    Unassign {
+        /// The site's id
+        site: SiteId,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// List websites
+    List {
+        /// Only those of this account
+        #[arg(long, value_name = "ACC")]
+        account: Option<AccountRef>,
+        /// Only those of this client
+        #[arg(long)]
+        client: Option<ClientId>,
+    },
+    /// Show a website and who owns it
+    Show {
+        /// The site's id
+        site: SiteId,
+    },
+    /// Assign many websites from a spreadsheet, all of them or none
+    #[command(after_help = "\
+The first line names the columns: site,account,client,label. An empty client or label takes it
+away; a column that is not there leaves it as it is. Every row that cannot be taken is named by
+its line, and then nothing is written.
+
+Example:
+  nivella-wallet site import sites.csv --dry-run")]
+    Import {
+        /// The file, as CSV in UTF-8
+        file: PathBuf,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+}
+
+/// A site after a command that changed it.
+#[derive(Serialize)]
+struct Assigned {
+    #[serde(flatten)]
+    site: Site,
+    change: Change,
+}
+
+#[derive(Serialize)]
+struct Unassigned {
+    id: SiteId,
+    account: AccountId,
+    /// What stays in the site's compartment of that account.
+    posted: Credits,
+}
+
+pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
+    match verb {
+        Verb::Assign { site, account, client, label, default, dry_run } => {
+            let (client, label) = (client.unwrap_or_default(), label.unwrap_or_default());
+            let assigned = session.change("cli::site_assign", dry_run, move |tx| {
+                let account = store::open(tx, &account)?;
+                let change = store::assign(tx, &site, &account, &client, &label)?;
+                if default {
+                    store::set_default_site(tx, &account, Some(&site))?;
+                }
+                let site = store::get(tx, &site)?.ok_or(db::Error::NoRow)?;
+                Ok::<_, Error>(Assigned { site, change })
+            })?;
+            session.out.show_change(&assigned, dry_run.dry_run, |page| {
+                let Assigned { site, change } = &assigned;
+                let owner =
+                    or_dash(site.account.as_ref().map(|owner| format!("{} ({})", owner.name, owner.id)));
+                page.line(match change {
+                    Change::Assigned => format!("assigned {} to {owner}", site.id),
+                    Change::Changed => format!("changed {} of {owner}", site.id),
+                    Change::Unchanged => format!("nothing to do: {} belongs to {owner}", site.id),
+                });
+                if default {
+                    page.line("purchases that name no site go there");
+                }
+            })
+        }
+        Verb::Unassign { site, dry_run } => unassign(session, site, dry_run),
+        Verb::List { account, client } => list(session, account.as_ref(), client.as_ref()),
+        Verb::Show { site } => show(session, &site),
+        Verb::Import { file, dry_run } => import_file(session, &file, dry_run),
+    }
+}
+
+fn unassign(session: &mut Session<'_>, id: SiteId, dry_run: DryRun) -> Result<(), Failure> {
+    let done = session.change("cli::site_unassign", dry_run, move |tx| {
+        let account = store::unassign(tx, &id)?;
+        let slices = open_slices(tx, &account, &View::Site { site: id.clone(), pool: false })?;
+        Ok::<_, Error>(Unassigned { id, account, posted: slices.iter().map(|slice| slice.remaining).sum() })
+    })?;
+    session.out.show_change(&done, dry_run.dry_run, |page| {
+        let Unassigned { id, account, posted } = &done;
+        page.line(format!("took {id} from {account}"));
+        if !posted.is_zero() {
+            page.line(format!(
+                "{posted} credits that were there for {id} stay with {account}: \
+                 `nivella-wallet wallet reclaim --site {id} --account {account} --credits all` \
+                 brings them to its pool"
+            ));
+        }
+    })
+}
+
+fn list(
+    session: &mut Session<'_>,
+    account: Option<&AccountRef>,
+    client: Option<&ClientId>,
+) -> Result<(), Failure> {
+    let sites = session.read(|tx| {
+        let account = account.map(|account| account::resolve(tx, account)).transpose()?;
+        Ok::<_, Error>(store::list(tx, account.as_ref(), client, None, i64::MAX)?)
+    })?;
+    session.out.list(&sites, "no sites", |page| table(page, &sites))
+}
+
+/// Sites, one on a line.
+pub(super) fn table(page: &mut Page, sites: &[Site]) {
+    let mut rows = Rows::new(&[
+        ("SITE", Column::Id),
+        ("LABEL", Column::Text),
+        ("CLIENT", Column::Text),
+        ("OWNER", Column::Text),
+        ("ACCOUNT", Column::Id),
+    ]);
+    for site in sites {
+        rows.row([
+            site.id.to_string(),
+            or_dash(site.label.as_ref()),
+            or_dash(site.client.as_ref()),
+            site.account.as_ref().map_or_else(|| "nobody".to_owned(), |owner| owner.name.clone()),
+            or_dash(site.account.as_ref().map(|owner| &owner.id)),
+        ]);
+    }
+    page.table(&rows);
+}
+
+fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
+    let site = session.read(|tx| store::get(tx, id)?.ok_or_else(|| Error::UnknownSite(id.clone())))?;
+    session.out.show(&site, |page| {
+        let owner = site.account.as_ref();
+        page.facts([
+            ("Site", site.id.to_string()),
+            ("Label", or_dash(site.label.as_ref())),
+            ("Client", or_dash(site.client.as_ref())),
+            (
+                "Owner",
+                owner.map_or_else(
+                    || "nobody: it was unassigned".to_owned(),
+                    |owner| format!("{} ({})", owner.name, owner.id),
+                ),
+            ),
+            ("May use the pool", if site.uses_pool { "yes" } else { "no" }.to_owned()),
+            (
+                "Registered by",
+                site.from_order.as_ref().map_or_else(
+                    || "a person".to_owned(),
+                    |from| format!("order {} of store {}", from.order, from.store),
+                ),
+            ),
+            ("Known since", format!("{} UTC", minute(site.created_at))),
+        ]);
+    })
+}
+
+fn import_file(session: &mut Session<'_>, path: &Path, dry_run: DryRun) -> Result<(), Failure> {
+    let text = read_file(path)?;
+    let (rows, mut bad) = import::parse(&text);
+    let bar = progress::bar(session, "sites", rows.len() as u64);
+    let (told, tried) = (bar.clone(), !bad.is_empty());
+    // With rows that cannot be read the others are tried all the same, so that all faults are told at once.
+    let keep = DryRun { dry_run: dry_run.dry_run || tried };
+    let imported = session
+        .db()?
+        .write_blocking("cli::site_import", keep.keep(), move |tx| import::apply(tx, &rows, || told.inc(1)));
+    bar.finish_and_clear();
+    let imported: Imported = match imported {
+        Ok(imported) => imported,
+        Err(NotImported::Database(error)) => return Err(error.into()),
+        Err(NotImported::Rows(refused)) => {
+            bad.extend(refused);
+            Imported::default()
+        }
+    };
+    if !bad.is_empty() {
+        bad.sort_by_key(|row| row.line);
+        let rows = count(bad.len() as u64, "row", "rows");
+        return Err(Failure::refused(format!("{rows} of {} cannot be imported", path.display()))
+            .with_rows(bad)
+            .with_help("nothing was written; mend these rows and import the file again"));
+    }
+    session.out.show_change(&imported, dry_run.dry_run, |page| {
+        let Imported { assigned, changed, unchanged, accounts_opened } = imported;
+        page.line(format!(
+            "{} assigned, {changed} changed, {unchanged} as before; {} opened",
+            count(assigned, "site", "sites"),
+            count(accounts_opened, "account", "accounts"),
+        ));
+    })
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unreadable =
+        |error: std::io::Error| Failure::refused(format!("{} cannot be read: {error}", path.display()));
+    let mut text = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(import::FILE_BYTES_MAX + 1).read_to_end(&mut text))
+        .map_err(unreadable)?;
+    if text.len() as u64 > import::FILE_BYTES_MAX {
+        let mebibytes = import::FILE_BYTES_MAX / (1024 * 1024);
+        return Err(Failure::refused(format!("{} is larger than {mebibytes} MiB", path.display()))
+            .with_help("split it into smaller files"));
+    }
+    Ok(text)
+}

@@ -1,0 +1,68 @@
+//! Values that people write on the command line.
+
+use std::str::FromStr;
+
+use crate::ledger::store::Expiry;
+use crate::time::{Timestamp, Validity};
+use crate::units::{Credits, Delta};
+
+/// Until when something is good: a validity, or an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Until(pub(super) Expiry);
+
+impl FromStr for Until {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(validity) = text.parse::<Validity>() {
+            return Ok(Self(Expiry::After(validity)));
+        }
+        text.parse::<Timestamp>().map(|time| Self(Expiry::At(time))).map_err(|_| {
+            format!(
+                "{text:?} is neither a validity nor a time: write never, cycle, 30d, 3mo, 1y or 2027-01-31"
+            )
+        })
+    }
+}
+
+/// Reads an amount that is not nothing.
+pub(super) fn some_credits(text: &str) -> Result<Credits, String> {
+    match text.parse::<Credits>() {
+        Ok(Credits::ZERO) => Err("0 credits would change nothing".to_owned()),
+        Ok(amount) => Ok(amount),
+        Err(wrong) => Err(wrong.to_string()),
+    }
+}
+
+/// Reads a change that is not nothing.
+pub(super) fn some_change(text: &str) -> Result<Delta, String> {
+    match text.parse::<Delta>() {
+        Ok(Delta::ZERO) => Err("0 credits would change nothing".to_owned()),
+        Ok(change) => Ok(change),
+        Err(wrong) => Err(wrong.to_string()),
+    }
+}
+
+/// An amount, or all there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Amount {
+    All,
+    Credits(Credits),
+}
+
+impl FromStr for Amount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" { Ok(Self::All) } else { some_credits(text).map(Self::Credits) }
+    }
+}
+
+/// Reads a reason or a label that is not empty.
+pub(super) fn words(text: &str) -> Result<String, String> {
+    match crate::site::parse_label(text) {
+        Ok(crate::site::Field::Set(words)) => Ok(words),
+        Ok(_) => Err("it is empty".to_owned()),
+        Err(wrong) => Err(wrong.to_string()),
+    }
+}

@@ -1,0 +1,624 @@
+//! `wallet`: what somebody holds, and moving it by hand.
+
+use clap::Subcommand;
+use clap::builder::PossibleValuesParser;
+use serde::Serialize;
+
+use super::output::{Column, Page, Rows, minute, or_dash};
+use super::values::{Amount, Until, some_change, some_credits, words};
+use super::{DryRun, Failure, Session};
+use crate::db::Tx;
+use crate::feed::wallet::{Numbers, Part as Holding, SiteColumn};
+use crate::feed::{self, Wallet, activity, grants};
+use crate::id::{AccountId, GrantId, SiteId};
+use crate::ledger::position::Position;
+use crate::ledger::slice::{Category, Compartment, View, open_slices};
+use crate::ledger::store::{Expiry, LockedAccount, NewGrant, Shown, Taken};
+use crate::site::{AccountRef, WalletRef, store};
+use crate::time::{Timestamp, Validity};
+use crate::units::{Credits, Delta};
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Verb {
+    /// Show what a wallet has: available, held, owed, and what it is made of
+    #[command(after_help = "\
+A site's wallet shows its own credits and, while the site may use it, its account's pool.
+
+Examples:
+  nivella-wallet wallet show site:site-123
+  nivella-wallet wallet show account:shop:customer:17")]
+    Show {
+        /// Which: site:ID or account:ACC
+        #[arg(value_name = "WALLET")]
+        wallet: WalletRef,
+    },
+    /// Show what happened to a wallet, newest first; with --csv all of it, oldest first
+    #[command(after_help = "\
+Examples:
+  nivella-wallet wallet history site:site-123 --kind usage --from 2026-11-01
+  nivella-wallet wallet history account:shop:customer:17 --csv > history.csv")]
+    History {
+        /// Which: site:ID or account:ACC
+        #[arg(value_name = "WALLET")]
+        wallet: WalletRef,
+        /// Only lines of this kind
+        #[arg(long, value_parser = PossibleValuesParser::new(activity::KINDS.map(Shown::as_str)))]
+        kind: Option<String>,
+        /// Only lines of this site
+        #[arg(long)]
+        site: Option<SiteId>,
+        /// Not before this time, like 2026-11-01
+        #[arg(long, value_name = "TIME")]
+        from: Option<Timestamp>,
+        /// Before this time
+        #[arg(long, value_name = "TIME")]
+        to: Option<Timestamp>,
+        /// At most so many lines
+        #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(1..=LINES_MAX))]
+        limit: u32,
+        /// Go on after the lines shown before: their `next_cursor`
+        #[arg(long)]
+        cursor: Option<String>,
+        /// All lines as CSV, oldest first
+        #[arg(long, conflicts_with_all = ["limit", "cursor", "json"])]
+        csv: bool,
+    },
+    /// Show where a wallet's credits came from and where they went, newest first
+    Grants {
+        /// Which: site:ID or account:ACC
+        #[arg(value_name = "WALLET")]
+        wallet: WalletRef,
+        /// Only grants that stand like this
+        #[arg(long, value_parser = PossibleValuesParser::new(grants::Status::ALL.map(grants::Status::as_str)))]
+        status: Option<String>,
+        /// At most so many grants
+        #[arg(long, default_value = "50", value_parser = clap::value_parser!(u32).range(1..=LINES_MAX))]
+        limit: u32,
+        /// Go on after the grants shown before: their `next_cursor`
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Give credits, as a present or for money that did not come through a shop
+    #[command(after_help = "\
+Examples:
+  nivella-wallet wallet grant site:site-123 --credits 500 --reason \"sorry for the outage\"
+  nivella-wallet wallet grant account:shop:customer:17 --credits 1000 --reason \"invoice 2026-117\" \\
+      --category paid --expires 1y")]
+    Grant {
+        /// Whose: site:ID or account:ACC; an account is opened if new
+        #[arg(value_name = "WALLET")]
+        wallet: WalletRef,
+        /// How many
+        #[arg(long, value_parser = some_credits)]
+        credits: Credits,
+        /// Why; for the shop, never shown to customers
+        #[arg(long, value_parser = words)]
+        reason: String,
+        /// Until when they are good: never, cycle, 30d, 3mo, 1y or a time like 2027-01-31
+        #[arg(long, value_name = "WHEN", default_value = "never")]
+        expires: Until,
+        /// What kind of credits
+        #[arg(long, default_value = "bonus")]
+        category: Category,
+        /// What customers read [default: the name of the unit]
+        #[arg(long, value_parser = words)]
+        label: Option<String>,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// Correct a balance: +N adds credits that never expire, -N takes credits out
+    #[command(after_help = "\
+-N takes from the compartment's own credits in the order they would be spent, or nothing if there
+are fewer. A site's compartment does not include its account's pool.
+
+Examples:
+  nivella-wallet wallet adjust site:site-123 --credits -25 --reason \"counted twice\"")]
+    Adjust {
+        /// Whose: site:ID or account:ACC, which is its pool
+        #[arg(value_name = "WALLET")]
+        wallet: WalletRef,
+        /// How many, with their sign
+        #[arg(long, value_parser = some_change, allow_hyphen_values = true, value_name = "±CREDITS")]
+        credits: Delta,
+        /// Why; for the shop, never shown to customers
+        #[arg(long, value_parser = words)]
+        reason: String,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// Move credits from an account's pool to one of its sites
+    Allocate {
+        /// Whose pool
+        #[arg(long, value_name = "ACC")]
+        account: AccountRef,
+        /// To which of its sites
+        #[arg(long)]
+        site: SiteId,
+        /// How many
+        #[arg(long, value_parser = some_credits)]
+        credits: Credits,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// Move credits from a site back to its account's pool
+    Reclaim {
+        /// From which site
+        #[arg(long)]
+        site: SiteId,
+        /// How many, or all
+        #[arg(long)]
+        credits: Amount,
+        /// Whose, if the site no longer belongs to the account
+        #[arg(long, value_name = "ACC")]
+        account: Option<AccountRef>,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+}
+
+/// How many lines one answer may have: it is put together in memory.
+const LINES_MAX: i64 = 10_000;
+
+/// How many lines an export reads at once.
+const EXPORT_LENGTH: usize = 1_000;
+
+/// A grant as the API answers it, and where that leaves the compartment.
+#[derive(Serialize)]
+struct Given {
+    id: GrantId,
+    wallet: WalletRef,
+    account: AccountId,
+    credits: Credits,
+    category: Category,
+    priority: i64,
+    label: String,
+    reason: String,
+    effective_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    /// What went to pay a debt.
+    repaid: Credits,
+    available: Credits,
+}
+
+#[derive(Serialize)]
+struct Adjusted {
+    wallet: WalletRef,
+    account: AccountId,
+    credits: Delta,
+    reason: String,
+    slices: Vec<Part>,
+    available: Credits,
+}
+
+#[derive(Serialize)]
+struct Moved {
+    account: AccountId,
+    site: SiteId,
+    credits: Delta,
+    slices: Vec<Part>,
+    /// What the site's own compartment has now.
+    available: Credits,
+}
+
+#[derive(Serialize)]
+struct Part {
+    grant: GrantId,
+    credits: Credits,
+}
+
+pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
+    match verb {
+        Verb::Show { wallet } => show(session, &wallet),
+        Verb::History { wallet, kind, site, from, to, limit, cursor, csv } => {
+            let kind = kind.as_deref().and_then(activity::kind);
+            let filter = activity::Filter { kind, site, from, to };
+            if csv {
+                export(session, &wallet, &filter)
+            } else {
+                history(session, &wallet, &filter, limit, cursor.as_deref())
+            }
+        }
+        Verb::Grants { wallet, status, limit, cursor } => {
+            let status = status.as_deref().and_then(grants::Status::named);
+            list_grants(session, &wallet, status, limit, cursor.as_deref())
+        }
+        Verb::Grant { wallet, credits, reason, expires, category, label, dry_run } => {
+            let label = label.unwrap_or_else(|| session.config.unit.to_string());
+            let new = NewGrant {
+                compartment: Compartment::Pool,
+                amount: credits,
+                category,
+                priority: None,
+                label,
+                reason: Some(reason),
+                effective_at: None,
+                expiry: expires.0,
+                purchase: None,
+                shown_as: Shown::grant(category),
+            };
+            grant(session, wallet, new, dry_run)
+        }
+        Verb::Adjust { wallet, credits, reason, dry_run } => {
+            adjust(session, wallet, credits, reason, dry_run)
+        }
+        Verb::Allocate { account, site, credits, dry_run } => {
+            allocate(session, account, site, credits, dry_run)
+        }
+        Verb::Reclaim { site, credits, account, dry_run } => {
+            reclaim(session, site, credits, account, dry_run)
+        }
+    }
+}
+
+/// The wallet of this name, or what to say when there is none.
+fn open(tx: &mut Tx<'_>, named: &WalletRef) -> Result<Wallet, Failure> {
+    if let Some(wallet) = feed::wallet::open(tx, named)? {
+        return Ok(wallet);
+    }
+    Err(match named {
+        WalletRef::Site(site) => match store::owned(tx, site) {
+            Ok(owner) => store::Error::UnknownAccount(owner.into()),
+            Err(error) => error,
+        },
+        WalletRef::Account(account) => store::Error::UnknownAccount(account.clone()),
+    }
+    .into())
+}
+
+fn show(session: &mut Session<'_>, named: &WalletRef) -> Result<(), Failure> {
+    let settings = session.wallet_settings();
+    let numbers = session.read(|tx| Ok::<_, Failure>(open(tx, named)?.numbers(tx, &settings)?))?;
+    session.out.show(&numbers, |page| {
+        facts(page, &numbers);
+        if !numbers.breakdown.is_empty() {
+            page.gap();
+            breakdown(page, &numbers.breakdown);
+        }
+    })
+}
+
+fn facts(page: &mut Page, numbers: &Numbers) {
+    let unit = &numbers.unit;
+    let mut facts = vec![("Wallet", numbers.wallet.clone())];
+    if let Some(site) = &numbers.site {
+        facts.push(("Site", site.label.clone().unwrap_or_else(|| site.id.to_string())));
+        facts.extend(site.client.as_ref().map(|client| ("Client", client.to_string())));
+    }
+    facts.push(("Account", format!("{} ({})", numbers.account.name, numbers.account.id)));
+    facts.push(("Available", format!("{} {unit}", numbers.available)));
+    for (name, amount) in [("Held", numbers.held), ("Frozen", numbers.frozen), ("Owed", numbers.debt)] {
+        if !amount.is_zero() {
+            facts.push((name, amount.to_string()));
+        }
+    }
+    facts.push(("Used", format!("{} of {} this month", numbers.used, numbers.total)));
+    facts.push(("Recurring", numbers.recurring.balance.to_string()));
+    facts.push(("Top-up", numbers.top_up.balance.to_string()));
+    facts.push(("Status", format!("{}, assistant mode {}", word(&numbers.status), word(&numbers.mode))));
+    page.facts(facts);
+}
+
+/// A status or mode as the API writes it.
+fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn breakdown(page: &mut Page, parts: &[Holding]) {
+    let mut rows = Rows::new(&[
+        ("LABEL", Column::Text),
+        ("KIND", Column::Text),
+        ("WHERE", Column::Text),
+        ("LEFT", Column::Number),
+        ("HELD", Column::Number),
+        ("OF", Column::Number),
+        ("EXPIRES (UTC)", Column::Id),
+        ("ORDER", Column::Text),
+    ]);
+    for part in parts {
+        rows.row([
+            part.label.clone(),
+            part.category.to_string(),
+            place(part.scope, &part.site),
+            part.remaining.to_string(),
+            part.held.to_string(),
+            part.amount.to_string(),
+            part.expires_at.map_or_else(|| "never".to_owned(), minute),
+            or_dash(part.order.as_ref()),
+        ]);
+    }
+    page.table(&rows);
+}
+
+fn place(scope: feed::wallet::Scope, site: &SiteColumn) -> String {
+    match (scope, site) {
+        (feed::wallet::Scope::Pool, _) => "pool".to_owned(),
+        (feed::wallet::Scope::Site, SiteColumn::Site(site)) => site.to_string(),
+        (feed::wallet::Scope::Site, _) => "site".to_owned(),
+    }
+}
+
+fn history(
+    session: &mut Session<'_>,
+    named: &WalletRef,
+    filter: &activity::Filter,
+    limit: u32,
+    cursor: Option<&str>,
+) -> Result<(), Failure> {
+    let before = activity::begin(cursor).map_err(|wrong| Failure::usage(wrong.to_string()))?;
+    let list = session.read(|tx| {
+        let wallet = open(tx, named)?;
+        Ok::<_, Failure>(activity::page(tx, &wallet, filter, before, limit as usize)?)
+    })?;
+    session.out.page(&list, "nothing has happened yet", |page| {
+        let mut rows = Rows::new(&[
+            ("AT (UTC)", Column::Id),
+            ("KIND", Column::Text),
+            ("WHAT", Column::Text),
+            ("CREDITS", Column::Number),
+            ("SITE", Column::Text),
+            ("ORDER", Column::Text),
+        ]);
+        for line in &list.items {
+            rows.row([
+                minute(line.at),
+                line.kind.clone(),
+                line.label.clone(),
+                line.credits.signed(),
+                or_dash(line.site.as_ref()),
+                or_dash(line.order.as_ref()),
+            ]);
+        }
+        page.table(&rows);
+    })
+}
+
+/// Writes page after page, each read by itself: whoever reads slowly holds up nobody.
+fn export(session: &mut Session<'_>, named: &WalletRef, filter: &activity::Filter) -> Result<(), Failure> {
+    let db = session.db()?;
+    let (wallet, last) = db.read(|tx| {
+        let wallet = open(tx, named)?;
+        let last = activity::newest(tx, &wallet)?;
+        Ok::<_, Failure>((wallet, last))
+    })?;
+    let mut after = 0;
+    let mut is_first = true;
+    loop {
+        let lines = db.read(|tx| activity::forward(tx, &wallet, filter, after, last, EXPORT_LENGTH))?;
+        session.out.raw().write_all(&activity::csv(&lines, is_first)?)?;
+        is_first = false;
+        match lines.last() {
+            Some(line) => after = line.place,
+            None => return Ok(()),
+        }
+    }
+}
+
+fn list_grants(
+    session: &mut Session<'_>,
+    named: &WalletRef,
+    status: Option<grants::Status>,
+    limit: u32,
+    cursor: Option<&str>,
+) -> Result<(), Failure> {
+    let before = grants::begin(cursor).map_err(|wrong| Failure::usage(wrong.to_string()))?;
+    let list = session.read(|tx| {
+        let wallet = open(tx, named)?;
+        Ok::<_, Failure>(grants::page(tx, &wallet, status, true, before.as_ref(), limit as usize)?)
+    })?;
+    session.out.page(&list, "no grants", |page| {
+        let mut rows = Rows::new(&[
+            ("GRANT", Column::Id),
+            ("MADE (UTC)", Column::Id),
+            ("LABEL", Column::Text),
+            ("KIND", Column::Text),
+            ("STATE", Column::Text),
+            ("CREDITS", Column::Number),
+            ("SPENT", Column::Number),
+            ("LEFT", Column::Number),
+            ("WHERE", Column::Text),
+            ("EXPIRES (UTC)", Column::Id),
+            ("WHY", Column::Text),
+        ]);
+        for grant in &list.items {
+            let places: Vec<String> = grant.slices.iter().map(|part| place(part.scope, &part.site)).collect();
+            let order = grant.order.as_ref().map(|order| format!("order {order}"));
+            rows.row([
+                grant.id.to_string(),
+                minute(grant.granted_at),
+                grant.label.clone(),
+                grant.category.to_string(),
+                grant.status.as_str().to_owned(),
+                grant.credits.to_string(),
+                grant.spent.to_string(),
+                grant.remaining.to_string(),
+                places.join(", "),
+                grant.expires_at.map_or_else(|| "never".to_owned(), minute),
+                or_dash(grant.reason.clone().or(order)),
+            ]);
+        }
+        page.table(&rows);
+    })
+}
+
+fn parts(taken: Taken) -> Vec<Part> {
+    taken.slices.into_iter().map(|(grant, credits)| Part { grant, credits }).collect()
+}
+
+/// What a compartment itself has, without what it may use of the pool.
+fn available(tx: &mut Tx<'_>, account: &AccountId, compartment: &Compartment) -> Result<Credits, Failure> {
+    let now = tx.now();
+    let view = match compartment {
+        Compartment::Site(site) => View::Site { site: site.clone(), pool: false },
+        Compartment::Pool => View::Account,
+    };
+    let mut slices = open_slices(tx, account, &view)?;
+    slices.retain(|slice| slice.compartment == *compartment);
+    Ok(Position::of(&slices, now).available)
+}
+
+fn grant(
+    session: &mut Session<'_>,
+    wallet: WalletRef,
+    mut new: NewGrant,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let given = session.change("cli::wallet_grant", dry_run, move |tx| {
+        if let Expiry::At(time) = new.expiry
+            && time <= tx.now()
+        {
+            return Err(Failure::usage(format!("{time} is in the past: nobody could spend these credits")));
+        }
+        let (account, compartment) = store::open_wallet(tx, &wallet)?;
+        new.compartment = compartment;
+        let granted = LockedAccount::lock(tx, &account)?.grant(&new)?;
+        Ok(Given {
+            id: granted.id,
+            available: available(tx, &account, &new.compartment)?,
+            wallet: by_id(wallet, &account),
+            account,
+            credits: new.amount,
+            category: new.category,
+            priority: granted.priority,
+            label: new.label,
+            reason: new.reason.unwrap_or_default(),
+            effective_at: granted.effective_at,
+            expires_at: granted.expires_at,
+            repaid: granted.repaid,
+        })
+    })?;
+    session.out.show_change(&given, dry_run.dry_run, |page| {
+        page.line(format!("granted {} credits to {} ({})", given.credits, given.wallet, given.id));
+        if let Some(time) = given.expires_at {
+            page.line(format!("good until {time}"));
+        }
+        if !given.repaid.is_zero() {
+            page.line(format!("{} of them paid what was owed", given.repaid));
+        }
+        page.line(now_available(&Compartment::from(site_of(&given.wallet)), given.available));
+    })
+}
+
+/// The wallet as answers name it: an account by its id.
+fn by_id(wallet: WalletRef, account: &AccountId) -> WalletRef {
+    match wallet {
+        WalletRef::Site(_) => wallet,
+        WalletRef::Account(_) => WalletRef::Account(account.clone().into()),
+    }
+}
+
+fn site_of(wallet: &WalletRef) -> Option<SiteId> {
+    match wallet {
+        WalletRef::Site(site) => Some(site.clone()),
+        WalletRef::Account(_) => None,
+    }
+}
+
+fn now_available(compartment: &Compartment, available: Credits) -> String {
+    match compartment {
+        Compartment::Pool => format!("the pool has {available} available now"),
+        Compartment::Site(site) => format!("{site} has {available} of its own available now"),
+    }
+}
+
+fn adjust(
+    session: &mut Session<'_>,
+    wallet: WalletRef,
+    change: Delta,
+    reason: String,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let Some(amount) = change.size() else {
+        return Err(Failure::usage(format!("{change} is too much")));
+    };
+    let adjusted = session.change("cli::wallet_adjust", dry_run, move |tx| {
+        let (account, compartment) = store::open_wallet(tx, &wallet)?;
+        let mut locked = LockedAccount::lock(tx, &account)?;
+        let slices = if change.is_negative() {
+            parts(locked.take_out(&compartment, amount)?.1)
+        } else {
+            let granted = locked.grant(&NewGrant {
+                compartment: compartment.clone(),
+                amount,
+                category: Category::Bonus,
+                priority: None,
+                label: "Balance adjusted".to_owned(),
+                reason: Some(reason.clone()),
+                effective_at: None,
+                expiry: Expiry::After(Validity::Never),
+                purchase: None,
+                shown_as: Shown::Adjustment,
+            })?;
+            vec![Part { grant: granted.id, credits: amount }]
+        };
+        let available = available(tx, &account, &compartment)?;
+        let wallet = by_id(wallet, &account);
+        Ok::<_, Failure>(Adjusted { wallet, account, credits: change, reason, slices, available })
+    })?;
+    session.out.show_change(&adjusted, dry_run.dry_run, |page| {
+        page.line(format!("adjusted {} by {}", adjusted.wallet, adjusted.credits.signed()));
+        page.line(now_available(&Compartment::from(site_of(&adjusted.wallet)), adjusted.available));
+    })
+}
+
+fn allocate(
+    session: &mut Session<'_>,
+    account: AccountRef,
+    site: SiteId,
+    amount: Credits,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let moved = session.change("cli::wallet_allocate", dry_run, move |tx| {
+        let account = super::account::resolve(tx, &account)?;
+        let owner = store::owned(tx, &site)?;
+        if owner != account {
+            return Err(store::Error::OwnedByOther { site, owner }.into());
+        }
+        let target = Compartment::Site(site.clone());
+        let taken = LockedAccount::lock(tx, &account)?.relocate(&Compartment::Pool, &target, amount)?;
+        let available = available(tx, &account, &target)?;
+        let credits = Delta::plus(amount);
+        Ok::<_, Failure>(Moved { account, site, credits, slices: parts(taken), available })
+    })?;
+    session.out.show_change(&moved, dry_run.dry_run, |page| {
+        page.line(format!("moved {} credits from the pool to {}", moved.credits, moved.site));
+        page.line(now_available(&Compartment::Site(moved.site.clone()), moved.available));
+    })
+}
+
+fn reclaim(
+    session: &mut Session<'_>,
+    site: SiteId,
+    amount: Amount,
+    account: Option<AccountRef>,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let moved = session.change("cli::wallet_reclaim", dry_run, move |tx| {
+        let account = match account {
+            Some(account) => super::account::resolve(tx, &account)?,
+            None => store::owned(tx, &site)?,
+        };
+        let source = Compartment::Site(site.clone());
+        // Locking books what has expired, so that what is counted is what can be moved.
+        LockedAccount::lock(tx, &account)?;
+        let amount = match amount {
+            Amount::All => available(tx, &account, &source)?,
+            Amount::Credits(amount) => amount,
+        };
+        let slices = if amount.is_zero() {
+            Vec::new()
+        } else {
+            parts(LockedAccount::lock(tx, &account)?.relocate(&source, &Compartment::Pool, amount)?)
+        };
+        let available = available(tx, &account, &source)?;
+        Ok::<_, Failure>(Moved { account, site, credits: Delta::minus(amount), slices, available })
+    })?;
+    session.out.show_change(&moved, dry_run.dry_run, |page| {
+        let size = moved.credits.size().unwrap_or(Credits::ZERO);
+        if size.is_zero() {
+            page.line(format!("nothing to do: {} has nothing of its own to give back", moved.site));
+        } else {
+            page.line(format!("moved {size} credits from {} to the pool", moved.site));
+            page.line(now_available(&Compartment::Site(moved.site.clone()), moved.available));
+        }
+    })
+}

@@ -1,0 +1,321 @@
+//! What the wallet page needs, in one answer.
+//!
+//! It is built for customers: business words from the activity, nothing of what the assistant service
+//! recorded in private. Its tag changes exactly when something else than its time does.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::activity::{self, Filter, Line};
+use super::wallet::{Numbers, Wallet};
+use super::{Settings, store};
+use crate::db::{self, Tx};
+use crate::ledger::position::{AlertLevel, Status};
+use crate::ledger::slice::Slice;
+use crate::time::{DAY_MS, Timestamp};
+use crate::units::{Credits, Delta};
+
+/// How many lines of the history the page shows.
+const LINES: usize = 20;
+
+/// How many days of use it shows, today included.
+const DAYS: i64 = 30;
+
+/// How many things credits were used for it tells apart; the rest is one row.
+const ACTIONS_MAX: usize = 20;
+
+/// How many different words are counted at all. More come only from a service that writes a new one each
+/// time, and nobody reads a table of those.
+const WORDS_MAX: usize = 10_000;
+
+/// What the rest is called.
+const OTHER: &str = "Other";
+
+/// How many losses ahead it shows.
+const EXPIRING_MAX: usize = 10;
+
+/// How many packages it offers.
+pub(super) const PACKAGES_MAX: usize = 24;
+
+/// The feed object of the API.
+#[derive(Clone, Debug, Serialize)]
+pub struct Page {
+    /// The wallet object.
+    #[serde(flatten)]
+    pub numbers: Numbers,
+    /// The newest lines of the history.
+    pub activity: Vec<Line>,
+    /// What was used lately.
+    pub usage: Usage,
+    /// What can be bought.
+    pub packages: Vec<Package>,
+    /// How long the credits last; `None` until that can be said.
+    pub runway: Option<Runway>,
+    /// What is lost next.
+    pub expiring: Vec<Expiring>,
+    /// The level that is reached, if one is.
+    pub alerts: Vec<Alert>,
+    /// Where to go from here.
+    pub links: Links,
+}
+
+/// What was used in the last 30 days.
+#[derive(Clone, Debug, Serialize)]
+pub struct Usage {
+    /// By day of UTC, oldest first, none left out.
+    pub by_day: Vec<Day>,
+    /// By what it was used for, the most first.
+    pub by_action: Vec<Action>,
+}
+
+/// What was used on one day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Day {
+    /// Its first instant.
+    pub from: Timestamp,
+    /// The next one's.
+    pub to: Timestamp,
+    /// How much.
+    pub credits: Delta,
+}
+
+/// What was used for one thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Action {
+    /// In the words the history uses.
+    pub action: String,
+    /// How much.
+    pub credits: Delta,
+}
+
+/// Something to buy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Package {
+    /// The product in its shop.
+    pub product_id: i64,
+    /// What the shop calls it.
+    pub name: String,
+    /// What it brings.
+    pub credits: Credits,
+    /// The shop's price, as the shop shows it: HTML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_html: Option<String>,
+    /// Where it is sold.
+    pub url: String,
+}
+
+/// How many days the credits last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Runway {
+    /// Most likely.
+    pub days: u32,
+    /// At least.
+    pub low: u32,
+    /// At most.
+    pub high: u32,
+}
+
+/// Credits whose time will be over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Expiring {
+    /// From when they are gone.
+    pub at: Timestamp,
+    /// How many are still unspent.
+    pub credits: Credits,
+    /// What the customer knows them as.
+    pub label: String,
+}
+
+/// A level that is reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Alert {
+    /// The level, as it is configured.
+    pub level: String,
+    /// How the wallet stands.
+    pub status: Status,
+}
+
+/// Addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Links {
+    /// Where credits are bought.
+    pub top_up: Option<String>,
+    /// Where credits are explained.
+    pub docs: Option<String>,
+}
+
+/// Everything a page about `wallet` shows.
+pub fn read(tx: &mut Tx<'_>, wallet: &Wallet, settings: &Settings) -> Result<Page, db::Error> {
+    let now = tx.now();
+    let slices = wallet.slices(tx)?;
+    let numbers = wallet.numbers_of(tx, settings, &slices)?;
+    let top_up = match &settings.top_up_url {
+        Some(url) => Some(url.clone()),
+        None => store::tokens_category_url(tx, &wallet.account)?,
+    };
+    Ok(Page {
+        activity: activity::page(tx, wallet, &Filter::default(), i64::MAX, LINES)?.items,
+        usage: usage(tx, wallet, now)?,
+        packages: store::packages_for_sale(tx, &wallet.account)?,
+        runway: None,
+        expiring: expiring(&slices, now),
+        alerts: alert(numbers.status, &settings.low_balance).into_iter().collect(),
+        links: Links { top_up, docs: settings.docs_url.clone() },
+        numbers,
+    })
+}
+
+fn usage(tx: &mut Tx<'_>, wallet: &Wallet, now: Timestamp) -> Result<Usage, db::Error> {
+    let first = now.day().plus_millis(-(DAYS - 1) * DAY_MS);
+    let mut days: BTreeMap<Timestamp, i64> =
+        (0..DAYS).map(|day| (first.plus_millis(day * DAY_MS), 0)).collect();
+    let mut words: HashMap<String, i64> = HashMap::new();
+    let mut other = 0;
+    for site in store::active_sites(tx, wallet)? {
+        store::usage_lines(tx, wallet, &site, first, |at, label, used| {
+            if let Some(day) = days.get_mut(&at.day()) {
+                *day += used;
+            }
+            if let Some(word) = words.get_mut(label) {
+                *word += used;
+            } else if words.len() < WORDS_MAX {
+                words.insert(label.to_owned(), used);
+            } else {
+                other += used;
+            }
+        })?;
+    }
+    Ok(Usage {
+        by_day: days
+            .into_iter()
+            .map(|(from, used)| Day { from, to: from.plus_millis(DAY_MS), credits: Delta::from_micro(used) })
+            .collect(),
+        by_action: most_used(words, other),
+    })
+}
+
+/// The things most was used for, the rest in one row, so that the rows add up to all that was used.
+fn most_used(words: HashMap<String, i64>, mut other: i64) -> Vec<Action> {
+    let mut rows: Vec<(String, i64)> = words.into_iter().collect();
+    rows.sort_unstable_by(|(one, used), (two, also)| also.cmp(used).then_with(|| one.cmp(two)));
+    if rows.len() > ACTIONS_MAX {
+        other += rows.drain(ACTIONS_MAX - 1..).map(|(_, used)| used).sum::<i64>();
+    }
+    let mut rows: Vec<Action> =
+        rows.into_iter().map(|(action, used)| Action { action, credits: Delta::from_micro(used) }).collect();
+    if other != 0 {
+        rows.push(Action { action: OTHER.to_owned(), credits: Delta::from_micro(other) });
+    }
+    rows
+}
+
+/// What will be lost, soonest first; what is lost at once under one name is one row.
+fn expiring(slices: &[Slice], now: Timestamp) -> Vec<Expiring> {
+    let mut losses: BTreeMap<(Timestamp, &str), Credits> = BTreeMap::new();
+    for slice in slices.iter().filter(|slice| slice.is_spendable(now) && !slice.remaining.is_zero()) {
+        if let Some(at) = slice.expires_at {
+            let loss = losses.entry((at, &slice.label)).or_default();
+            *loss = [*loss, slice.remaining].into_iter().sum();
+        }
+    }
+    losses
+        .into_iter()
+        .take(EXPIRING_MAX)
+        .map(|((at, label), credits)| Expiring { at, credits, label: label.to_owned() })
+        .collect()
+}
+
+/// The level that `status` means; a frozen wallet has other troubles.
+fn alert(status: Status, levels: &[AlertLevel]) -> Option<Alert> {
+    let level = match status {
+        Status::Ok | Status::Frozen => return None,
+        Status::Low => levels.first()?.to_string(),
+        Status::Critical => levels.get(1)?.to_string(),
+        // Nothing left is a level of its own, whatever the last one is set to.
+        Status::Empty => "0".to_owned(),
+    };
+    Some(Alert { level, status })
+}
+
+// As an answer --------------------------------------------------------------------------------------
+
+/// A page as it is sent.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The JSON.
+    pub body: Vec<u8>,
+    /// Its entity tag, with its quotes.
+    pub tag: String,
+}
+
+impl Page {
+    /// The page as JSON with its tag.
+    ///
+    /// The tag is a hash over all of it but the instant it was made: two answers with the same tag say the same.
+    pub fn answer(&self) -> Result<Answer, serde_json::Error> {
+        let body = serde_json::to_vec(self)?;
+        let mut hash = Sha256::new();
+        for part in around_as_of(&body) {
+            hash.update(part);
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        let mut tag = String::with_capacity(36);
+        tag.push_str("W/\"");
+        for byte in &hash[..16] {
+            use std::fmt::Write as _;
+            // Writing to a `String` cannot fail.
+            let _ = write!(tag, "{byte:02x}");
+        }
+        tag.push('"');
+        Ok(Answer { body, tag })
+    }
+}
+
+/// What is before and after the value of `as_of`.
+///
+/// The first place that reads `"as_of":"` is the field itself: inside a JSON string the quotes would be escaped.
+fn around_as_of(body: &[u8]) -> [&[u8]; 2] {
+    const FIELD: &[u8] = b"\"as_of\":\"";
+    let found = body.windows(FIELD.len()).position(|window| window == FIELD);
+    let Some(start) = found.map(|at| at + FIELD.len()) else { return [body, &[]] };
+    let rest = &body[start..];
+    let end = rest.iter().position(|byte| *byte == b'"').unwrap_or(rest.len());
+    [&body[..start], &rest[end..]]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_of_many_things_is_one_row_and_all_adds_up() {
+        let words = (1..=30_i64).map(|used| (format!("thing {used:02}"), used)).collect();
+        let rows = most_used(words, 5);
+        assert_eq!(rows.len(), ACTIONS_MAX);
+        assert_eq!((rows[0].action.as_str(), rows[0].credits.micro()), ("thing 30", 30));
+        assert_eq!(rows[19], Action { action: OTHER.to_owned(), credits: Delta::from_micro(66 + 5) });
+        assert_eq!(rows.iter().map(|row| row.credits.micro()).sum::<i64>(), 465 + 5);
+        assert!(most_used(HashMap::new(), 0).is_empty());
+    }
+
+    #[test]
+    fn the_instant_is_no_part_of_the_tag() {
+        let body = br#"{"unit":"\"as_of\":\"x","as_of":"2026-11-20T16:00:00Z","available":"1"}"#;
+        let [before, after] = around_as_of(body);
+        assert!(before.ends_with(br#","as_of":""#));
+        assert_eq!(after, br#"","available":"1"}"#);
+    }
+
+    #[test]
+    fn an_alert_names_the_level_that_is_reached() {
+        let levels = Settings::default().low_balance;
+        let level = |status| alert(status, &levels).map(|alert| alert.level);
+        assert_eq!(level(Status::Ok), None);
+        assert_eq!(level(Status::Low).as_deref(), Some("20%"));
+        assert_eq!(level(Status::Critical).as_deref(), Some("5%"));
+        assert_eq!(level(Status::Empty).as_deref(), Some("0"));
+        assert_eq!(level(Status::Frozen), None);
+    }
+}

@@ -1,0 +1,436 @@
+//! What the feed reads, in SQL. Nothing here writes.
+
+use chrono_tz::Tz;
+
+use super::activity::{Filter, Line};
+use super::grants::{Grant, Part, Status};
+use super::page::{PACKAGES_MAX, Package};
+use super::usage::Group;
+use super::wallet::{Scope, Shows, Wallet};
+use crate::db::{self, Row, Tx};
+use crate::id::{AccountId, ClientId, GrantId, SiteId};
+use crate::ledger::slice::Compartment;
+use crate::params;
+use crate::time::Timestamp;
+use crate::units::Credits;
+
+// Whose wallet -------------------------------------------------------------------------------------
+
+/// The account with what the wallet shows of it, if there is such an account.
+pub(super) fn wallet(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    shows: Shows,
+) -> Result<Option<Wallet>, db::Error> {
+    tx.query_opt(
+        "-- feed::store::wallet
+         SELECT name, time_zone, frozen_reason FROM account WHERE id = $1",
+        params![account],
+        |row| {
+            let zone: String = row.get(1)?;
+            let zone: Tz = zone.parse().map_err(|_| db::Error::Column { column: 1, found: zone })?;
+            Ok(Wallet {
+                account: account.clone(),
+                name: row.get(0)?,
+                zone,
+                frozen: row.get::<Option<String>>(2)?.is_some(),
+                shows,
+            })
+        },
+    )
+}
+
+/// A site that belongs to somebody: to whom, and what its wallet shows.
+pub(super) fn site(tx: &mut Tx<'_>, site: &SiteId) -> Result<Option<(AccountId, Shows)>, db::Error> {
+    tx.query_opt(
+        "-- feed::store::site
+         SELECT account_id, label, client, uses_pool FROM site WHERE id = $1 AND account_id IS NOT NULL",
+        params![site],
+        |row| {
+            let (label, client, pool) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok((row.get(0)?, Shows::Site { site: site.clone(), label, client, pool }))
+        },
+    )
+}
+
+/// The sites an account runs for a client, each with whether it may use the pool.
+pub(super) fn client_sites(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    client: &ClientId,
+) -> Result<Vec<(SiteId, bool)>, db::Error> {
+    tx.query(
+        "-- feed::store::client_sites
+         SELECT id, uses_pool FROM site WHERE account_id = $1 AND client = $2",
+        params![account, client],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+// Numbers ------------------------------------------------------------------------------------------
+
+/// What the wallet's sites used in the month that begins at `month`.
+pub(super) fn used(tx: &mut Tx<'_>, wallet: &Wallet, month: Timestamp) -> Result<Credits, db::Error> {
+    let mut sum = 0_i64;
+    let sites = wallet.shows.compartments();
+    let Some(sites) = sites else {
+        return tx.query_one(
+            "-- feed::store::used (account)
+             SELECT CAST(COALESCE(SUM(captured), 0) AS BIGINT) FROM spending
+             WHERE account_id = $1 AND agent = '' AND per = 'month' AND period_start = $2",
+            params![&wallet.account, month],
+            |row| row.get(0),
+        );
+    };
+    for site in sites.iter().filter_map(Compartment::site) {
+        let used = tx.query_opt(
+            "-- feed::store::used (site)
+             SELECT captured FROM spending
+             WHERE account_id = $1 AND site = $2 AND agent = '' AND per = 'month' AND period_start = $3",
+            params![&wallet.account, site, month],
+            |row| row.get::<i64>(0),
+        )?;
+        sum = sum.saturating_add(used.unwrap_or(0));
+    }
+    Credits::from_micro(sum).ok_or_else(|| db::Error::Column { column: 0, found: sum.to_string() })
+}
+
+/// What each compartment of the account owes.
+pub(super) fn debt(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<(Compartment, Credits)>, db::Error> {
+    tx.query(
+        "-- feed::store::debt
+         SELECT site, amount FROM debt WHERE account_id = $1 AND amount > 0",
+        params![account],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+// Activity -----------------------------------------------------------------------------------------
+
+/// Up to `limit` lines before a place, newest first; of one compartment, or of the whole account.
+pub(super) fn lines_before(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    compartment: Option<&Compartment>,
+    filter: &Filter,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<Line>, db::Error> {
+    let (kind, from, to) = bounds(filter);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    match compartment {
+        None => tx.query(
+            "-- feed::store::lines_before (account)
+             SELECT seq, at, kind, label, credits, site, order_id FROM activity
+             WHERE account_id = $1 AND seq < $2 AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
+             ORDER BY seq DESC LIMIT $6",
+            params![&wallet.account, before, kind, from, to, limit],
+            line,
+        ),
+        Some(compartment) => tx.query(
+            "-- feed::store::lines_before (compartment)
+             SELECT seq, at, kind, label, credits, site, order_id FROM activity
+             WHERE account_id = $1 AND site = $7 AND seq < $2
+               AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
+             ORDER BY seq DESC LIMIT $6",
+            params![&wallet.account, before, kind, from, to, limit, compartment.column()],
+            line,
+        ),
+    }
+}
+
+/// Up to `limit` lines after one place and up to another, oldest first.
+pub(super) fn lines_after(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    compartment: Option<&Compartment>,
+    filter: &Filter,
+    (after, last): (i64, i64),
+    limit: usize,
+) -> Result<Vec<Line>, db::Error> {
+    let (kind, from, to) = bounds(filter);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    match compartment {
+        None => tx.query(
+            "-- feed::store::lines_after (account)
+             SELECT seq, at, kind, label, credits, site, order_id FROM activity
+             WHERE account_id = $1 AND seq > $2 AND seq <= $7
+               AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
+             ORDER BY seq LIMIT $6",
+            params![&wallet.account, after, kind, from, to, limit, last],
+            line,
+        ),
+        Some(compartment) => tx.query(
+            "-- feed::store::lines_after (compartment)
+             SELECT seq, at, kind, label, credits, site, order_id FROM activity
+             WHERE account_id = $1 AND site = $8 AND seq > $2 AND seq <= $7
+               AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
+             ORDER BY seq LIMIT $6",
+            params![&wallet.account, after, kind, from, to, limit, last, compartment.column()],
+            line,
+        ),
+    }
+}
+
+/// The filter as a statement takes it: no kind is any kind, no bound is the furthest one.
+fn bounds(filter: &Filter) -> (&'static str, i64, i64) {
+    (
+        filter.kind.map_or("", |kind| kind.as_str()),
+        filter.from.map_or(i64::MIN, Timestamp::millis),
+        filter.to.map_or(i64::MAX, Timestamp::millis),
+    )
+}
+
+fn line(row: &Row<'_>) -> Result<Line, db::Error> {
+    Ok(Line {
+        place: row.get(0)?,
+        at: row.get(1)?,
+        kind: row.get(2)?,
+        label: row.get(3)?,
+        credits: row.get(4)?,
+        site: row.get::<Compartment>(5)?.site().cloned(),
+        order: row.get::<Option<i64>>(6)?.map(|order| order.to_string()),
+    })
+}
+
+/// The place of the account's newest line; 0 without any.
+pub(super) fn newest_line(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<i64, db::Error> {
+    tx.query_one(
+        "-- feed::store::newest_line
+         SELECT CAST(COALESCE(MAX(seq), 0) AS BIGINT) FROM activity WHERE account_id = $1",
+        params![&wallet.account],
+        |row| row.get(0),
+    )
+}
+
+// Usage --------------------------------------------------------------------------------------------
+
+/// The wallet's sites that any line of the history is about.
+pub(super) fn active_sites(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<Vec<SiteId>, db::Error> {
+    sites_of(tx, wallet, |tx, after| {
+        tx.query_opt(
+            "-- feed::store::active_sites
+             SELECT site FROM activity WHERE account_id = $1 AND kind = 'usage' AND site > $2
+             ORDER BY site LIMIT 1",
+            params![&wallet.account, after],
+            |row| row.get(0),
+        )
+    })
+}
+
+/// The wallet's sites that any debit is for.
+pub(super) fn used_sites(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<Vec<SiteId>, db::Error> {
+    sites_of(tx, wallet, |tx, after| {
+        tx.query_opt(
+            "-- feed::store::used_sites
+             SELECT site FROM debit WHERE account_id = $1 AND site > $2 ORDER BY site LIMIT 1",
+            params![&wallet.account, after],
+            |row| row.get(0),
+        )
+    })
+}
+
+/// The wallet's sites; of a whole account by asking for one after another, which costs a look into an index
+/// each, however long the history is.
+fn sites_of(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    mut next: impl FnMut(&mut Tx<'_>, &str) -> Result<Option<SiteId>, db::Error>,
+) -> Result<Vec<SiteId>, db::Error> {
+    if let Some(compartments) = wallet.shows.compartments() {
+        return Ok(compartments.iter().filter_map(Compartment::site).cloned().collect());
+    }
+    let mut sites: Vec<SiteId> = Vec::new();
+    while let Some(site) = next(tx, sites.last().map_or("", SiteId::as_str))? {
+        sites.push(site);
+    }
+    Ok(sites)
+}
+
+/// Hands every usage line of `site` from `since` to `visit`: its hour, its words and what was used.
+pub(super) fn usage_lines(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    site: &SiteId,
+    since: Timestamp,
+    mut visit: impl FnMut(Timestamp, &str, i64),
+) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- feed::store::usage_lines
+         SELECT hour, label, credits FROM activity
+         WHERE account_id = $1 AND kind = 'usage' AND site = $2 AND hour >= $3",
+        params![&wallet.account, site, since],
+        |row| {
+            visit(row.get(0)?, &row.get::<String>(1)?, -row.get::<i64>(2)?);
+            Ok(())
+        },
+    )
+}
+
+/// Hands what `site` used to `visit`, by day and, if asked, by group: the day's start, the name, the sum.
+pub(super) fn used_by_day(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    site: &SiteId,
+    (from, to): (Timestamp, Timestamp),
+    group: Option<Group>,
+    mut visit: impl FnMut(Timestamp, Option<String>, i64),
+) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- feed::store::used_by_day
+         SELECT CAST(booked_at / 86400000 AS BIGINT) * 86400000,
+                CASE CAST($5 AS TEXT) WHEN 'action' THEN action WHEN 'site' THEN site WHEN 'agent' THEN agent END,
+                CAST(SUM(credits - reversed) AS BIGINT)
+         FROM debit WHERE account_id = $1 AND site = $2 AND booked_at >= $3 AND booked_at < $4
+         GROUP BY 1, 2",
+        params![&wallet.account, site, from, to, group.map_or("", Group::as_str)],
+        |row| {
+            visit(row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(())
+        },
+    )
+}
+
+// Grants -------------------------------------------------------------------------------------------
+
+/// Up to `limit` grants of which the account holds or held a part, newest first, from before the id `before`.
+///
+/// A grant whose parts the wallet does not show comes without slices.
+pub(super) fn grants_before(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    before: &str,
+    limit: usize,
+) -> Result<Vec<Grant>, db::Error> {
+    let now = tx.now();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut grants = tx.query(
+        "-- feed::store::grants_before
+         SELECT id, category, priority, label, reason, granted_at, effective_at, expires_at, voided_at, order_id,
+                amount, spent, reversed, expired, clawed, voided, adjusted, repaid, frozen
+         FROM credit_grant
+         WHERE id IN (SELECT DISTINCT grant_id FROM slice WHERE account_id = $1 AND grant_id < $2
+                      ORDER BY grant_id DESC LIMIT $3)
+         ORDER BY id DESC",
+        params![&wallet.account, before, limit],
+        |row| Ok((grant(row)?, row.get::<bool>(18)?)),
+    )?;
+    for (grant, frozen) in &mut grants {
+        let slices = tx.query(
+            "-- feed::store::grants_before (slices)
+             SELECT account_id, site, remaining, held FROM slice WHERE grant_id = $1 ORDER BY site",
+            params![&grant.id],
+            |row| Ok((row.get::<AccountId>(0)?, part(row, &wallet.shows)?)),
+        )?;
+        grant.remaining = slices.iter().map(|(_, part)| part.remaining).sum();
+        grant.held = slices.iter().map(|(_, part)| part.held).sum();
+        let shown = slices.into_iter().filter(|(holder, part)| {
+            *holder == wallet.account && wallet.shows.compartment(&part.compartment)
+        });
+        grant.slices = shown.map(|(_, part)| part).collect();
+        grant.settle(*frozen, now);
+    }
+    Ok(grants.into_iter().map(|(grant, _)| grant).collect())
+}
+
+/// A grant without what its slices say.
+fn grant(row: &Row<'_>) -> Result<Grant, db::Error> {
+    Ok(Grant {
+        id: row.get::<GrantId>(0)?,
+        status: Status::Active,
+        category: row.get(1)?,
+        priority: row.get(2)?,
+        label: row.get(3)?,
+        reason: row.get(4)?,
+        granted_at: row.get(5)?,
+        effective_at: row.get(6)?,
+        expires_at: row.get(7)?,
+        voided_at: row.get(8)?,
+        order: row.get::<Option<i64>>(9)?.map(|order| order.to_string()),
+        credits: row.get(10)?,
+        granted: row.get(10)?,
+        remaining: Credits::ZERO,
+        held: Credits::ZERO,
+        spent: row.get(11)?,
+        reversed: row.get(12)?,
+        expired: row.get(13)?,
+        clawed: row.get(14)?,
+        voided: row.get(15)?,
+        adjusted: row.get(16)?,
+        repaid: row.get(17)?,
+        slices: Vec::new(),
+    })
+}
+
+fn part(row: &Row<'_>, shows: &Shows) -> Result<Part, db::Error> {
+    let compartment: Compartment = row.get(1)?;
+    Ok(Part {
+        scope: Scope::of(&compartment),
+        site: shows.column(&compartment),
+        remaining: row.get(2)?,
+        held: row.get(3)?,
+        compartment,
+    })
+}
+
+// What can be bought -------------------------------------------------------------------------------
+
+/// What the account's shops sell that brings a known number of credits, the least first.
+pub(super) fn packages_for_sale(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<Package>, db::Error> {
+    let limit = i64::try_from(PACKAGES_MAX).unwrap_or(i64::MAX);
+    tx.query(
+        "-- feed::store::packages_for_sale
+         SELECT product_id, name, price_html, permalink, credits FROM (
+             SELECT p.store_id, p.product_id, p.name, p.price_html, p.permalink,
+                    CASE WHEN k.id IS NOT NULL THEN k.credits
+                         WHEN p.credits IS NOT NULL THEN p.credits
+                         ELSE parent.credits END AS credits
+             FROM product p
+             LEFT JOIN product parent ON parent.store_id = p.store_id AND parent.product_id = p.parent_id
+             LEFT JOIN package v ON v.store_id = p.store_id
+                  AND v.target = 'variation:' || CAST(p.product_id AS TEXT)
+             LEFT JOIN package o ON o.store_id = p.store_id AND o.target = 'product:' ||
+                  CAST(CASE WHEN p.parent_id = 0 THEN p.product_id ELSE p.parent_id END AS TEXT)
+             LEFT JOIN package u ON u.store_id = p.store_id AND p.sku <> '' AND u.target = 'sku:' || p.sku
+             LEFT JOIN package k ON k.id = COALESCE(v.id, o.id, u.id)
+             WHERE p.on_sale_now = 1
+               AND p.store_id IN (SELECT store_id FROM customer WHERE account_id = $1)
+         ) offer
+         WHERE credits > 0
+         ORDER BY credits, product_id LIMIT $2",
+        params![account, limit],
+        |row| {
+            let price_html: String = row.get(2)?;
+            Ok(Package {
+                product_id: row.get(0)?,
+                name: row.get(1)?,
+                credits: row.get(4)?,
+                price_html: Some(price_html).filter(|html| !html.is_empty()),
+                url: row.get(3)?,
+            })
+        },
+    )
+}
+
+/// The page of the account's shop that lists its packages; of several shops, of the one it was with first.
+pub(super) fn tokens_category_url(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<String>, db::Error> {
+    let shop = tx.query_opt(
+        "-- feed::store::tokens_category_url
+         SELECT s.url, s.tokens_categories FROM store s JOIN customer c ON c.store_id = s.id
+         WHERE c.account_id = $1 ORDER BY s.id LIMIT 1",
+        params![account],
+        |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)),
+    )?;
+    let Some((url, slugs)) = shop else { return Ok(None) };
+    let slugs: Vec<String> =
+        serde_json::from_str(&slugs).map_err(|_| db::Error::Column { column: 1, found: slugs })?;
+    let address = reqwest::Url::parse(&url).ok().zip(slugs.first()).map(|(mut address, slug)| {
+        if !address.path().ends_with('/') {
+            let path = format!("{}/", address.path());
+            address.set_path(&path);
+        }
+        address.query_pairs_mut().append_pair("product_cat", slug);
+        address.to_string()
+    });
+    Ok(address)
+}

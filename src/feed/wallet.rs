@@ -1,0 +1,400 @@
+//! A wallet that was found and may be seen, and its numbers.
+
+use std::collections::BTreeSet;
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use super::{Settings, store};
+use crate::access::{Caller, Own, Subject};
+use crate::db::{self, Tx};
+use crate::id::{AccountId, ClientId, GrantId, SiteId};
+use crate::ledger::position::{Mode, Position, Status};
+use crate::ledger::slice::{Category, Compartment, Slice, View, open_slices};
+use crate::site::{self, WalletRef};
+use crate::time::{Timestamp, month_start};
+use crate::units::Credits;
+
+/// Somebody's wallet, as far as they may see it.
+///
+/// There is one only for what exists and belongs to an account; what a caller may not see is not found.
+#[derive(Clone, Debug)]
+pub struct Wallet {
+    pub(super) account: AccountId,
+    pub(super) name: String,
+    pub(super) zone: Tz,
+    pub(super) frozen: bool,
+    pub(super) shows: Shows,
+}
+
+/// Which of the account's compartments a wallet shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// All of them.
+    Account,
+    /// Those of the sites an agency runs for one client, and the pool if one of them may use it.
+    Client {
+        /// The client.
+        client: ClientId,
+        /// Its sites; at least one.
+        sites: BTreeSet<SiteId>,
+        /// Whether one of them may use the pool.
+        pool: bool,
+    },
+    /// One site's, and the pool while the site may use it.
+    Site {
+        /// The site.
+        site: SiteId,
+        /// Its name for people.
+        label: Option<String>,
+        /// The client it is run for.
+        client: Option<ClientId>,
+        /// Whether it may use the pool.
+        pool: bool,
+    },
+}
+
+/// The wallet `named`, if `caller` may see it.
+pub fn find(tx: &mut Tx<'_>, caller: &Caller, named: &WalletRef) -> Result<Option<Wallet>, db::Error> {
+    let wallet = open(tx, named)?;
+    Ok(wallet.filter(|wallet| caller.may_see(&wallet.subject())))
+}
+
+/// The wallet that `me` means for `caller`; for a client's key that is all of the client's sites together.
+pub fn own(tx: &mut Tx<'_>, caller: &Caller) -> Result<Option<Wallet>, db::Error> {
+    match caller.own() {
+        None => Ok(None),
+        Some(Own::Account(account)) => open(tx, &WalletRef::Account(account.into())),
+        Some(Own::Site(site)) => open(tx, &WalletRef::Site(site)),
+        Some(Own::Client(account, client)) => {
+            let rows = store::client_sites(tx, &account, &client)?;
+            if rows.is_empty() {
+                return Ok(None);
+            }
+            let pool = rows.iter().any(|(_, uses_pool)| *uses_pool);
+            let sites = rows.into_iter().map(|(site, _)| site).collect();
+            store::wallet(tx, &account, Shows::Client { client, sites, pool })
+        }
+    }
+}
+
+/// The wallet `named`, for those who may see all of them.
+pub fn open(tx: &mut Tx<'_>, named: &WalletRef) -> Result<Option<Wallet>, db::Error> {
+    match named {
+        WalletRef::Account(account) => match site::store::resolve(tx, account)? {
+            Some(account) => store::wallet(tx, &account, Shows::Account),
+            None => Ok(None),
+        },
+        WalletRef::Site(site) => match store::site(tx, site)? {
+            Some((account, shows)) => store::wallet(tx, &account, shows),
+            None => Ok(None),
+        },
+    }
+}
+
+impl Wallet {
+    /// Whose it is.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// What it shows.
+    #[must_use]
+    pub fn shows(&self) -> &Shows {
+        &self.shows
+    }
+
+    /// The wallet as a question to a [`Caller`].
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        let account = &self.account;
+        match &self.shows {
+            Shows::Account => Subject::Account(account),
+            Shows::Client { client, .. } => Subject::Client { account, client },
+            Shows::Site { site, client, .. } => Subject::Site { site, account, client: client.as_ref() },
+        }
+    }
+
+    /// Its numbers at the time of the transaction.
+    pub fn numbers(&self, tx: &mut Tx<'_>, settings: &Settings) -> Result<Numbers, db::Error> {
+        let slices = self.slices(tx)?;
+        self.numbers_of(tx, settings, &slices)
+    }
+
+    /// The open slices it shows, in grant order.
+    pub(super) fn slices(&self, tx: &mut Tx<'_>) -> Result<Vec<Slice>, db::Error> {
+        let view = match &self.shows {
+            Shows::Site { site, pool, .. } => View::Site { site: site.clone(), pool: *pool },
+            Shows::Account | Shows::Client { .. } => View::Account,
+        };
+        let mut slices = open_slices(tx, &self.account, &view)?;
+        slices.retain(|slice| self.shows.compartment(&slice.compartment));
+        Ok(slices)
+    }
+
+    pub(super) fn numbers_of(
+        &self,
+        tx: &mut Tx<'_>,
+        settings: &Settings,
+        slices: &[Slice],
+    ) -> Result<Numbers, db::Error> {
+        let now = tx.now();
+        let position = Position::of(slices, now);
+        let status = position.status(self.frozen, &settings.low_balance);
+        let used = store::used(tx, self, month_start(now, self.zone))?;
+        let debt = store::debt(tx, &self.account)?
+            .into_iter()
+            .filter(|(compartment, _)| self.shows.compartment(compartment))
+            .map(|(_, amount)| amount)
+            .sum();
+        let counted = slices.iter().filter(|slice| slice.is_spendable(now) || !slice.held.is_zero());
+        let (site, client) = match &self.shows {
+            Shows::Account => (None, None),
+            Shows::Client { client, .. } => (None, Some(client.clone())),
+            Shows::Site { site, label, client, .. } => {
+                let (label, client) = (label.clone(), client.clone());
+                (Some(SiteName { id: site.clone(), label, client }), None)
+            }
+        };
+        Ok(Numbers {
+            wallet: self.to_string(),
+            unit: settings.unit.clone(),
+            as_of: now,
+            account: AccountName { id: self.account.clone(), name: self.name.clone() },
+            site,
+            client,
+            available: position.available,
+            posted: position.posted,
+            held: position.held,
+            frozen: position.frozen,
+            debt,
+            used,
+            total: [position.posted, used].into_iter().sum(),
+            recurring: Recurring { balance: position.recurring, cap: Credits::ZERO, renews_at: None },
+            top_up: TopUp { balance: position.top_up },
+            status,
+            mode: status.mode(),
+            breakdown: counted.map(|slice| self.part(slice, now)).collect(),
+        })
+    }
+
+    /// A row of the breakdown. What cannot be spent counts in no sum, so it is not shown as remaining.
+    fn part(&self, slice: &Slice, now: Timestamp) -> Part {
+        Part {
+            grant: slice.grant.clone(),
+            category: slice.category,
+            label: slice.label.clone(),
+            scope: Scope::of(&slice.compartment),
+            site: self.shows.column(&slice.compartment),
+            amount: slice.grant_amount,
+            remaining: if slice.is_spendable(now) { slice.remaining } else { Credits::ZERO },
+            held: slice.held,
+            effective_at: slice.effective_at,
+            expires_at: slice.expires_at,
+            order: slice.order.map(|order| order.to_string()),
+        }
+    }
+}
+
+/// As it is named in answers: an account always by its id.
+impl std::fmt::Display for Wallet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.shows {
+            Shows::Account => write!(f, "account:{}", self.account),
+            Shows::Client { client, .. } => write!(f, "client:{}/{client}", self.account),
+            Shows::Site { site, .. } => write!(f, "site:{site}"),
+        }
+    }
+}
+
+impl Shows {
+    /// Whether what lies in `compartment` is shown.
+    #[must_use]
+    pub fn compartment(&self, compartment: &Compartment) -> bool {
+        match (self, compartment) {
+            (Self::Account, _) => true,
+            (Self::Client { pool, .. } | Self::Site { pool, .. }, Compartment::Pool) => *pool,
+            (Self::Client { sites, .. }, Compartment::Site(other)) => sites.contains(other),
+            (Self::Site { site, .. }, Compartment::Site(other)) => site == other,
+        }
+    }
+
+    /// The compartments that are shown, or `None` for all there are.
+    pub(super) fn compartments(&self) -> Option<Vec<Compartment>> {
+        let sites: Vec<&SiteId> = match self {
+            Self::Account => return None,
+            Self::Client { sites, .. } => sites.iter().collect(),
+            Self::Site { site, .. } => vec![site],
+        };
+        let pool = self.compartment(&Compartment::Pool).then_some(Compartment::Pool);
+        Some(pool.into_iter().chain(sites.into_iter().cloned().map(Compartment::Site)).collect())
+    }
+
+    /// Whether rows say which site they are about: only where there can be more than one.
+    pub(super) fn column(&self, compartment: &Compartment) -> SiteColumn {
+        match (self, compartment) {
+            (Self::Site { .. }, _) => SiteColumn::Left,
+            (Self::Account | Self::Client { .. }, Compartment::Pool) => SiteColumn::Pool,
+            (Self::Account | Self::Client { .. }, Compartment::Site(site)) => SiteColumn::Site(site.clone()),
+        }
+    }
+}
+
+/// The wallet object of the API.
+#[derive(Clone, Debug, Serialize)]
+pub struct Numbers {
+    /// What it is called.
+    pub wallet: String,
+    /// What customers call credits.
+    pub unit: String,
+    /// The instant all of this is true for.
+    pub as_of: Timestamp,
+    /// Whose it is.
+    pub account: AccountName,
+    /// Which site it is for, if for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteName>,
+    /// Which client it is for, if for all sites of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
+    /// What can be spent now.
+    pub available: Credits,
+    /// What can be spent now and what open holds have set aside.
+    pub posted: Credits,
+    /// What open holds have set aside.
+    pub held: Credits,
+    /// What waits for a decision about its order.
+    pub frozen: Credits,
+    /// What is owed because credits that were taken back had been spent.
+    pub debt: Credits,
+    /// What was used in this cycle, less what was given back.
+    pub used: Credits,
+    /// What there was to use in this cycle.
+    pub total: Credits,
+    /// The part that comes again.
+    pub recurring: Recurring,
+    /// The part that was bought or given.
+    pub top_up: TopUp,
+    /// How it stands.
+    pub status: Status,
+    /// How the assistant should behave.
+    pub mode: Mode,
+    /// What `posted` is made of.
+    pub breakdown: Vec<Part>,
+}
+
+/// An account as a customer knows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccountName {
+    /// Its id.
+    pub id: AccountId,
+    /// What people call it.
+    pub name: String,
+}
+
+/// A site as a customer knows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct SiteName {
+    /// What the customer calls it.
+    pub id: SiteId,
+    /// A name for people.
+    pub label: Option<String>,
+    /// The client it is run for.
+    pub client: Option<ClientId>,
+}
+
+/// Credits that come again.
+#[derive(Clone, Debug, Serialize)]
+pub struct Recurring {
+    /// What is left of them.
+    pub balance: Credits,
+    /// What comes each time; nothing without a plan.
+    pub cap: Credits,
+    /// When they come next; never without a plan.
+    pub renews_at: Option<Timestamp>,
+}
+
+/// Credits that were bought or given.
+#[derive(Clone, Debug, Serialize)]
+pub struct TopUp {
+    /// What is left of them.
+    pub balance: Credits,
+}
+
+/// A slice of the breakdown.
+#[derive(Clone, Debug, Serialize)]
+pub struct Part {
+    /// The grant it is part of.
+    pub grant: GrantId,
+    /// What kind of credits.
+    pub category: Category,
+    /// What the customer reads.
+    pub label: String,
+    /// Whether it is for one site or for all.
+    pub scope: Scope,
+    /// For which site, where there can be more than one.
+    #[serde(skip_serializing_if = "SiteColumn::is_left_out")]
+    pub site: SiteColumn,
+    /// The whole grant's amount.
+    pub amount: Credits,
+    /// What can be spent of it now.
+    pub remaining: Credits,
+    /// What open holds have set aside.
+    pub held: Credits,
+    /// From when it is good.
+    pub effective_at: Timestamp,
+    /// From when it is no longer good.
+    pub expires_at: Option<Timestamp>,
+    /// The order it was bought with.
+    pub order: Option<String>,
+}
+
+/// Whether credits are for one site or for all of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// One site.
+    Site,
+    /// All of them.
+    Pool,
+}
+
+impl Scope {
+    /// The scope of what lies in `compartment`.
+    #[must_use]
+    pub fn of(compartment: &Compartment) -> Self {
+        match compartment {
+            Compartment::Pool => Self::Pool,
+            Compartment::Site(_) => Self::Site,
+        }
+    }
+}
+
+/// The field `site` of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SiteColumn {
+    /// Not there: the wallet is one site's.
+    Left,
+    /// Null: for all sites.
+    Pool,
+    /// The site.
+    Site(SiteId),
+}
+
+impl SiteColumn {
+    /// Whether the row has no such field.
+    #[must_use]
+    pub fn is_left_out(&self) -> bool {
+        *self == Self::Left
+    }
+}
+
+impl Serialize for SiteColumn {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Left | Self::Pool => serializer.serialize_none(),
+            Self::Site(site) => site.serialize(serializer),
+        }
+    }
+}

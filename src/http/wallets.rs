@@ -1,0 +1,345 @@
+//! Reading wallets: `/v1/wallets/{wallet}` and what lies under it.
+//!
+//! `{wallet}` is `me`, `account:ACC` or `site:SITE`. What the caller may not see, what belongs to nobody,
+//! what was never heard of and what is no name at all are answered alike: not found. That is decided before
+//! anything else about a request is looked at.
+
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Query as Pairs, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+
+use super::App;
+use super::problem::Problem;
+use super::query::Query;
+use crate::access::Caller;
+use crate::db::{self, Tx};
+use crate::feed::activity::{self, Filter};
+use crate::feed::usage::{self, By, Group};
+use crate::feed::{Wallet, grants, page, wallet};
+use crate::ledger::store::Shown;
+use crate::time::Timestamp;
+
+/// How many lines of an export are in memory at a time.
+const EXPORT_LINES: usize = 1000;
+
+/// How long a feed may be shown without asking again: a page that is reloaded in a hurry asks once.
+const FEED_CACHE: HeaderValue = HeaderValue::from_static("private, max-age=15");
+
+/// Balances and histories are somebody's own and true for a moment.
+const NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-store");
+
+type WalletPath = Result<Path<String>, PathRejection>;
+type QueryPairs = Pairs<Vec<(String, String)>>;
+
+/// What can be read of wallets.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/v1/wallets/{wallet}", get(show))
+        .route("/v1/wallets/{wallet}/feed", get(show_feed))
+        .route("/v1/wallets/{wallet}/activity", get(list_activity))
+        .route("/v1/wallets/{wallet}/usage", get(sum_usage))
+        .route("/v1/wallets/{wallet}/grants", get(list_grants))
+}
+
+/// The wallet `named`, if there is one for `caller`.
+fn find(tx: &mut Tx<'_>, caller: &Caller, named: WalletPath) -> Result<Wallet, Problem> {
+    let missing = || Problem::not_found().with_detail("there is no such wallet in the scope of this API key");
+    let Ok(Path(name)) = named else { return Err(missing()) };
+    let found = if name == "me" {
+        wallet::own(tx, caller)?
+    } else {
+        let Ok(named) = name.parse() else { return Err(missing()) };
+        wallet::find(tx, caller, &named)?
+    };
+    found.ok_or_else(missing)
+}
+
+/// `GET /v1/wallets/{wallet}`: its numbers.
+///
+/// # Errors
+/// `not_found`, `try_again`.
+async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    named: WalletPath,
+    Pairs(pairs): QueryPairs,
+) -> Result<Response, Problem> {
+    let query = Query::new(pairs, &[]);
+    let numbers = app.db.read(|tx| {
+        let wallet = find(tx, &caller, named)?;
+        query.check()?;
+        Ok::<_, Problem>(wallet.numbers(tx, &app.feed)?)
+    })?;
+    Ok(private(NO_CACHE, Json(numbers)))
+}
+
+/// `GET /v1/wallets/{wallet}/feed`: all that a wallet page needs, or 304 if it has that already.
+///
+/// # Errors
+/// `not_found`, `try_again`.
+async fn show_feed(
+    State(app): State<App>,
+    caller: Caller,
+    named: WalletPath,
+    Pairs(pairs): QueryPairs,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let query = Query::new(pairs, &[]);
+    let page = app.db.read(|tx| {
+        let wallet = find(tx, &caller, named)?;
+        query.check()?;
+        Ok::<_, Problem>(page::read(tx, &wallet, &app.feed)?)
+    })?;
+    let answer = page.answer().map_err(|error| broken(&error))?;
+    let tag = HeaderValue::from_str(&answer.tag).map_err(|error| broken(&error))?;
+    let mut response = if has_already(&headers, &answer.tag) {
+        private(FEED_CACHE, StatusCode::NOT_MODIFIED)
+    } else {
+        let json = HeaderValue::from_static("application/json");
+        private(FEED_CACHE, ([(header::CONTENT_TYPE, json)], answer.body))
+    };
+    response.headers_mut().insert(header::ETAG, tag);
+    Ok(response)
+}
+
+/// `GET /v1/wallets/{wallet}/activity`: the history; all of it at once as CSV, if that is asked for.
+///
+/// `limit` and `cursor` are for pages; an export has none.
+///
+/// # Errors
+/// `invalid_request`, `not_found`, `try_again`.
+async fn list_activity(
+    State(app): State<App>,
+    caller: Caller,
+    named: WalletPath,
+    Pairs(pairs): QueryPairs,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut query = Query::new(pairs, &["kind", "site", "from", "to", "limit", "cursor"]);
+    let filter = Filter {
+        kind: query.take_word("kind", &activity::KINDS.map(Shown::as_str), activity::kind),
+        site: query.take("site", str::parse),
+        from: query.take("from", str::parse),
+        to: query.take("to", str::parse),
+    };
+    let limit = query.take_limit();
+    let before = query.take("cursor", |cursor| activity::begin(Some(cursor))).unwrap_or(i64::MAX);
+    if wants_csv(&headers) {
+        let (wallet, last) = app.db.read(|tx| {
+            let wallet = find(tx, &caller, named)?;
+            query.check()?;
+            let last = activity::newest(tx, &wallet)?;
+            Ok::<_, Problem>((wallet, last))
+        })?;
+        return Ok(export(app, wallet, filter, last));
+    }
+    let list = app.db.read(|tx| {
+        let wallet = find(tx, &caller, named)?;
+        query.check()?;
+        Ok::<_, Problem>(activity::page(tx, &wallet, &filter, before, limit)?)
+    })?;
+    Ok(private(NO_CACHE, Json(list)))
+}
+
+/// Sends the lines up to the place `last` as CSV, some at a time; a reader that is slow slows only itself.
+fn export(app: App, wallet: Wallet, filter: Filter, last: i64) -> Response {
+    struct Progress {
+        app: App,
+        wallet: Wallet,
+        filter: Filter,
+        last: i64,
+        /// The place of the last line sent; `None` before the header, and before everything else.
+        after: Option<i64>,
+        done: bool,
+    }
+    let begin = Progress { app, wallet, filter, last, after: None, done: false };
+    let chunks = futures_util::stream::try_unfold(begin, async |mut at: Progress| {
+        if at.done {
+            return Ok::<_, ExportFailed>(None);
+        }
+        let lines = at.app.db.read(|tx| {
+            let after = at.after.unwrap_or(0);
+            activity::forward(tx, &at.wallet, &at.filter, after, at.last, EXPORT_LINES)
+        })?;
+        let chunk = activity::csv(&lines, at.after.is_none())?;
+        at.done = lines.len() < EXPORT_LINES;
+        at.after = Some(lines.last().map_or(at.last, |line| line.place));
+        Ok(Some((Bytes::from(chunk), at)))
+    });
+    let csv = HeaderValue::from_static("text/csv; charset=utf-8");
+    let file = HeaderValue::from_static("attachment; filename=\"activity.csv\"");
+    let headers = [(header::CONTENT_TYPE, csv), (header::CONTENT_DISPOSITION, file)];
+    private(NO_CACHE, (headers, Body::from_stream(chunks)))
+}
+
+/// Why an export stopped in the middle: the connection is cut, so that nobody takes half for the whole.
+#[derive(Debug, thiserror::Error)]
+enum ExportFailed {
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    #[error(transparent)]
+    Csv(#[from] csv::Error),
+}
+
+/// `GET /v1/wallets/{wallet}/usage`: sums.
+///
+/// # Errors
+/// `invalid_request`, `not_found`, `try_again`.
+async fn sum_usage(
+    State(app): State<App>,
+    caller: Caller,
+    named: WalletPath,
+    Pairs(pairs): QueryPairs,
+) -> Result<Response, Problem> {
+    let mut query = Query::new(pairs, &["from", "to", "by", "group"]);
+    let from = query.take::<Timestamp, _>("from", str::parse);
+    let to = query.take::<Timestamp, _>("to", str::parse);
+    let by = query.take_word("by", &["day", "week", "month"], By::named).unwrap_or_default();
+    let group = query.take_word("group", &["action", "site", "agent"], Group::named);
+    let items = app.db.read(|tx| {
+        let wallet = find(tx, &caller, named)?;
+        query.check()?;
+        let query = usage::Query::new(tx.now(), from, to, by, group)?;
+        Ok::<_, Problem>(usage::sums(tx, &wallet, &query)?)
+    })?;
+    Ok(private(NO_CACHE, Json(serde_json::json!({ "items": items }))))
+}
+
+/// `GET /v1/wallets/{wallet}/grants`: what became of each.
+///
+/// # Errors
+/// `invalid_request`, `not_found`, `try_again`.
+async fn list_grants(
+    State(app): State<App>,
+    caller: Caller,
+    named: WalletPath,
+    Pairs(pairs): QueryPairs,
+) -> Result<Response, Problem> {
+    let mut query = Query::new(pairs, &["status", "limit", "cursor"]);
+    let status =
+        query.take_word("status", &grants::Status::ALL.map(grants::Status::as_str), grants::Status::named);
+    let limit = query.take_limit();
+    let before = query.take("cursor", |cursor| grants::begin(Some(cursor))).flatten();
+    let list = app.db.read(|tx| {
+        let wallet = find(tx, &caller, named)?;
+        query.check()?;
+        let reasons = caller.is_admin();
+        Ok::<_, Problem>(grants::page(tx, &wallet, status, reasons, before.as_ref(), limit)?)
+    })?;
+    Ok(private(NO_CACHE, Json(list)))
+}
+
+impl From<usage::Error> for Problem {
+    fn from(error: usage::Error) -> Self {
+        match error {
+            usage::Error::EmptyRange => wrong("to", &error),
+            usage::Error::TooMany => wrong("from", &error),
+            usage::Error::Database(error) => error.into(),
+        }
+    }
+}
+
+/// One parameter is wrong.
+fn wrong(name: &str, detail: &dyn std::fmt::Display) -> Problem {
+    Problem::invalid(format!("/query/{name}"), detail)
+}
+
+/// What can only be a fault of this program.
+fn broken(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(%error, "an answer could not be written: {error}");
+    Problem::internal()
+}
+
+/// An answer that depends on who asked.
+fn private(cache: HeaderValue, answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, cache);
+    headers.insert(header::VARY, HeaderValue::from_static("authorization, accept"));
+    response
+}
+
+/// Whether the caller already has what is tagged `tag`: `If-None-Match`, compared as weak tags are.
+fn has_already(headers: &HeaderMap, tag: &str) -> bool {
+    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
+    let ours = opaque(tag);
+    let values = headers.get_all(header::IF_NONE_MATCH).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|theirs| theirs == "*" || opaque(theirs) == ours)
+}
+
+/// Whether the caller would rather have CSV than JSON.
+fn wants_csv(headers: &HeaderMap) -> bool {
+    let mut csv = 0_u32;
+    let mut json = 0_u32;
+    let ranges = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    for range in ranges.flat_map(|value| value.split(',')) {
+        let mut parts = range.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1000, thousandths);
+        match media.as_str() {
+            "text/csv" | "text/*" => csv = csv.max(weight),
+            "application/json" | "application/*" => json = json.max(weight),
+            _ => {}
+        }
+    }
+    csv > 0 && csv >= json
+}
+
+/// A weight from `0` to `1`, in thousandths; what cannot be read weighs nothing.
+fn thousandths(text: &str) -> u32 {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    match (whole, format!("{decimals:0<3}").get(..3).map(str::parse::<u32>)) {
+        ("1", _) => 1000,
+        ("0", Some(Ok(decimals))) => decimals,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_is_for_those_who_ask_for_it() {
+        for (accept, csv) in [
+            ("", false),
+            ("*/*", false),
+            ("application/json", false),
+            ("text/csv", true),
+            ("TEXT/CSV; charset=utf-8", true),
+            ("text/csv;q=0", false),
+            ("text/csv, application/json;q=0.9", true),
+            ("text/csv;q=0.5, application/json", false),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            assert_eq!(wants_csv(&headers), csv, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_found_in_a_list_and_compared_weakly() {
+        for (sent, found) in [
+            ("W/\"a\"", true),
+            ("\"a\"", true),
+            ("\"b\", W/\"a\"", true),
+            ("*", true),
+            ("\"b\"", false),
+            ("a", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, sent.parse().unwrap());
+            assert_eq!(has_already(&headers, "W/\"a\""), found, "{sent:?}");
+        }
+    }
+}

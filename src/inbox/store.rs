@@ -1,0 +1,259 @@
+//! Deliveries in the database.
+
+use serde::Serialize;
+
+use crate::db::{self, Row, Tx};
+use crate::id::DeliveryId;
+use crate::params;
+use crate::time::Timestamp;
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Its facts are in the books.
+    Applied,
+    /// It waits for a fact; it goes on by itself.
+    Parked,
+    /// It has nothing to say to a wallet.
+    Ignored,
+    /// Something newer was applied before it.
+    Stale,
+    /// It cannot be read or the ledger refused it; a person should look.
+    Failed,
+}
+
+impl State {
+    const ALL: [Self; 5] = [Self::Applied, Self::Parked, Self::Ignored, Self::Stale, Self::Failed];
+
+    /// The state's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Parked => "parked",
+            Self::Ignored => "ignored",
+            Self::Stale => "stale",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl db::FromColumn for State {
+    fn from_column(row: &Row<'_>, column: usize) -> Result<Self, db::Error> {
+        let text = String::from_column(row, column)?;
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(db::Error::Column { column, found: text })
+    }
+}
+
+/// A delivery to be kept.
+#[derive(Clone, Debug)]
+pub struct New<'a> {
+    /// The store it came from.
+    pub store: i64,
+    /// What it says it is about.
+    pub topic: &'a str,
+    /// Which webhook sent it.
+    pub webhook_id: &'a str,
+    /// WooCommerce's own number for it, which is not unique.
+    pub woo_delivery_id: &'a str,
+    /// SHA-256 of the body.
+    pub digest: &'a [u8; 32],
+    /// The raw bytes.
+    pub body: &'a [u8],
+    /// What became of it.
+    pub state: State,
+    /// What the shop is told.
+    pub result: &'a str,
+    /// Why it is not applied, in words.
+    pub reason: Option<&'a str>,
+    /// The order it is about.
+    pub order: Option<i64>,
+}
+
+/// A delivery as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The store's name.
+    pub store: String,
+    /// What it says it is about.
+    pub topic: String,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// What became of it.
+    pub state: State,
+    /// What the shop was told.
+    pub result: String,
+    /// Why it is not applied.
+    pub reason: Option<String>,
+    /// The order it is about.
+    pub order: Option<i64>,
+    /// How many bytes are kept; none once pruned.
+    pub bytes: Option<i64>,
+}
+
+/// The delivery of this store, topic and content, if it came before.
+pub fn find(tx: &mut Tx<'_>, store: i64, topic: &str, digest: &[u8; 32]) -> Result<Option<DeliveryId>, db::Error> {
+    tx.query_opt(
+        "-- inbox::store::find
+         SELECT id FROM delivery WHERE store_id = $1 AND topic = $2 AND digest = $3",
+        params![store, topic, digest],
+        |row| row.get(0),
+    )
+}
+
+/// Keeps a delivery; answers its place in the order of arrival.
+pub fn insert(tx: &mut Tx<'_>, id: &DeliveryId, new: &New<'_>) -> Result<i64, db::Error> {
+    let now = tx.now();
+    tx.query_one(
+        "-- inbox::store::insert
+         INSERT INTO delivery (id, store_id, topic, webhook_id, woo_delivery_id, digest, body, received_at, state,
+                               result, reason, order_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+         RETURNING seq",
+        params![
+            id,
+            new.store,
+            new.topic,
+            new.webhook_id,
+            new.woo_delivery_id,
+            new.digest,
+            new.body,
+            now,
+            new.state.as_str(),
+            new.result,
+            new.reason,
+            new.order,
+        ],
+        |row| row.get(0),
+    )
+}
+
+/// Writes down what became of a delivery.
+pub fn settle(
+    tx: &mut Tx<'_>,
+    id: &DeliveryId,
+    state: State,
+    result: &str,
+    reason: Option<&str>,
+) -> Result<(), db::Error> {
+    tx.execute(
+        "-- inbox::store::settle
+         UPDATE delivery SET state = $2, result = $3, reason = $4 WHERE id = $1",
+        params![id, state.as_str(), result, reason],
+    )?;
+    Ok(())
+}
+
+/// The order's parked deliveries are applied now that the order is.
+pub fn unpark(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<(), db::Error> {
+    tx.execute(
+        "-- inbox::store::unpark
+         UPDATE delivery SET state = 'applied', reason = NULL WHERE store_id = $1 AND order_id = $2 AND state = 'parked'",
+        params![store, order],
+    )?;
+    Ok(())
+}
+
+/// Deliveries, newest first, of one state or all.
+pub fn list(tx: &mut Tx<'_>, state: Option<State>, limit: i64) -> Result<Vec<Delivery>, db::Error> {
+    tx.query(
+        "-- inbox::store::list
+         SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id, CAST(LENGTH(d.body) AS BIGINT)
+         FROM delivery d JOIN store s ON s.id = d.store_id
+         WHERE CAST($1 AS TEXT) IS NULL OR d.state = $1 ORDER BY d.seq DESC LIMIT $2",
+        params![state.map(State::as_str), limit],
+        read,
+    )
+}
+
+/// The deliveries that spoke of an order, in order of arrival.
+pub fn of_order(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Delivery>, db::Error> {
+    tx.query(
+        "-- inbox::store::of_order
+         SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id, CAST(LENGTH(d.body) AS BIGINT)
+         FROM delivery d JOIN store s ON s.id = d.store_id
+         WHERE d.store_id = $1 AND d.order_id = $2 ORDER BY d.seq",
+        params![store, order],
+        read,
+    )
+}
+
+/// One delivery with its raw body, unless that was pruned.
+pub fn show(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<(Delivery, Option<Vec<u8>>)>, db::Error> {
+    tx.query_opt(
+        "-- inbox::store::show
+         SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id,
+                CAST(LENGTH(d.body) AS BIGINT), d.body
+         FROM delivery d JOIN store s ON s.id = d.store_id WHERE d.id = $1",
+        params![id],
+        |row| Ok((read(row)?, row.get(9)?)),
+    )
+}
+
+/// A kept delivery, to be applied again.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its place in the order of arrival.
+    pub seq: i64,
+    /// Its id.
+    pub id: DeliveryId,
+    /// The store it came from.
+    pub store: i64,
+    /// What it says it is about.
+    pub topic: String,
+    /// What became of it so far.
+    pub state: State,
+    /// The raw bytes.
+    pub body: Vec<u8>,
+}
+
+/// The oldest kept delivery after `after` in one state or any, whose bytes are still there.
+pub fn next(tx: &mut Tx<'_>, state: Option<State>, after: i64) -> Result<Option<Kept>, db::Error> {
+    tx.query_opt(
+        "-- inbox::store::next
+         SELECT seq, id, store_id, topic, state, body FROM delivery
+         WHERE seq > $2 AND (CAST($1 AS TEXT) IS NULL OR state = $1) AND body IS NOT NULL ORDER BY seq LIMIT 1",
+        params![state.map(State::as_str), after],
+        |row| {
+            Ok(Kept { seq: row.get(0)?, id: row.get(1)?, store: row.get(2)?, topic: row.get(3)?, state: row.get(4)?, body: row.get(5)? })
+        },
+    )
+}
+
+/// How many deliveries are in each state.
+pub fn counts(tx: &mut Tx<'_>) -> Result<Vec<(State, i64)>, db::Error> {
+    tx.query(
+        "-- inbox::store::counts
+         SELECT state, COUNT(*) FROM delivery GROUP BY state ORDER BY state",
+        params![],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// Forgets the raw bytes of deliveries older than `before` that nothing waits for; at most `limit` at once.
+pub fn prune(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64, db::Error> {
+    tx.execute(
+        "-- inbox::store::prune
+         UPDATE delivery SET body = NULL WHERE seq IN (
+             SELECT seq FROM delivery WHERE received_at < $1 AND body IS NOT NULL AND state NOT IN ('parked', 'failed')
+             ORDER BY seq LIMIT $2)",
+        params![before, limit],
+    )
+}
+
+fn read(row: &Row<'_>) -> Result<Delivery, db::Error> {
+    Ok(Delivery {
+        id: row.get(0)?,
+        store: row.get(1)?,
+        topic: row.get(2)?,
+        received_at: row.get(3)?,
+        state: row.get(4)?,
+        result: row.get(5)?,
+        reason: row.get(6)?,
+        order: row.get(7)?,
+        bytes: row.get(8)?,
+    })
+}

@@ -1,0 +1,442 @@
+//! Proves the books: every number in them from the entries, and every entry from the one before.
+//!
+//! The proof walks the entries once, account by account, and holds no more than one account's open tallies
+//! in memory. It reads one consistent view, so it may run while the daemon serves.
+
+use std::collections::HashMap;
+
+use super::chain::{self, Link};
+use super::entry::{Kind, Place};
+use crate::db::{self, Db, Row, Tx};
+use crate::id::{AccountId, GrantId};
+use crate::params;
+
+/// Something in the books that does not add up.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Fault {
+    /// Which rule is broken.
+    pub rule: &'static str,
+    /// Which row breaks it.
+    pub row: String,
+    /// How.
+    pub detail: String,
+}
+
+/// What was proved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    /// Accounts walked.
+    pub accounts: u64,
+    /// Entries walked.
+    pub entries: u64,
+    /// What does not add up, at most [`FAULTS_MAX`], the first first.
+    pub faults: Vec<Fault>,
+}
+
+/// A database full of faults is told by the first few.
+pub const FAULTS_MAX: usize = 100;
+
+/// Proves the books of `db`. `progress` is told how many entries were walked.
+pub fn verify(db: &Db, mut progress: impl FnMut(u64) + Send) -> Result<Report, db::Error> {
+    db.read(|tx| {
+        let mut report = Report::default();
+        entries(tx, &mut report, &mut progress)?;
+        for check in CHECKS {
+            sums(tx, check, &mut report)?;
+        }
+        Ok(report)
+    })
+}
+
+/// The running sums of the account whose entries are being walked.
+#[derive(Default)]
+struct Walk {
+    account: Option<AccountId>,
+    seq: i64,
+    hash: chain::Hash,
+    slices: HashMap<(GrantId, String), i64>,
+    grants: HashMap<GrantId, Tally>,
+    debts: HashMap<String, i64>,
+    /// Grants that moved between accounts: their tallies come together from several chains.
+    crossed: HashMap<GrantId, Tally>,
+}
+
+#[derive(Default, PartialEq, Eq, Debug, Clone, Copy)]
+struct Tally {
+    granted: i64,
+    spent: i64,
+    reversed: i64,
+    expired: i64,
+    clawed: i64,
+    voided: i64,
+    adjusted: i64,
+    repaid: i64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.granted += other.granted;
+        self.spent += other.spent;
+        self.reversed += other.reversed;
+        self.expired += other.expired;
+        self.clawed += other.clawed;
+        self.voided += other.voided;
+        self.adjusted += other.adjusted;
+        self.repaid += other.repaid;
+    }
+}
+
+struct EntryRow {
+    account: AccountId,
+    seq: i64,
+    operation: String,
+    kind: Kind,
+    grant: GrantId,
+    source: String,
+    target: String,
+    amount: i64,
+    booked_at: i64,
+    hash: Vec<u8>,
+}
+
+fn entries(tx: &mut Tx<'_>, report: &mut Report, progress: &mut impl FnMut(u64)) -> Result<(), db::Error> {
+    // One page of entries at a time: the sums of a finished account are compared by other statements.
+    const PAGE: i64 = 10_000;
+    let mut walk = Walk::default();
+    let (mut account, mut seq) = (String::new(), 0_i64);
+    loop {
+        let page = tx.query(
+            "-- ledger::audit::entries
+             SELECT account_id, seq, operation, kind, grant_id, source, target, amount, booked_at, hash
+             FROM entry WHERE account_id > $1 OR (account_id = $1 AND seq > $2)
+             ORDER BY account_id, seq LIMIT $3",
+            params![&account, seq, PAGE],
+            |row| {
+                Ok(EntryRow {
+                    account: row.get(0)?,
+                    seq: row.get(1)?,
+                    operation: row.get(2)?,
+                    kind: row.get(3)?,
+                    grant: row.get(4)?,
+                    source: row.get(5)?,
+                    target: row.get(6)?,
+                    amount: row.get(7)?,
+                    booked_at: row.get(8)?,
+                    hash: row.get(9)?,
+                })
+            },
+        )?;
+        let Some(last) = page.last() else { break };
+        (account, seq) = (last.account.to_string(), last.seq);
+        for entry in &page {
+            if walk.account.as_ref() != Some(&entry.account) {
+                finish_account(tx, &mut walk, report)?;
+                walk.account = Some(entry.account.clone());
+                report.accounts += 1;
+            }
+            step(&mut walk, entry, report);
+            report.entries += 1;
+        }
+        progress(report.entries);
+    }
+    finish_account(tx, &mut walk, report)?;
+    finish_crossed(tx, &mut walk, report)
+}
+
+/// Follows one entry: its number, its hash, where its credits went.
+fn step(walk: &mut Walk, entry: &EntryRow, report: &mut Report) {
+    let row = || format!("entry {} of {}", entry.seq, entry.account);
+    if entry.seq != walk.seq + 1 {
+        report.fault("sequence", row(), format!("it follows entry {}", walk.seq));
+    }
+    let link = Link {
+        account: entry.account.as_str(),
+        seq: entry.seq,
+        operation: &entry.operation,
+        kind: entry.kind.as_str(),
+        grant: Some(entry.grant.as_str()),
+        source: &entry.source,
+        target: &entry.target,
+        amount: entry.amount,
+        booked_at: entry.booked_at,
+    };
+    let expected = chain::hash(&walk.hash, &link);
+    if entry.hash != expected {
+        report.fault(
+            "hash chain",
+            row(),
+            "its hash does not follow from its content and the entry before".to_owned(),
+        );
+    }
+    walk.seq = entry.seq;
+    // Go on from what is written, so that one changed entry is one fault and not all that follow.
+    walk.hash = <chain::Hash>::try_from(entry.hash.as_slice()).unwrap_or(expected);
+
+    let mut move_at = |place: &str, amount: i64| match place.parse::<Place>() {
+        Ok(Place::Compartment(compartment)) => {
+            *walk.slices.entry((entry.grant.clone(), compartment.column().to_owned())).or_default() += amount;
+        }
+        Ok(Place::Debt(compartment)) => {
+            *walk.debts.entry(compartment.column().to_owned()).or_default() -= amount;
+        }
+        Ok(Place::Account(_)) => {
+            walk.crossed.entry(entry.grant.clone()).or_default();
+        }
+        Ok(_) => {}
+        Err(_) => report.fault("places", row(), format!("{place:?} is not a place credits can be")),
+    };
+    move_at(&entry.source, -entry.amount);
+    move_at(&entry.target, entry.amount);
+    let tally = walk.grants.entry(entry.grant.clone()).or_default();
+    match entry.kind {
+        Kind::Granted => tally.granted += entry.amount,
+        Kind::Spent => tally.spent += entry.amount,
+        Kind::Reversed => tally.reversed += entry.amount,
+        Kind::Expired => tally.expired += entry.amount,
+        Kind::Clawed => tally.clawed += entry.amount,
+        Kind::Voided => tally.voided += entry.amount,
+        Kind::Adjusted => tally.adjusted += entry.amount,
+        Kind::Repaid => tally.repaid += entry.amount,
+        Kind::Owed | Kind::WrittenOff | Kind::Moved => {}
+    }
+}
+
+/// Compares what the account's rows say with what its entries add up to.
+fn finish_account(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Result<(), db::Error> {
+    let Walk { account, seq, hash, mut slices, mut grants, mut debts, mut crossed } = std::mem::take(walk);
+    let Some(account) = account else { return Ok(()) };
+    let head = tx.query_opt(
+        "-- ledger::audit::head
+         SELECT entry_seq, entry_hash FROM account WHERE id = $1",
+        params![&account],
+        |row| Ok((row.get::<i64>(0)?, row.get::<Vec<u8>>(1)?)),
+    )?;
+    if head.as_ref().is_none_or(|(head_seq, head_hash)| *head_seq != seq || *head_hash != hash) {
+        report.fault(
+            "hash chain",
+            format!("account {account}"),
+            format!("its head is not its last entry, {seq}"),
+        );
+    }
+    tx.for_each(
+        "-- ledger::audit::slices
+         SELECT grant_id, site, remaining, held FROM slice WHERE account_id = $1 ORDER BY grant_id, site",
+        params![&account],
+        |row| {
+            let (grant, site): (GrantId, String) = (row.get(0)?, row.get(1)?);
+            let (remaining, held): (i64, i64) = (row.get(2)?, row.get(3)?);
+            let name = format!("slice of {grant} at {}", if site.is_empty() { "the pool" } else { &site });
+            let entered = slices.remove(&(grant.clone(), site)).unwrap_or_default();
+            if remaining < 0 || held < 0 {
+                report.fault("nothing negative", name.clone(), format!("remaining {remaining}, held {held}"));
+            }
+            if remaining + held != entered {
+                report.fault(
+                    "slices",
+                    name,
+                    format!("it holds {} micro-credits, its entries say {entered}", remaining + held),
+                );
+            }
+            if let Some(tally) = grants.get_mut(&grant) {
+                tally.granted -= remaining + held;
+            }
+            Ok(())
+        },
+    )?;
+    for ((grant, site), entered) in slices {
+        if entered != 0 {
+            report.fault(
+                "slices",
+                format!("slice of {grant} at {site:?}"),
+                format!("it is missing; its entries say {entered}"),
+            );
+        }
+    }
+    tx.for_each(
+        "-- ledger::audit::grants
+         SELECT id, amount, spent, reversed, expired, clawed, voided, adjusted, repaid
+         FROM credit_grant WHERE account_id = $1 ORDER BY seq",
+        params![&account],
+        |row| {
+            let grant: GrantId = row.get(0)?;
+            let entered = grants.remove(&grant).unwrap_or_default();
+            match crossed.get_mut(&grant) {
+                Some(tally) => tally.add(entered),
+                None => compare_grant(row, &grant, entered, report)?,
+            }
+            Ok(())
+        },
+    )?;
+    for (grant, entered) in grants {
+        match crossed.get_mut(&grant) {
+            Some(tally) => tally.add(entered),
+            None => report.fault("grants", format!("grant {grant}"), "it has entries but no row".to_owned()),
+        }
+    }
+    walk.crossed = crossed;
+    tx.for_each(
+        "-- ledger::audit::debts
+         SELECT site, amount FROM debt WHERE account_id = $1 ORDER BY site",
+        params![&account],
+        |row| {
+            let (site, amount): (String, i64) = (row.get(0)?, row.get(1)?);
+            let entered = debts.remove(&site).unwrap_or_default();
+            if amount != entered {
+                report.fault(
+                    "debts",
+                    format!("debt of {account} at {site:?}"),
+                    format!("it is {amount}, its entries say {entered}"),
+                );
+            }
+            Ok(())
+        },
+    )?;
+    for (site, entered) in debts {
+        if entered != 0 {
+            report.fault(
+                "debts",
+                format!("debt of {account} at {site:?}"),
+                format!("it is missing; its entries say {entered}"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Compares the grants that moved between accounts, once all chains were walked.
+fn finish_crossed(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Result<(), db::Error> {
+    for (grant, entered) in std::mem::take(&mut walk.crossed) {
+        let found = tx.query_opt(
+            "-- ledger::audit::crossed
+             SELECT id, amount, spent, reversed, expired, clawed, voided, adjusted, repaid
+             FROM credit_grant WHERE id = $1",
+            params![&grant],
+            |row| compare_grant(row, &grant, entered, report),
+        )?;
+        if found.is_none() {
+            report.fault("grants", format!("grant {grant}"), "it has entries but no row".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Compares a grant's row with what its entries add up to; `entered.granted` is what was granted less what
+/// its slices still hold, so it must be what left them.
+fn compare_grant(
+    row: &Row<'_>,
+    grant: &GrantId,
+    entered: Tally,
+    report: &mut Report,
+) -> Result<(), db::Error> {
+    let amount: i64 = row.get(1)?;
+    let written = Tally {
+        granted: 0,
+        spent: row.get(2)?,
+        reversed: row.get(3)?,
+        expired: row.get(4)?,
+        clawed: row.get(5)?,
+        voided: row.get(6)?,
+        adjusted: row.get(7)?,
+        repaid: row.get(8)?,
+    };
+    let left = written.spent - written.reversed
+        + written.expired
+        + written.clawed
+        + written.voided
+        + written.adjusted
+        + written.repaid;
+    let name = format!("grant {grant}");
+    if (Tally { granted: 0, ..entered }) != written {
+        report.fault("grants", name, format!("it says {written:?}, its entries say {entered:?}"));
+    } else if entered.granted != left {
+        report.fault(
+            "grants",
+            name,
+            format!("of {amount} granted {} should have left it, {left} did", entered.granted),
+        );
+    }
+    Ok(())
+}
+
+/// A statement that must find nothing: each row it finds is a fault.
+struct Check {
+    rule: &'static str,
+    sql: &'static str,
+}
+
+const CHECKS: &[Check] = &[
+    Check {
+        rule: "one grant per purchase",
+        sql: "-- ledger::audit::purchases
+              SELECT 'order ' || CAST(order_id AS TEXT) || ' line ' || CAST(line_id AS TEXT),
+                     CAST(COUNT(*) AS TEXT) || ' grants have the same sequence'
+              FROM credit_grant WHERE order_id IS NOT NULL
+              GROUP BY store_id, order_id, line_id, line_seq HAVING COUNT(*) > 1",
+    },
+    Check {
+        rule: "orders",
+        sql: "-- ledger::audit::orders
+              SELECT 'order ' || CAST(l.order_id AS TEXT) || ' line ' || CAST(l.line_id AS TEXT),
+                     'it should have granted ' || CAST(l.target AS TEXT) || ' and has granted ' || CAST(l.booked AS TEXT)
+              FROM order_line l JOIN shop_order o ON o.store_id = l.store_id AND o.order_id = l.order_id
+              WHERE l.target <> l.booked AND o.parked IS NULL AND o.attention IS NULL",
+    },
+    Check {
+        rule: "orders",
+        sql: "-- ledger::audit::booked
+              SELECT 'order ' || CAST(l.order_id AS TEXT) || ' line ' || CAST(l.line_id AS TEXT),
+                     'it says ' || CAST(l.booked AS TEXT) || ' are booked, its grants give at least '
+                     || CAST(SUM(g.amount - g.clawed - g.expired - g.spent + g.reversed - g.repaid - g.voided - g.adjusted) AS TEXT)
+              FROM order_line l
+              JOIN credit_grant g ON g.store_id = l.store_id AND g.order_id = l.order_id AND g.line_id = l.line_id
+              GROUP BY l.store_id, l.order_id, l.line_id, l.booked
+              HAVING l.booked < SUM(g.amount - g.clawed - g.expired - g.spent + g.reversed - g.repaid - g.voided - g.adjusted)
+                  OR l.booked > SUM(g.amount - g.clawed)",
+    },
+    Check {
+        rule: "debits",
+        sql: "-- ledger::audit::debits
+              SELECT d.id, 'it took ' || CAST(d.credits AS TEXT) || ', its entries say ' || CAST(COALESCE(SUM(e.amount), 0) AS TEXT)
+              FROM debit d LEFT JOIN entry e
+                ON e.account_id = d.account_id AND e.seq >= d.first_entry AND e.seq < d.first_entry + d.entries
+               AND e.operation = d.id AND e.kind = 'spent'
+              GROUP BY d.id, d.credits HAVING d.credits <> COALESCE(SUM(e.amount), 0)",
+    },
+    Check {
+        rule: "counters",
+        sql: "-- ledger::audit::counters
+              SELECT c.account_id || ' ' || c.site,
+                     'counted ' || CAST(c.counted AS TEXT) || ', its debits say ' || CAST(COALESCE(d.spent, 0) AS TEXT)
+              FROM (SELECT account_id, site, SUM(captured) AS counted FROM spending WHERE per = 'month' AND agent = ''
+                    GROUP BY account_id, site) c
+              LEFT JOIN (SELECT account_id, site, SUM(credits - reversed) AS spent FROM debit GROUP BY account_id, site) d
+                ON d.account_id = c.account_id AND d.site = c.site
+              WHERE c.counted <> COALESCE(d.spent, 0)",
+    },
+    Check {
+        rule: "activity",
+        sql: "-- ledger::audit::activity
+              SELECT a.id, 'its lines add up to ' || CAST(COALESCE(l.sum, 0) AS TEXT)
+                     || ', its slices hold ' || CAST(COALESCE(s.sum, 0) AS TEXT)
+              FROM account a
+              LEFT JOIN (SELECT account_id, SUM(credits) AS sum FROM activity GROUP BY account_id) l ON l.account_id = a.id
+              LEFT JOIN (SELECT account_id, SUM(remaining + held) AS sum FROM slice GROUP BY account_id) s
+                ON s.account_id = a.id
+              WHERE COALESCE(l.sum, 0) <> COALESCE(s.sum, 0)",
+    },
+];
+
+fn sums(tx: &mut Tx<'_>, check: &Check, report: &mut Report) -> Result<(), db::Error> {
+    tx.for_each(check.sql, params![], |row| {
+        report.fault(check.rule, row.get(0)?, row.get(1)?);
+        Ok(())
+    })
+}
+
+impl Report {
+    fn fault(&mut self, rule: &'static str, row: String, detail: String) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(Fault { rule, row, detail });
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Orders in the database: the newest known state of each, and what is remembered of its lines.
+
+use super::Order;
+use crate::catalog::worth::Worth;
+use crate::db::{self, Row, Tx};
+use crate::id::AccountId;
+use crate::params;
+use crate::time::Timestamp;
+use crate::units::Credits;
+
+/// What is known of an order.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The buyer's account, once the buyer is known.
+    pub account: Option<AccountId>,
+    /// Its newest state.
+    pub order: Order,
+    /// Whether the shop itself was asked.
+    pub from_rest: bool,
+    /// Which delivery brought it, in order of arrival.
+    pub arrival: i64,
+    /// Whether to ask the shop at the next reconciliation.
+    pub recheck: bool,
+    /// Why a line waits for a fact.
+    pub parked: Option<String>,
+    /// What a person should look at.
+    pub attention: Option<String>,
+    /// When it was first heard of.
+    pub first_seen_at: Timestamp,
+    /// When its state was last applied.
+    pub applied_at: Timestamp,
+}
+
+/// What is remembered of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownLine {
+    /// The line's id, which means something only with its order.
+    pub line: i64,
+    /// The product, as it was when the line was first seen.
+    pub product: i64,
+    /// The variation, or 0.
+    pub variation: i64,
+    /// The SKU, or nothing.
+    pub sku: String,
+    /// The product's name on the order.
+    pub name: String,
+    /// Whether it is a Tokens line; `None` while that is not known.
+    pub is_tokens: Option<bool>,
+    /// What it is worth; `None` while that is not known.
+    pub worth: Option<Worth>,
+    /// What it should have granted.
+    pub target: Credits,
+    /// What it has granted, less what was taken back.
+    pub booked: Credits,
+}
+
+/// The order as it is known, if it is.
+pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db::Error> {
+    tx.query_opt(
+        "-- order::store::find
+         SELECT account_id, state, from_rest, recheck, parked, attention, first_seen_at, applied_at, arrival
+         FROM shop_order WHERE store_id = $1 AND order_id = $2",
+        params![store, order],
+        |row| {
+            Ok(Known {
+                account: row.get(0)?,
+                order: json(row, 1)?,
+                from_rest: row.get(2)?,
+                recheck: row.get(3)?,
+                parked: row.get(4)?,
+                attention: row.get(5)?,
+                first_seen_at: row.get(6)?,
+                applied_at: row.get(7)?,
+                arrival: row.get(8)?,
+            })
+        },
+    )
+}
+
+/// Writes the order's newest state.
+pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error> {
+    let state = serde_json::to_string(&known.order)
+        .map_err(|error| db::Error::Unusable(format!("order {} cannot be written: {error}", known.order.id)))?;
+    tx.execute(
+        "-- order::store::save
+         INSERT INTO shop_order (store_id, order_id, account_id, state, status, modified_at, from_rest, recheck, parked,
+                                 attention, first_seen_at, applied_at, arrival)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (store_id, order_id) DO UPDATE SET
+             account_id = excluded.account_id, state = excluded.state, status = excluded.status,
+             modified_at = excluded.modified_at, from_rest = excluded.from_rest, recheck = excluded.recheck,
+             parked = excluded.parked, attention = excluded.attention, applied_at = excluded.applied_at, arrival = excluded.arrival",
+        params![
+            store,
+            known.order.id,
+            known.account.as_ref(),
+            &state,
+            &known.order.status,
+            known.order.modified_at,
+            known.from_rest,
+            known.recheck,
+            known.parked.as_ref(),
+            known.attention.as_ref(),
+            known.first_seen_at,
+            known.applied_at,
+            known.arrival,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Writes whose the order is, what it waits for and what a person should look at.
+pub fn conclude(
+    tx: &mut Tx<'_>,
+    store: i64,
+    order: i64,
+    account: Option<&AccountId>,
+    parked: Option<&str>,
+    attention: Option<&str>,
+) -> Result<(), db::Error> {
+    tx.execute(
+        "-- order::store::conclude
+         UPDATE shop_order SET account_id = $3, parked = $4, attention = $5 WHERE store_id = $1 AND order_id = $2",
+        params![store, order, account, parked, attention],
+    )?;
+    Ok(())
+}
+
+/// Has the order compared with the shop at the next reconciliation.
+pub fn mark_for_recheck(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<(), db::Error> {
+    tx.execute(
+        "-- order::store::mark_for_recheck
+         UPDATE shop_order SET recheck = 1 WHERE store_id = $1 AND order_id = $2",
+        params![store, order],
+    )?;
+    Ok(())
+}
+
+/// What is remembered of the order's lines, by line.
+pub fn lines(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<KnownLine>, db::Error> {
+    tx.query(
+        "-- order::store::lines
+         SELECT line_id, product_id, variation_id, sku, name, is_tokens, worth, target, booked
+         FROM order_line WHERE store_id = $1 AND order_id = $2 ORDER BY line_id",
+        params![store, order],
+        |row| {
+            Ok(KnownLine {
+                line: row.get(0)?,
+                product: row.get(1)?,
+                variation: row.get(2)?,
+                sku: row.get(3)?,
+                name: row.get(4)?,
+                is_tokens: row.get(5)?,
+                worth: match row.get::<Option<String>>(6)? {
+                    Some(_) => Some(json(row, 6)?),
+                    None => None,
+                },
+                target: row.get(7)?,
+                booked: row.get(8)?,
+            })
+        },
+    )
+}
+
+/// Writes what is remembered of a line.
+pub fn save_line(tx: &mut Tx<'_>, store: i64, order: i64, line: &KnownLine) -> Result<(), db::Error> {
+    let worth = line
+        .worth
+        .as_ref()
+        .map(serde_json::to_string)
+        .transpose()
+        .map_err(|error| db::Error::Unusable(format!("line {} cannot be written: {error}", line.line)))?;
+    tx.execute(
+        "-- order::store::save_line
+         INSERT INTO order_line (store_id, order_id, line_id, product_id, variation_id, sku, name, is_tokens, worth,
+                                 target, booked)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (store_id, order_id, line_id) DO UPDATE SET
+             product_id = excluded.product_id, variation_id = excluded.variation_id, sku = excluded.sku,
+             name = excluded.name, is_tokens = excluded.is_tokens, worth = excluded.worth, target = excluded.target,
+             booked = excluded.booked",
+        params![
+            store,
+            order,
+            line.line,
+            line.product,
+            line.variation,
+            &line.sku,
+            &line.name,
+            line.is_tokens,
+            worth.as_ref(),
+            line.target,
+            line.booked,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Orders of the store that wait for a fact, after `after`, oldest first.
+pub fn parked(tx: &mut Tx<'_>, store: i64, after: i64, limit: i64) -> Result<Vec<i64>, db::Error> {
+    tx.query(
+        "-- order::store::parked
+         SELECT order_id FROM shop_order
+         WHERE store_id = $1 AND parked IS NOT NULL AND order_id > $2 ORDER BY order_id LIMIT $3",
+        params![store, after, limit],
+        |row| row.get(0),
+    )
+}
+
+/// An order as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Listed {
+    /// The store's name.
+    pub store: String,
+    /// The order's number there.
+    pub order: i64,
+    /// Its status in the shop.
+    pub status: String,
+    /// The buyer's account.
+    pub account: Option<AccountId>,
+    /// The account's name.
+    pub name: Option<String>,
+    /// When the shop last changed it.
+    pub modified_at: Timestamp,
+    /// What its lines have granted, less what was taken back.
+    pub credits: Credits,
+    /// Why a line waits for a fact.
+    pub parked: Option<String>,
+    /// What a person should look at.
+    pub attention: Option<String>,
+}
+
+/// Which orders to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// All of them.
+    All,
+    /// Those of guests, who have not claimed their credits.
+    Unclaimed,
+    /// Those a person should look at, and those that wait for a fact.
+    Attention,
+}
+
+/// Orders, newest first.
+pub fn list(tx: &mut Tx<'_>, filter: Filter, limit: i64) -> Result<Vec<Listed>, db::Error> {
+    tx.query(
+        "-- order::store::list
+         SELECT s.name, o.order_id, o.status, o.account_id, a.name, o.modified_at,
+                (SELECT CAST(COALESCE(SUM(l.booked), 0) AS BIGINT) FROM order_line l
+                 WHERE l.store_id = o.store_id AND l.order_id = o.order_id),
+                o.parked, o.attention
+         FROM shop_order o JOIN store s ON s.id = o.store_id LEFT JOIN account a ON a.id = o.account_id
+         WHERE CAST($1 AS BIGINT) = 0
+            OR (CAST($1 AS BIGINT) = 1 AND EXISTS (SELECT 1 FROM customer c WHERE c.account_id = o.account_id)
+                AND NOT EXISTS (SELECT 1 FROM customer c
+                                WHERE c.account_id = o.account_id AND c.natural_key LIKE 'customer:%'))
+            OR (CAST($1 AS BIGINT) = 2 AND (o.parked IS NOT NULL OR o.attention IS NOT NULL))
+         ORDER BY o.modified_at DESC, o.order_id DESC LIMIT $2",
+        params![
+            match filter {
+                Filter::All => 0,
+                Filter::Unclaimed => 1,
+                Filter::Attention => 2,
+            },
+            limit
+        ],
+        |row| {
+            Ok(Listed {
+                store: row.get(0)?,
+                order: row.get(1)?,
+                status: row.get(2)?,
+                account: row.get(3)?,
+                name: row.get(4)?,
+                modified_at: row.get(5)?,
+                credits: row.get(6)?,
+                parked: row.get(7)?,
+                attention: row.get(8)?,
+            })
+        },
+    )
+}
+
+fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, db::Error> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|error| db::Error::Column { column, found: format!("unreadable JSON: {error}") })
+}

@@ -1,0 +1,633 @@
+//! Accounts and sites in the database.
+
+use super::{Account, AccountRef, Field, FromOrder, NaturalKey, Owner, Site, WalletRef, tidy_name};
+use crate::db::{self, Row, Tx};
+use crate::id::{AccountId, ClientId, SiteId};
+use crate::ledger::chain;
+use crate::ledger::slice::Compartment;
+use crate::params;
+use crate::time::Timestamp;
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No store has this name.
+    #[error("there is no store {0:?}")]
+    UnknownStore(String),
+    /// No account has this name.
+    #[error("there is no account {0}")]
+    UnknownAccount(AccountRef),
+    /// The site was never heard of.
+    #[error("there is no site {0}")]
+    UnknownSite(SiteId),
+    /// The site is known and belongs to nobody.
+    #[error("site {0} belongs to no account")]
+    Unassigned(SiteId),
+    /// The site is somebody else's.
+    #[error("site {site} belongs to account {owner}")]
+    OwnedByOther {
+        /// The site.
+        site: SiteId,
+        /// Whose it is.
+        owner: AccountId,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
+
+// Accounts -----------------------------------------------------------------------------------------
+
+/// The account of this name, if there is one. Reading never opens one.
+pub fn resolve(tx: &mut Tx<'_>, account: &AccountRef) -> Result<Option<AccountId>, db::Error> {
+    match account {
+        AccountRef::Id(id) => tx.query_opt(
+            "-- site::store::resolve (id)
+             SELECT id FROM account WHERE id = $1",
+            params![id],
+            |row| row.get(0),
+        ),
+        AccountRef::Customer { store, key } => tx.query_opt(
+            "-- site::store::resolve (customer)
+             SELECT c.account_id FROM customer c JOIN store s ON s.id = c.store_id
+             WHERE s.name = $1 AND c.natural_key = $2",
+            params![store, &key.to_string()],
+            |row| row.get(0),
+        ),
+    }
+}
+
+/// The account of this name, opened if its store exists and does not know the customer yet.
+///
+/// # Errors
+/// [`Error::UnknownStore`]; [`Error::UnknownAccount`] for an id that nobody has: ids are ours to give.
+pub fn open(tx: &mut Tx<'_>, account: &AccountRef) -> Result<AccountId, Error> {
+    if let Some(id) = resolve(tx, account)? {
+        return Ok(id);
+    }
+    let AccountRef::Customer { store, key } = account else {
+        return Err(Error::UnknownAccount(account.clone()));
+    };
+    let store_id = tx
+        .query_opt(
+            "-- site::store::open
+             SELECT id FROM store WHERE name = $1",
+            params![store],
+            |row| row.get::<i64>(0),
+        )?
+        .ok_or_else(|| Error::UnknownStore(store.clone()))?;
+    Ok(open_account(tx, store_id, key, None)?)
+}
+
+/// The account a store knows by `key`, opened if it is new; `name` is what a new one is called.
+///
+/// The one place that makes accounts.
+pub fn open_account(
+    tx: &mut Tx<'_>,
+    store_id: i64,
+    key: &NaturalKey,
+    name: Option<&str>,
+) -> Result<AccountId, db::Error> {
+    let natural_key = key.to_string();
+    if let Some(id) = of_customer(tx, store_id, &natural_key)? {
+        return Ok(id);
+    }
+    let id = AccountId::new();
+    let name = name.and_then(tidy_name).unwrap_or_else(|| key.default_name());
+    let now = tx.now();
+    tx.execute(
+        "-- site::store::open_account
+         INSERT INTO account (id, name, time_zone, created_at, version, grant_seq, entry_seq, entry_hash)
+         VALUES ($1, $2, 'UTC', $3, 0, 0, 0, $4)",
+        params![&id, &name, now, &chain::START],
+    )?;
+    let named = tx.execute(
+        "-- site::store::open_account (customer)
+         INSERT INTO customer (store_id, natural_key, account_id) VALUES ($1, $2, $3)
+         ON CONFLICT (store_id, natural_key) DO NOTHING",
+        params![store_id, &natural_key, &id],
+    )?;
+    if named == 1 {
+        return Ok(id);
+    }
+    // On PostgreSQL another process may have opened it between the look and the insert.
+    tx.execute(
+        "-- site::store::open_account (second)
+         DELETE FROM account WHERE id = $1",
+        params![&id],
+    )?;
+    of_customer(tx, store_id, &natural_key)?.ok_or(db::Error::NoRow)
+}
+
+fn of_customer(tx: &mut Tx<'_>, store_id: i64, natural_key: &str) -> Result<Option<AccountId>, db::Error> {
+    tx.query_opt(
+        "-- site::store::of_customer
+         SELECT account_id FROM customer WHERE store_id = $1 AND natural_key = $2",
+        params![store_id, natural_key],
+        |row| row.get(0),
+    )
+}
+
+/// Calls the account `name`, as its newest order does; a name without any letter changes nothing.
+pub fn rename(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), db::Error> {
+    if let Some(name) = tidy_name(name) {
+        tx.execute(
+            "-- site::store::rename
+             UPDATE account SET name = $2 WHERE id = $1 AND name <> $2",
+            params![account, &name],
+        )?;
+    }
+    Ok(())
+}
+
+/// The account, if there is one.
+pub fn account(tx: &mut Tx<'_>, id: &AccountId) -> Result<Option<Account>, db::Error> {
+    let found = tx.query_opt(
+        "-- site::store::account
+         SELECT a.id, a.name, a.time_zone, a.default_site, a.frozen_reason, a.created_at,
+                (SELECT COUNT(*) FROM site s WHERE s.account_id = a.id)
+         FROM account a WHERE a.id = $1",
+        params![id],
+        read_account,
+    )?;
+    found.map(|account| with_names(tx, account)).transpose()
+}
+
+/// Accounts whose id, name or name in a store contains `query`, by id, after `after`.
+pub fn accounts(
+    tx: &mut Tx<'_>,
+    query: Option<&str>,
+    after: Option<&AccountId>,
+    limit: i64,
+) -> Result<Vec<Account>, db::Error> {
+    let pattern = query.map(|query| format!("%{}%", escape_like(&query.to_lowercase())));
+    let found = tx.query(
+        "-- site::store::accounts
+         SELECT a.id, a.name, a.time_zone, a.default_site, a.frozen_reason, a.created_at,
+                (SELECT COUNT(*) FROM site s WHERE s.account_id = a.id)
+         FROM account a
+         WHERE a.id > $1
+           AND (CAST($2 AS TEXT) IS NULL OR a.id LIKE $2 ESCAPE '!' OR LOWER(a.name) LIKE $2 ESCAPE '!'
+                OR EXISTS (SELECT 1 FROM customer c JOIN store s ON s.id = c.store_id
+                           WHERE c.account_id = a.id
+                             AND (LOWER(s.name) || ':' || c.natural_key) LIKE $2 ESCAPE '!'))
+         ORDER BY a.id LIMIT $3",
+        params![after.map_or("", AccountId::as_str), pattern.as_ref(), limit],
+        read_account,
+    )?;
+    found.into_iter().map(|account| with_names(tx, account)).collect()
+}
+
+/// Takes the meaning out of LIKE's wildcards.
+fn escape_like(text: &str) -> String {
+    text.chars().fold(String::new(), |mut escaped, c| {
+        if matches!(c, '%' | '_' | '!') {
+            escaped.push('!');
+        }
+        escaped.push(c);
+        escaped
+    })
+}
+
+fn read_account(row: &Row<'_>) -> Result<Account, db::Error> {
+    Ok(Account {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        names: Vec::new(),
+        time_zone: row.get(2)?,
+        default_site: row.get(3)?,
+        frozen_reason: row.get(4)?,
+        created_at: row.get(5)?,
+        site_count: row.get(6)?,
+    })
+}
+
+fn with_names(tx: &mut Tx<'_>, mut account: Account) -> Result<Account, db::Error> {
+    account.names = tx.query(
+        "-- site::store::with_names
+         SELECT s.name, c.natural_key FROM customer c JOIN store s ON s.id = c.store_id
+         WHERE c.account_id = $1 ORDER BY s.name, c.natural_key",
+        params![&account.id],
+        |row| {
+            let text: String = row.get(1)?;
+            let key = text.parse().map_err(|_| db::Error::Column { column: 1, found: text })?;
+            Ok(AccountRef::Customer { store: row.get(0)?, key })
+        },
+    )?;
+    Ok(account)
+}
+
+// Sites --------------------------------------------------------------------------------------------
+
+/// The site, if it was ever heard of; one without an account was unassigned.
+pub fn get(tx: &mut Tx<'_>, site: &SiteId) -> Result<Option<Site>, db::Error> {
+    tx.query_opt(
+        "-- site::store::get
+         SELECT s.id, s.label, s.client, s.account_id, a.name, s.uses_pool, s.from_store, s.from_order,
+                s.created_at, o.name
+         FROM site s LEFT JOIN account a ON a.id = s.account_id LEFT JOIN store o ON o.id = s.from_store
+         WHERE s.id = $1",
+        params![site],
+        read_site,
+    )
+}
+
+/// Where credits for a wallet go: a site's compartment of whoever owns it, or the pool of an account, which
+/// is opened as by [`open`].
+///
+/// # Errors
+/// As [`owned`] and [`open`].
+pub fn open_wallet(tx: &mut Tx<'_>, wallet: &WalletRef) -> Result<(AccountId, Compartment), Error> {
+    match wallet {
+        WalletRef::Site(site) => Ok((owned(tx, site)?, Compartment::Site(site.clone()))),
+        WalletRef::Account(account) => Ok((open(tx, account)?, Compartment::Pool)),
+    }
+}
+
+/// Who owns the site.
+///
+/// # Errors
+/// [`Error::UnknownSite`], [`Error::Unassigned`].
+pub fn owned(tx: &mut Tx<'_>, site: &SiteId) -> Result<AccountId, Error> {
+    let found = get(tx, site)?.ok_or_else(|| Error::UnknownSite(site.clone()))?;
+    found.account.map(|owner| owner.id).ok_or_else(|| Error::Unassigned(site.clone()))
+}
+
+/// Who owns the site: nobody if it is unknown or unassigned.
+pub fn owner(tx: &mut Tx<'_>, site: &SiteId) -> Result<Option<AccountId>, db::Error> {
+    let found = tx.query_opt(
+        "-- site::store::owner
+         SELECT account_id FROM site WHERE id = $1",
+        params![site],
+        |row| row.get::<Option<AccountId>>(0),
+    )?;
+    Ok(found.flatten())
+}
+
+/// Sites by id after `after`, of one account or one client or all.
+pub fn list(
+    tx: &mut Tx<'_>,
+    account: Option<&AccountId>,
+    client: Option<&ClientId>,
+    after: Option<&SiteId>,
+    limit: i64,
+) -> Result<Vec<Site>, db::Error> {
+    tx.query(
+        "-- site::store::list
+         SELECT s.id, s.label, s.client, s.account_id, a.name, s.uses_pool, s.from_store, s.from_order,
+                s.created_at, o.name
+         FROM site s LEFT JOIN account a ON a.id = s.account_id LEFT JOIN store o ON o.id = s.from_store
+         WHERE s.id > $1
+           AND (CAST($2 AS TEXT) IS NULL OR s.account_id = $2)
+           AND (CAST($3 AS TEXT) IS NULL OR s.client = $3)
+         ORDER BY s.id LIMIT $4",
+        params![after.map_or("", SiteId::as_str), account, client, limit],
+        read_site,
+    )
+}
+
+fn read_site(row: &Row<'_>) -> Result<Site, db::Error> {
+    let account = match (row.get(3)?, row.get(4)?) {
+        (Some(id), Some(name)) => Some(Owner { id, name }),
+        _ => None,
+    };
+    let from_order = match (row.get::<Option<i64>>(6)?, row.get(7)?) {
+        (Some(store_id), Some(order)) => Some(FromOrder {
+            store: row.get::<Option<String>>(9)?.unwrap_or_else(|| store_id.to_string()),
+            order,
+        }),
+        _ => None,
+    };
+    Ok(Site {
+        id: row.get(0)?,
+        label: row.get(1)?,
+        client: row.get(2)?,
+        account,
+        uses_pool: row.get(5)?,
+        from_order,
+        created_at: row.get(8)?,
+    })
+}
+
+/// What an assignment did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// The site was unknown or belonged to nobody.
+    Assigned,
+    /// It was the account's already; its client or label is another now.
+    Changed,
+    /// Everything was as asked before.
+    Unchanged,
+}
+
+/// Gives the site to the account; a person's word, so it no longer follows the order that registered it.
+///
+/// # Errors
+/// [`Error::OwnedByOther`]: a site never changes hands silently.
+pub fn assign(
+    tx: &mut Tx<'_>,
+    site: &SiteId,
+    account: &AccountId,
+    client: &Field<ClientId>,
+    label: &Field<String>,
+) -> Result<Change, Error> {
+    let Some(before) = get(tx, site)? else {
+        let now = tx.now();
+        insert(tx, site, account, client.over(None).as_ref(), label.over(None).as_deref(), now)?;
+        return Ok(Change::Assigned);
+    };
+    let owner = before.account.map(|owner| owner.id);
+    if let Some(owner) = owner.clone().filter(|owner| owner != account) {
+        return Err(Error::OwnedByOther { site: site.clone(), owner });
+    }
+    let new_client = client.over(before.client.clone());
+    let new_label = label.over(before.label.clone());
+    let relabelled = new_client != before.client || new_label != before.label;
+    if owner.is_some() && !relabelled && before.from_order.is_none() {
+        return Ok(Change::Unchanged);
+    }
+    tx.execute(
+        "-- site::store::assign
+         UPDATE site SET account_id = $2, client = $3, label = $4, from_store = NULL, from_order = NULL
+         WHERE id = $1",
+        params![site, account, new_client.as_ref(), new_label.as_deref()],
+    )?;
+    Ok(match owner {
+        None => Change::Assigned,
+        Some(_) if relabelled => Change::Changed,
+        Some(_) => Change::Unchanged,
+    })
+}
+
+fn insert(
+    tx: &mut Tx<'_>,
+    site: &SiteId,
+    account: &AccountId,
+    client: Option<&ClientId>,
+    label: Option<&str>,
+    now: Timestamp,
+) -> Result<(), db::Error> {
+    tx.execute(
+        "-- site::store::insert
+         INSERT INTO site (id, account_id, client, label, uses_pool, created_at)
+         VALUES ($1, $2, $3, $4, 1, $5)",
+        params![site, account, client, label, now],
+    )?;
+    Ok(())
+}
+
+/// Takes the site from its account and forgets what the account said about it; answers whose it was.
+///
+/// Credits in its compartment stay the account's and can be spent again when it is assigned back, or be
+/// reclaimed to the pool.
+///
+/// # Errors
+/// [`Error::UnknownSite`], [`Error::Unassigned`].
+pub fn unassign(tx: &mut Tx<'_>, site: &SiteId) -> Result<AccountId, Error> {
+    let owner = owned(tx, site)?;
+    tx.execute(
+        "-- site::store::unassign
+         UPDATE site SET account_id = NULL, client = NULL, label = NULL, uses_pool = 1, from_store = NULL,
+                         from_order = NULL
+         WHERE id = $1",
+        params![site],
+    )?;
+    tx.execute(
+        "-- site::store::unassign (default site)
+         UPDATE account SET default_site = NULL WHERE id = $1 AND default_site = $2",
+        params![&owner, site],
+    )?;
+    Ok(owner)
+}
+
+/// What a purchase for a site found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The site was the account's already.
+    Own,
+    /// It belonged to nobody and is the account's now.
+    Registered,
+    /// It is somebody else's and stays so.
+    OwnedByOther(AccountId),
+}
+
+/// Registers a site for the account whose order names it, if it belongs to nobody.
+pub fn claim(
+    tx: &mut Tx<'_>,
+    site: &SiteId,
+    account: &AccountId,
+    store_id: i64,
+    order_id: i64,
+) -> Result<Claim, db::Error> {
+    let now = tx.now();
+    let registered = tx.execute(
+        "-- site::store::claim
+         INSERT INTO site (id, account_id, uses_pool, from_store, from_order, created_at)
+         VALUES ($1, $2, 1, $3, $4, $5)
+         ON CONFLICT (id) DO UPDATE SET account_id = excluded.account_id, from_store = excluded.from_store,
+                                        from_order = excluded.from_order
+         WHERE site.account_id IS NULL",
+        params![site, account, store_id, order_id, now],
+    )?;
+    if registered == 1 {
+        return Ok(Claim::Registered);
+    }
+    match owner(tx, site)? {
+        Some(owner) if owner != *account => Ok(Claim::OwnedByOther(owner)),
+        Some(_) => Ok(Claim::Own),
+        None => Err(db::Error::NoRow),
+    }
+}
+
+/// Gives the sites that only this order registered to the account the order belongs to now.
+pub fn follow_order(
+    tx: &mut Tx<'_>,
+    store_id: i64,
+    order_id: i64,
+    from: &AccountId,
+    to: &AccountId,
+) -> Result<u64, db::Error> {
+    tx.execute(
+        "-- site::store::follow_order
+         UPDATE site SET account_id = $4 WHERE from_store = $1 AND from_order = $2 AND account_id = $3",
+        params![store_id, order_id, from, to],
+    )
+}
+
+/// Where purchases of the account go that name no site.
+pub fn default_site(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<SiteId>, db::Error> {
+    let found = tx.query_opt(
+        "-- site::store::default_site
+         SELECT default_site FROM account WHERE id = $1",
+        params![account],
+        |row| row.get::<Option<SiteId>>(0),
+    )?;
+    Ok(found.flatten())
+}
+
+/// Sets where purchases of the account go that name no site: one of its own sites, or the pool.
+///
+/// # Errors
+/// [`Error::OwnedByOther`], [`Error::Unassigned`], [`Error::UnknownSite`].
+pub fn set_default_site(tx: &mut Tx<'_>, account: &AccountId, site: Option<&SiteId>) -> Result<(), Error> {
+    if let Some(site) = site {
+        let owner = owned(tx, site)?;
+        if owner != *account {
+            return Err(Error::OwnedByOther { site: site.clone(), owner });
+        }
+    }
+    tx.execute(
+        "-- site::store::set_default_site
+         UPDATE account SET default_site = $2 WHERE id = $1",
+        params![account, site],
+    )?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{DatabaseUrl, Db, Durability, Keep};
+    use crate::site::import;
+    use crate::time::Clock;
+
+    /// A new database with one store called lab.
+    fn database() -> (tempfile::TempDir, Db) {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("test.db"));
+        let db = Db::open(&url, Durability::Process, Clock::system()).unwrap();
+        write(&db, |tx| {
+            tx.execute(
+                "INSERT INTO store (id, name, url, webhook_secret, tokens_categories, paid_statuses,
+                                    site_keys, created_at)
+                 VALUES (1, 'lab', 'https://lab.example', 'x', '[]', '[]', '[]', 0)",
+                &[],
+            )
+        })
+        .unwrap();
+        (folder, db)
+    }
+
+    fn write<T: Send + 'static, E: From<db::Error> + Send + 'static>(
+        db: &Db,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        db.write_blocking("test", Keep::Effects, work)
+    }
+
+    fn name(text: &str) -> AccountRef {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn reading_opens_nothing_and_opening_opens_once() {
+        let (_folder, db) = database();
+        let guest = name("lab:email:Alice@Example.com");
+        assert_eq!(db.read(|tx| resolve(tx, &guest)).unwrap(), None);
+        assert_eq!(db.read(|tx| accounts(tx, None, None, 9)).unwrap(), []);
+
+        let id = write(&db, |tx| open(tx, &name("lab:email: alice@EXAMPLE.com "))).unwrap();
+        assert_eq!(write(&db, |tx| open(tx, &name("lab:email:alice@example.com"))).unwrap(), id);
+        assert_eq!(db.read(|tx| resolve(tx, &guest)).unwrap(), Some(id.clone()));
+        let found = db.read(|tx| account(tx, &id)).unwrap().unwrap();
+        assert_eq!((found.name.as_str(), found.names), ("alice@example.com", vec![guest]));
+
+        let same = id.clone();
+        write(&db, move |tx| rename(tx, &same, "  Alice\n Doe ")).unwrap();
+        let same = id.clone();
+        write(&db, move |tx| rename(tx, &same, " \t")).unwrap();
+        assert_eq!(db.read(|tx| account(tx, &id)).unwrap().unwrap().name, "Alice Doe");
+    }
+
+    #[test]
+    fn an_account_needs_its_store() {
+        let (_folder, db) = database();
+        let refused = write(&db, |tx| open(tx, &name("shop:customer:1"))).unwrap_err();
+        assert!(matches!(refused, Error::UnknownStore(store) if store == "shop"));
+        let nobody = AccountId::new();
+        let refused = write(&db, move |tx| open(tx, &nobody.into())).unwrap_err();
+        assert!(matches!(refused, Error::UnknownAccount(_)));
+    }
+
+    #[test]
+    fn accounts_are_found_by_any_of_their_names() {
+        let (_folder, db) = database();
+        write(&db, |tx| {
+            for key in ["customer:1", "customer:2", "email:a_b@example.com"] {
+                open_account(tx, 1, &key.parse().unwrap(), None)?;
+            }
+            Ok::<_, db::Error>(())
+        })
+        .unwrap();
+        for (query, count) in
+            [("", 3), ("customer", 2), ("LAB:customer:2", 1), ("a_b", 1), ("%", 0), ("1_", 0), ("acc_", 3)]
+        {
+            let found = db.read(|tx| accounts(tx, Some(query), None, 9)).unwrap();
+            assert_eq!(found.len(), count, "{query:?}");
+        }
+        let first = db.read(|tx| accounts(tx, None, None, 1)).unwrap().remove(0);
+        assert_eq!(db.read(|tx| accounts(tx, None, Some(&first.id), 9)).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_site_never_changes_hands_silently() {
+        let (_folder, db) = database();
+        write(&db, |tx| {
+            let alice = open(tx, &name("lab:customer:1"))?;
+            let bob = open(tx, &name("lab:customer:2"))?;
+            let site: SiteId = "shop".parse().unwrap();
+            let labelled = Field::Set("Shop".to_owned());
+
+            assert!(matches!(unassign(tx, &site), Err(Error::UnknownSite(_))));
+            assert_eq!(assign(tx, &site, &alice, &Field::Keep, &labelled)?, Change::Assigned);
+            assert_eq!(assign(tx, &site, &alice, &Field::Keep, &Field::Keep)?, Change::Unchanged);
+            assert_eq!(assign(tx, &site, &alice, &Field::Keep, &Field::Clear)?, Change::Changed);
+            assert!(matches!(
+                assign(tx, &site, &bob, &Field::Keep, &Field::Keep),
+                Err(Error::OwnedByOther { owner, .. }) if owner == alice
+            ));
+            assert_eq!(claim(tx, &site, &bob, 1, 9)?, Claim::OwnedByOther(alice.clone()));
+            assert_eq!(claim(tx, &site, &alice, 1, 9)?, Claim::Own);
+
+            set_default_site(tx, &alice, Some(&site))?;
+            assert!(matches!(set_default_site(tx, &bob, Some(&site)), Err(Error::OwnedByOther { .. })));
+            assert_eq!(unassign(tx, &site)?, alice);
+            assert_eq!(default_site(tx, &alice)?, None, "a site that is gone gets no purchases");
+            assert!(matches!(unassign(tx, &site), Err(Error::Unassigned(_))));
+            assert!(get(tx, &site)?.is_some_and(|site| site.account.is_none()), "known, but nobody's");
+
+            assert_eq!(claim(tx, &site, &bob, 1, 9)?, Claim::Registered);
+            let from = FromOrder { store: "lab".to_owned(), order: 9 };
+            assert_eq!(get(tx, &site)?.unwrap().from_order, Some(from));
+            assign(tx, &site, &bob, &Field::Keep, &Field::Keep)?;
+            assert_eq!(get(tx, &site)?.unwrap().from_order, None, "a person confirmed it");
+            assert_eq!(list(tx, Some(&bob), None, None, 9)?.len(), 1);
+            assert_eq!(list(tx, Some(&alice), None, None, 9)?, []);
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn an_import_is_all_or_nothing() {
+        let (_folder, db) = database();
+        let (rows, bad) = import::parse(
+            b"site,account,client,label\na,lab:customer:1,acme,A\nb,shop:customer:1,,\nc,lab:customer:2,,\n",
+        );
+        assert_eq!(bad, []);
+        let refused = write(&db, move |tx| import::apply(tx, &rows, || ())).unwrap_err();
+        let import::NotImported::Rows(bad) = refused else { panic!("{refused}") };
+        assert_eq!(bad.iter().map(|row| row.line).collect::<Vec<_>>(), [3]);
+        assert_eq!(db.read(|tx| list(tx, None, None, None, 9)).unwrap(), []);
+        assert_eq!(db.read(|tx| accounts(tx, None, None, 9)).unwrap(), []);
+
+        let file = b"site,account,client,label\na,lab:customer:1,acme,A\nc,lab:customer:1,,\n";
+        let (rows, _) = import::parse(file);
+        let again = rows.clone();
+        let first = write(&db, move |tx| import::apply(tx, &rows, || ())).unwrap();
+        assert_eq!((first.assigned, first.accounts_opened), (2, 1));
+        let second = write(&db, move |tx| import::apply(tx, &again, || ())).unwrap();
+        assert_eq!((second.unchanged, second.assigned, second.accounts_opened), (2, 0, 0));
+    }
+}
