@@ -4,6 +4,7 @@ mod support;
 
 mod server;
 mod shop;
+mod sites;
 mod catalog;
 mod orders;
 mod feed;
