@@ -1,1 +1,243 @@
-//! Opens everything once, runs until told to stop.
+//! Opens everything once and runs until told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+
+use crate::catalog;
+use crate::catalog::lookup::{self, Progress};
+use crate::config::Config;
+use crate::db::{DatabaseUrl, Db, Tx};
+use crate::feed;
+use crate::http::{self, server};
+use crate::inbox;
+use crate::order::apply::{self, Rules, Source};
+use crate::order;
+use crate::order::woo;
+use crate::shop;
+use crate::shop::rest::{Clients, Patience};
+use crate::time::{Clock, Timestamp};
+
+/// Runs the daemon until it is told to stop, then finishes what it accepted.
+///
+/// # Errors
+/// When the database cannot be opened or the address is taken.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let running = Running::start(&config, Clock::system()).await?;
+    // Tools that start the daemon read the address from here.
+    println!("listening on http://{}", running.address);
+    stop_asked().await?;
+    tracing::info!("stopping: finishing what was accepted");
+    running.stop().await
+}
+
+/// A daemon that runs in this process.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it answers.
+    pub address: SocketAddr,
+    /// What its handlers work with.
+    pub app: http::App,
+    stop: watch::Sender<bool>,
+    server: tokio::task::JoinHandle<Result<(), server::CutOff>>,
+    worker: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Opens the database, binds the address, starts the server and the worker.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or the address is taken.
+    pub async fn start(config: &Config, clock: Clock) -> anyhow::Result<Self> {
+        if matches!(config.database, DatabaseUrl::Postgres(_)) {
+            bail!("serving from PostgreSQL is not supported yet: set database to sqlite:PATH");
+        }
+        let db = Db::open(&config.database, config.durability, clock)?;
+        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+            format!("cannot listen on {}: is another program using it? Set `listen` to another address", config.listen)
+        })?;
+        let address = listener.local_addr()?;
+        let app = http::App {
+            db,
+            feed: Arc::new(feed_settings(config)),
+            rules: Arc::new(rules(config)),
+            webhook_body_bytes_max: config.http.webhook_body_bytes_max.get() as usize,
+            wake_worker: Arc::new(Notify::new()),
+        };
+        let (stop, stopped) = watch::channel(false);
+        let limits = server::Limits::from(&config.http);
+        let router = http::routes(app.clone());
+        let server = tokio::spawn(server::serve(listener, router, limits, until(stopped.clone())));
+        let retention = config.inbox.retention.millis();
+        let worker = tokio::spawn(work(app.clone(), retention, stopped));
+        Ok(Self { address, app, stop, server, worker })
+    }
+
+    /// Stops taking requests, finishes those that were accepted, and closes the database.
+    ///
+    /// # Errors
+    /// When a task of it has panicked.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let _ = self.stop.send(true);
+        let cut_off = self.server.await?;
+        self.worker.await?;
+        cut_off?;
+        Ok(())
+    }
+}
+
+/// What the configuration says about wallets.
+#[must_use]
+pub fn feed_settings(config: &Config) -> feed::Settings {
+    feed::Settings {
+        unit: config.unit.to_string(),
+        low_balance: config.low_balance.to_vec(),
+        top_up_url: config.top_up_url.as_ref().map(ToString::to_string),
+        docs_url: config.docs_url.as_ref().map(ToString::to_string),
+    }
+}
+
+/// What the configuration says about orders.
+#[must_use]
+pub fn rules(config: &Config) -> Rules {
+    Rules {
+        require_date_paid: config.orders.require_date_paid,
+        discount: config.orders.discount,
+        free_lines: config.orders.free_lines,
+        on_delete: config.orders.on_delete,
+        shortfall: config.orders.shortfall,
+        auto_register: config.sites.auto_register,
+    }
+}
+
+/// Waits until somebody asks the process to stop.
+async fn stop_asked() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result?,
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means the sender is gone, which is a stop as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// How long the worker sleeps when nobody wakes it: the command line may have left work for it.
+const WORKER_PAUSE: Duration = Duration::from_secs(2);
+
+/// How often old raw deliveries are looked for, in milliseconds.
+const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
+
+/// Raw deliveries forgotten in one transaction: few enough that nobody notices.
+const PRUNE_MAX: i64 = 200;
+
+/// Asks shops what deliveries left open, and forgets raw deliveries that are old.
+async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
+    let clients = Clients::new(Patience::default(), app.db.clock().clone());
+    let mut prune_at = Timestamp::from_millis(0);
+    while !*stopped.borrow() {
+        let now = app.db.clock().now();
+        if prune_at <= now {
+            let before = now.plus_millis(-retention_ms);
+            match app.db.write("app::prune", move |tx| inbox::store::prune(tx, before, PRUNE_MAX)).await {
+                // A full page means there may be more: the next step goes on at once.
+                Ok(pruned) if pruned < PRUNE_MAX as u64 => prune_at = now.plus_millis(PRUNE_EVERY_MS),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "old deliveries could not be pruned: {error}");
+                    prune_at = now.plus_millis(PRUNE_EVERY_MS);
+                }
+            }
+        }
+        let idle = match step(&app, &clients).await {
+            Ok(is_idle) => is_idle,
+            Err(error) => {
+                tracing::error!(%error, "the worker could not go on: {error}");
+                true
+            }
+        };
+        if idle {
+            tokio::select! {
+                () = app.wake_worker.notified() => {}
+                () = tokio::time::sleep(WORKER_PAUSE) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    }
+}
+
+/// Asks a shop one thing and books what follows; answers whether there was nothing to ask.
+///
+/// # Errors
+/// When the database fails; the question stays.
+pub async fn step(app: &http::App, clients: &Clients) -> Result<bool, apply::Error> {
+    match lookup::step(&app.db, clients).await? {
+        Progress::Idle => return Ok(true),
+        Progress::Failed { .. } => {}
+        Progress::Learned { store_id, .. } => {
+            let rules = Arc::clone(&app.rules);
+            app.db
+                .write("app::retry_parked", move |tx| match shop::store::by_id(tx, store_id)? {
+                    Some(shop) => inbox::retry_parked(tx, &shop, &rules, "lookup"),
+                    None => Ok(0),
+                })
+                .await?;
+        }
+        Progress::OrderRead { store_id, order_id, body, refunds, claim } => {
+            let read = Read { store_id, order_id, body, refunds };
+            let rules = Arc::clone(&app.rules);
+            app.db
+                .write("app::apply_read", move |tx| {
+                    catalog::store::finish_lookup(tx, &claim)?;
+                    read.apply(tx, &rules)
+                })
+                .await?;
+        }
+    }
+    Ok(false)
+}
+
+/// An order as a shop showed it.
+struct Read {
+    store_id: i64,
+    order_id: i64,
+    /// `None` when the shop has it no more.
+    body: Option<Vec<u8>>,
+    refunds: Option<Vec<u8>>,
+}
+
+impl Read {
+    fn apply(self, tx: &mut Tx<'_>, rules: &Rules) -> Result<(), apply::Error> {
+        let Some(shop) = shop::store::by_id(tx, self.store_id)? else { return Ok(()) };
+        let order = match self.body {
+            Some(body) => match woo::parse_rest(&body, self.refunds.as_deref(), &shop.site_keys) {
+                Ok(order) => order,
+                Err(error) => {
+                    let order = self.order_id;
+                    tracing::warn!(order, %error, "order {order} cannot be read from the shop: {error}");
+                    return Ok(());
+                }
+            },
+            None => match order::store::find(tx, shop.id, self.order_id)? {
+                Some(known) => known.order.deleted(),
+                None => return Ok(()),
+            },
+        };
+        let source = Source { operation: "rest", from_rest: true, arrival: i64::MAX };
+        apply::apply(tx, &shop, rules, order, source)?;
+        Ok(())
+    }
+}

@@ -19,6 +19,8 @@ use toml::{Table, Value};
 
 use crate::db::{DatabaseUrl, Durability};
 use crate::ledger::position::AlertLevel;
+use crate::ledger::store::Shortfall;
+use crate::order::target::{Discount, OnDelete};
 use crate::units::Credits;
 
 /// Everything that can be set.
@@ -118,41 +120,6 @@ pub struct Log {
     pub format: LogFormat,
     /// How much.
     pub level: LogLevel,
-}
-
-/// What happens to its credits when a paid order is trashed or deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnDelete {
-    /// What was granted stays spendable.
-    #[default]
-    Keep,
-    /// What was granted is taken back.
-    ClawBack,
-}
-
-/// What lines bought with a discount grant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Discount {
-    /// As much as without the discount.
-    #[default]
-    Full,
-    /// As much less as was paid less.
-    Proportional,
-}
-
-/// What happens when a refund takes back more than is left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Shortfall {
-    /// It becomes a debt that the next grant repays.
-    #[default]
-    Debt,
-    /// It is forgotten.
-    WriteOff,
-    /// The account is frozen.
-    Freeze,
 }
 
 /// How log lines look.

@@ -4,11 +4,12 @@
 //! customer, and lets an assistant service spend from it. The modules, in reading order:
 //!
 //! - [`units`], [`id`], [`time`]: the words everything is written in
-//! - [`config`], [`app`]: what is set, and what runs
+//! - [`config`], [`app`], [`telemetry`]: what is set, what runs, and what it logs
 //! - [`db`]: the floor; one SQL text on two engines
 //! - [`shop`], [`catalog`]: the WooCommerce shops, and what their products grant
 //! - [`site`], [`access`]: accounts, clients and sites; API keys
 //! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
+//! - [`idempotency`]: requests that may be sent again
 //! - [`ledger`], [`feed`]: who holds how many credits and why; what a customer sees of it
 //! - [`http`], [`cli`]: the two thin edges
 //!
@@ -20,6 +21,7 @@ pub mod time;
 
 pub mod config;
 pub mod app;
+pub mod telemetry;
 
 pub mod db;
 
@@ -32,6 +34,7 @@ pub mod access;
 pub mod inbox;
 pub mod order;
 
+pub mod idempotency;
 pub mod ledger;
 pub mod feed;
 

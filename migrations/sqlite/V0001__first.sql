@@ -44,6 +44,10 @@ CREATE TABLE product (
     PRIMARY KEY (store_id, product_id)
 ) STRICT;
 
+CREATE INDEX product_parent ON product (store_id, parent_id) WHERE parent_id > 0;
+CREATE INDEX product_sku ON product (store_id, sku) WHERE sku <> '';
+CREATE INDEX product_credits ON product (store_id) WHERE credits IS NOT NULL;
+
 CREATE TABLE package (
     id          INTEGER PRIMARY KEY,
     store_id    INTEGER NOT NULL REFERENCES store (id),
@@ -143,6 +147,7 @@ CREATE TABLE shop_order (
     status       TEXT    NOT NULL,
     modified_at  INTEGER NOT NULL,
     from_rest    INTEGER NOT NULL, -- read from the shop itself, not carried by a delivery
+    arrival      INTEGER NOT NULL, -- delivery.seq of what brought it; the largest there is for REST
     recheck      INTEGER NOT NULL, -- ask the shop at the next reconciliation
     parked       TEXT,             -- why a line waits for a fact, in words
     attention    TEXT,             -- what a person should look at, in words

@@ -218,10 +218,16 @@ impl Db {
         }
     }
 
-    /// Whether the writer can still take work.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.inner.writer.is_running()
+    /// Whether the data can be read and the writer takes work.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn check(&self) -> Result<(), Error> {
+        if !self.inner.writer.is_running() {
+            return Err(Error::Closed);
+        }
+        self.read(|tx| tx.query_one("-- db::check\n SELECT CAST(COUNT(*) AS BIGINT) FROM store", &[], |row| row.get::<i64>(0)))?;
+        Ok(())
     }
 }
 

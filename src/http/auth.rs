@@ -4,11 +4,11 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
 use super::App;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use crate::access::{self, Caller, KeySecret};
 use crate::db;
 
@@ -63,12 +63,7 @@ impl IntoResponse for Unauthorized {
     fn into_response(self) -> Response {
         match self {
             Self::Unknown(error) => Problem::from(error).into_response(),
-            Self::Stranger(detail) => {
-                let mut response = Problem::new(Code::Unauthorized, detail).into_response();
-                let challenge = HeaderValue::from_static("Bearer realm=\"nivella-wallet\"");
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-                response
-            }
+            Self::Stranger(detail) => Problem::unauthorized().with_detail(detail).into_response(),
         }
     }
 }

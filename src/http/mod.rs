@@ -1,14 +1,30 @@
-//! The HTTP edge.
+//! The HTTP edge: every route on one screen, and what all handlers share.
+//!
+//! Handlers extract, run one transaction or one read, and answer; what a request means is decided below.
 
 pub mod auth;
+pub mod debits;
+pub mod extract;
+pub mod health;
+pub mod idempotent;
+pub mod logs;
 pub mod problem;
 pub mod query;
+pub mod server;
 pub mod wallets;
+pub mod webhooks;
 
 use std::sync::Arc;
 
-use crate::db::Db;
+use axum::{Router, middleware};
+use axum::routing::{get, post};
+use tokio::sync::Notify;
+
+use self::problem::Problem;
+use crate::db::{self, Db};
 use crate::feed;
+use crate::ledger;
+use crate::order::apply::Rules;
 
 /// What every handler can reach.
 #[derive(Clone, Debug)]
@@ -17,4 +33,48 @@ pub struct App {
     pub db: Db,
     /// What the configuration says about wallets.
     pub feed: Arc<feed::Settings>,
+    /// How orders count.
+    pub rules: Arc<Rules>,
+    /// The largest webhook body, in bytes.
+    pub webhook_body_bytes_max: usize,
+    /// Tells the worker that there may be something to ask a shop.
+    pub wake_worker: Arc<Notify>,
+}
+
+/// Every route.
+pub fn routes(app: App) -> Router {
+    Router::new()
+        .route("/webhooks/woocommerce/{store}", post(webhooks::receive))
+        .merge(wallets::routes())
+        .route("/v1/debits", post(debits::create))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .merge(problem::pages())
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(middleware::from_fn(logs::log))
+        .with_state(app)
+}
+
+/// The problem a refusal of the ledger is to a client.
+pub fn refused(refusal: ledger::store::Error, settings: &feed::Settings) -> Problem {
+    use ledger::store::Error as E;
+    match refusal {
+        E::InsufficientCredits { needed, available } => {
+            Problem::insufficient_credits(available, needed, settings.top_up_url.as_deref())
+        }
+        E::Frozen(_) => Problem::frozen(),
+        E::UnknownAccount(_) => Problem::not_found(),
+        E::TooMuch => Problem::invalid("/credits", &refusal),
+        E::Database(error) => error.into(),
+    }
+}
+
+/// What a failing database is to a client: nothing was done, and it may be tried again. The cause goes to
+/// the log, not to a stranger.
+impl From<db::Error> for Problem {
+    fn from(error: db::Error) -> Self {
+        tracing::error!(%error, "the database failed: {error}");
+        Self::try_again()
+    }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use super::problem::{Code, FieldError, Problem};
+use super::problem::{Fault, Problem};
 
 /// How many items a page of a list has unless somebody says so.
 pub const LIMIT_DEFAULT: usize = 50;
@@ -18,7 +18,7 @@ pub const LIMIT_MAX: usize = 200;
 #[derive(Debug)]
 pub struct Query {
     values: BTreeMap<String, String>,
-    errors: Vec<FieldError>,
+    errors: Vec<Fault>,
 }
 
 impl Query {
@@ -67,16 +67,11 @@ impl Query {
         // What is sent back is a name somebody else chose: short enough to read, whatever it was.
         let name: String = name.chars().take(64).collect();
         let name = name.replace('~', "~0").replace('/', "~1");
-        self.errors.push(FieldError { pointer: format!("/query/{name}"), detail: detail.to_string() });
+        self.errors.push(Fault::new(format!("/query/{name}"), detail));
     }
 
     /// Refuses the request if anything was wrong.
     pub fn check(self) -> Result<(), Problem> {
-        if self.errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Problem::new(Code::InvalidRequest, "the query has parameters that cannot be used")
-                .with_errors(self.errors))
-        }
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid_request(self.errors)) }
     }
 }

@@ -13,7 +13,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 use super::App;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use super::query::Query;
 use crate::access::Caller;
 use crate::db::{self, Tx};
@@ -47,7 +47,7 @@ pub fn routes() -> Router<App> {
 
 /// The wallet `named`, if there is one for `caller`.
 fn find(tx: &mut Tx<'_>, caller: &Caller, named: WalletPath) -> Result<Wallet, Problem> {
-    let missing = || Problem::new(Code::NotFound, "there is no such wallet in the scope of this API key");
+    let missing = || Problem::not_found().with_detail("there is no such wallet in the scope of this API key");
     let Ok(Path(name)) = named else { return Err(missing()) };
     let found = if name == "me" {
         wallet::own(tx, caller)?
@@ -245,18 +245,13 @@ impl From<usage::Error> for Problem {
 
 /// One parameter is wrong.
 fn wrong(name: &str, detail: &dyn std::fmt::Display) -> Problem {
-    let mut query = Query::new(Vec::new(), &[]);
-    query.refuse(name, detail);
-    match query.check() {
-        Err(problem) => problem,
-        Ok(()) => Problem::new(Code::InvalidRequest, detail),
-    }
+    Problem::invalid(format!("/query/{name}"), detail)
 }
 
 /// What can only be a fault of this program.
 fn broken(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "an answer could not be written: {error}");
-    Problem::new(Code::TryAgain, "the answer could not be written")
+    Problem::internal()
 }
 
 /// An answer that depends on who asked.

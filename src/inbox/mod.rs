@@ -1,1 +1,253 @@
 //! Deliveries: proved, kept, applied.
+//!
+//! A delivery is a hint that something changed in a shop. Its raw bytes are kept and its effect is booked in
+//! one transaction, before the shop has its answer; so whatever was acknowledged is either in the books or
+//! listed here with what it waits for. A repeat is recognised by store, topic and content: WooCommerce's own
+//! delivery id is only a hash of webhook and second, and is shared by deliveries that differ.
+
+pub mod signature;
+pub mod store;
+
+use sha2::{Digest as _, Sha256};
+
+pub use self::signature::Verified;
+use self::store::{New, State};
+use crate::catalog::woo::Delivered;
+use crate::catalog::{self, Subject};
+use crate::db::{self, Tx};
+use crate::id::DeliveryId;
+use crate::order;
+use crate::order::apply::{self, Applied, Outcome, Rules, Source};
+use crate::order::woo::{self, Body, Unreadable};
+use crate::shop::Store;
+
+/// What WooCommerce writes around a body.
+#[derive(Clone, Debug, Default)]
+pub struct Envelope {
+    /// What it says it is about.
+    pub topic: String,
+    /// Which webhook sent it.
+    pub webhook_id: String,
+    /// WooCommerce's number for it.
+    pub delivery_id: String,
+}
+
+/// A delivery, read but not yet applied.
+#[derive(Debug)]
+pub struct Incoming {
+    envelope: Envelope,
+    body: Verified,
+    digest: [u8; 32],
+    said: Result<Said, Unreadable>,
+}
+
+/// What a body says.
+#[derive(Debug)]
+enum Said {
+    Product(catalog::woo::Delivered),
+    Other(Body),
+}
+
+/// What the shop is told.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Receipt {
+    /// The delivery's id here; a repeat has that of the first.
+    pub delivery: DeliveryId,
+    /// What it did, in a word.
+    pub result: &'static str,
+}
+
+impl Incoming {
+    /// Reads a verified body. This is the costly part, and needs no database.
+    #[must_use]
+    pub fn read(envelope: Envelope, body: Verified, shop: &Store) -> Self {
+        let digest = Sha256::digest(body.body()).into();
+        let said = read(&envelope.topic, body.body(), shop);
+        Self { envelope, body, digest, said }
+    }
+}
+
+fn read(topic: &str, body: &[u8], shop: &Store) -> Result<Said, Unreadable> {
+    match woo::parse_delivery(topic, body, &shop.site_keys)? {
+        Body::Product => catalog::woo::delivery(body)
+            .map(Said::Product)
+            .map_err(|error| Unreadable { at: "/".to_owned(), what: error.to_string() }),
+        other => Ok(Said::Other(other)),
+    }
+}
+
+/// Keeps a delivery and applies it, in one transaction.
+///
+/// # Errors
+/// [`apply::Error::Ledger`] when the ledger refuses what it says; [`set_aside`] keeps it then.
+pub fn receive(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    incoming: &Incoming,
+) -> Result<Receipt, apply::Error> {
+    let topic = &incoming.envelope.topic;
+    if let Some(first) = store::find(tx, shop.id, topic, &incoming.digest)? {
+        if let Ok(Said::Other(Body::Hint { order_id: Some(order), .. })) = &incoming.said {
+            let reason = "the shop said again that something happened to it";
+            catalog::store::want(tx, shop.id, Subject::Order(*order), reason)?;
+        }
+        return Ok(Receipt { delivery: first, result: "unchanged" });
+    }
+    let id = DeliveryId::new();
+    let order = match &incoming.said {
+        Ok(Said::Other(Body::Order(order))) => Some(order.id),
+        Ok(Said::Other(Body::Hint { order_id, .. })) => *order_id,
+        _ => None,
+    };
+    let seq = store::insert(tx, &id, &incoming.row(shop, State::Applied, order))?;
+    let done = take(tx, shop, rules, &incoming.said, Source { operation: id.as_str(), from_rest: false, arrival: seq })?;
+    store::settle(tx, &id, done.state, done.result, done.reason.as_deref())?;
+    if done.state == State::Applied
+        && let Some(order) = order
+    {
+        store::unpark(tx, shop.id, order)?;
+    }
+    Ok(Receipt { delivery: id, result: done.result })
+}
+
+/// Applies a kept delivery once more. What is in the books already changes nothing.
+pub fn replay(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, kept: &store::Kept) -> Result<Done, apply::Error> {
+    let said = read(&kept.topic, &kept.body, shop);
+    let source = Source { operation: kept.id.as_str(), from_rest: false, arrival: kept.seq };
+    let done = take(tx, shop, rules, &said, source)?;
+    // What was applied once and is stale now was right when it came.
+    let state = if done.state == State::Stale && kept.state == State::Applied { kept.state } else { done.state };
+    store::settle(tx, &kept.id, state, done.result, done.reason.as_deref())?;
+    Ok(done)
+}
+
+/// Applies the orders of a store that wait for a fact, because there are new facts; answers how many no
+/// longer wait.
+pub fn retry_parked(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    operation: &str,
+) -> Result<usize, apply::Error> {
+    /// Orders read at once; a store with more parked orders takes several rounds.
+    const PAGE: i64 = 100;
+    let (mut after, mut finished) = (i64::MIN, 0);
+    loop {
+        let orders = order::store::parked(tx, shop.id, after, PAGE)?;
+        let Some(last) = orders.last() else { return Ok(finished) };
+        after = *last;
+        for order in orders {
+            if apply::again(tx, shop, rules, order, operation)?.outcome != Outcome::Parked {
+                store::unpark(tx, shop.id, order)?;
+                finished += 1;
+            }
+        }
+    }
+}
+
+/// Keeps a delivery that the ledger refused, for a person to look at.
+pub fn set_aside(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    incoming: &Incoming,
+    refusal: &str,
+) -> Result<Receipt, db::Error> {
+    let id = DeliveryId::new();
+    let order = match &incoming.said {
+        Ok(Said::Other(Body::Order(order))) => Some(order.id),
+        _ => None,
+    };
+    store::insert(tx, &id, &incoming.row(shop, State::Failed, order))?;
+    store::settle(tx, &id, State::Failed, "stored", Some(refusal))?;
+    Ok(Receipt { delivery: id, result: "stored" })
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// Its state from now on.
+    pub state: State,
+    /// What the shop is told.
+    pub result: &'static str,
+    /// Why it is not applied.
+    pub reason: Option<String>,
+}
+
+impl Done {
+    fn new(state: State, result: &'static str, reason: impl Into<Option<String>>) -> Self {
+        Self { state, result, reason: reason.into() }
+    }
+}
+
+impl From<Applied> for Done {
+    fn from(applied: Applied) -> Self {
+        let state = match applied.outcome {
+            Outcome::Granted | Outcome::ClawedBack | Outcome::Unchanged => State::Applied,
+            Outcome::Parked => State::Parked,
+            Outcome::Ignored => State::Ignored,
+            Outcome::Stale => State::Stale,
+        };
+        Self::new(state, applied.outcome.as_str(), applied.reason)
+    }
+}
+
+/// Books what a body says.
+fn take(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    said: &Result<Said, Unreadable>,
+    source: Source<'_>,
+) -> Result<Done, apply::Error> {
+    match said {
+        Err(unreadable) => Ok(Done::new(State::Failed, "stored", unreadable.to_string())),
+        Ok(Said::Product(Delivered::Product(facts))) => {
+            catalog::store::learn_product(tx, shop.id, facts)?;
+            let finished = retry_parked(tx, shop, rules, source.operation)?;
+            Ok(Done::new(State::Applied, if finished > 0 { "granted" } else { "unchanged" }, None))
+        }
+        Ok(Said::Product(Delivered::Gone(product))) => {
+            catalog::store::forget_sale(tx, shop.id, *product)?;
+            Ok(Done::new(State::Applied, "unchanged", None))
+        }
+        Ok(Said::Product(Delivered::Refused(code))) => {
+            Ok(Done::new(State::Ignored, "ignored", format!("the shop could not make this delivery: {code}")))
+        }
+        Ok(Said::Other(Body::Order(order))) => {
+            Ok(apply::apply(tx, shop, rules, order.as_ref().clone(), source)?.into())
+        }
+        Ok(Said::Other(Body::Hint { order_id: Some(order), what })) if shop.has_rest_keys => {
+            catalog::store::want(tx, shop.id, Subject::Order(*order), &format!("the shop said: {what}"))?;
+            Ok(Done::new(State::Applied, "stored", None))
+        }
+        Ok(Said::Other(Body::Hint { what, .. })) => {
+            let reason = format!("{what} carries no state, and without REST keys the shop cannot be asked");
+            Ok(Done::new(State::Ignored, "ignored", reason))
+        }
+        Ok(Said::Other(Body::ErrorObject { code, message })) => {
+            let reason = format!("the shop could not make this delivery: {code}: {message}");
+            Ok(Done::new(State::Ignored, "ignored", reason))
+        }
+        Ok(Said::Other(Body::Product | Body::Unhandled)) => {
+            Ok(Done::new(State::Ignored, "ignored", "this topic has nothing to say to a wallet".to_owned()))
+        }
+    }
+}
+
+impl Incoming {
+    fn row(&self, shop: &Store, state: State, order: Option<i64>) -> New<'_> {
+        New {
+            store: shop.id,
+            topic: &self.envelope.topic,
+            webhook_id: &self.envelope.webhook_id,
+            woo_delivery_id: &self.envelope.delivery_id,
+            digest: &self.digest,
+            body: self.body.body(),
+            state,
+            result: "stored",
+            reason: None,
+            order,
+        }
+    }
+}

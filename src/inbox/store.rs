@@ -104,14 +104,15 @@ pub fn find(tx: &mut Tx<'_>, store: i64, topic: &str, digest: &[u8; 32]) -> Resu
     )
 }
 
-/// Keeps a delivery.
-pub fn insert(tx: &mut Tx<'_>, id: &DeliveryId, new: &New<'_>) -> Result<(), db::Error> {
+/// Keeps a delivery; answers its place in the order of arrival.
+pub fn insert(tx: &mut Tx<'_>, id: &DeliveryId, new: &New<'_>) -> Result<i64, db::Error> {
     let now = tx.now();
-    tx.execute(
+    tx.query_one(
         "-- inbox::store::insert
          INSERT INTO delivery (id, store_id, topic, webhook_id, woo_delivery_id, digest, body, received_at, state,
                                result, reason, order_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+         RETURNING seq",
         params![
             id,
             new.store,
@@ -126,16 +127,22 @@ pub fn insert(tx: &mut Tx<'_>, id: &DeliveryId, new: &New<'_>) -> Result<(), db:
             new.reason,
             new.order,
         ],
-    )?;
-    Ok(())
+        |row| row.get(0),
+    )
 }
 
-/// Writes down what became of a delivery when it was looked at again.
-pub fn settle(tx: &mut Tx<'_>, id: &DeliveryId, state: State, reason: Option<&str>) -> Result<(), db::Error> {
+/// Writes down what became of a delivery.
+pub fn settle(
+    tx: &mut Tx<'_>,
+    id: &DeliveryId,
+    state: State,
+    result: &str,
+    reason: Option<&str>,
+) -> Result<(), db::Error> {
     tx.execute(
         "-- inbox::store::settle
-         UPDATE delivery SET state = $2, reason = $3 WHERE id = $1",
-        params![id, state.as_str(), reason],
+         UPDATE delivery SET state = $2, result = $3, reason = $4 WHERE id = $1",
+        params![id, state.as_str(), result, reason],
     )?;
     Ok(())
 }
@@ -197,6 +204,8 @@ pub struct Kept {
     pub store: i64,
     /// What it says it is about.
     pub topic: String,
+    /// What became of it so far.
+    pub state: State,
     /// The raw bytes.
     pub body: Vec<u8>,
 }
@@ -205,11 +214,11 @@ pub struct Kept {
 pub fn next(tx: &mut Tx<'_>, state: Option<State>, after: i64) -> Result<Option<Kept>, db::Error> {
     tx.query_opt(
         "-- inbox::store::next
-         SELECT seq, id, store_id, topic, body FROM delivery
+         SELECT seq, id, store_id, topic, state, body FROM delivery
          WHERE seq > $2 AND (CAST($1 AS TEXT) IS NULL OR state = $1) AND body IS NOT NULL ORDER BY seq LIMIT 1",
         params![state.map(State::as_str), after],
         |row| {
-            Ok(Kept { seq: row.get(0)?, id: row.get(1)?, store: row.get(2)?, topic: row.get(3)?, body: row.get(4)? })
+            Ok(Kept { seq: row.get(0)?, id: row.get(1)?, store: row.get(2)?, topic: row.get(3)?, state: row.get(4)?, body: row.get(5)? })
         },
     )
 }

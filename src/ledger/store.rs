@@ -229,9 +229,11 @@ pub struct Clawed {
 }
 
 /// What becomes of credits that were spent before their money went back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Shortfall {
     /// The compartment owes them; its next grant pays first.
+    #[default]
     Debt,
     /// The shop bears it.
     WriteOff,

@@ -17,6 +17,8 @@ pub struct Known {
     pub order: Order,
     /// Whether the shop itself was asked.
     pub from_rest: bool,
+    /// Which delivery brought it, in order of arrival.
+    pub arrival: i64,
     /// Whether to ask the shop at the next reconciliation.
     pub recheck: bool,
     /// Why a line waits for a fact.
@@ -56,7 +58,7 @@ pub struct KnownLine {
 pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db::Error> {
     tx.query_opt(
         "-- order::store::find
-         SELECT account_id, state, from_rest, recheck, parked, attention, first_seen_at, applied_at
+         SELECT account_id, state, from_rest, recheck, parked, attention, first_seen_at, applied_at, arrival
          FROM shop_order WHERE store_id = $1 AND order_id = $2",
         params![store, order],
         |row| {
@@ -69,6 +71,7 @@ pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db
                 attention: row.get(5)?,
                 first_seen_at: row.get(6)?,
                 applied_at: row.get(7)?,
+                arrival: row.get(8)?,
             })
         },
     )
@@ -81,12 +84,12 @@ pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error>
     tx.execute(
         "-- order::store::save
          INSERT INTO shop_order (store_id, order_id, account_id, state, status, modified_at, from_rest, recheck, parked,
-                                 attention, first_seen_at, applied_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                                 attention, first_seen_at, applied_at, arrival)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (store_id, order_id) DO UPDATE SET
              account_id = excluded.account_id, state = excluded.state, status = excluded.status,
              modified_at = excluded.modified_at, from_rest = excluded.from_rest, recheck = excluded.recheck,
-             parked = excluded.parked, attention = excluded.attention, applied_at = excluded.applied_at",
+             parked = excluded.parked, attention = excluded.attention, applied_at = excluded.applied_at, arrival = excluded.arrival",
         params![
             store,
             known.order.id,
@@ -100,7 +103,35 @@ pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error>
             known.attention.as_ref(),
             known.first_seen_at,
             known.applied_at,
+            known.arrival,
         ],
+    )?;
+    Ok(())
+}
+
+/// Writes whose the order is, what it waits for and what a person should look at.
+pub fn conclude(
+    tx: &mut Tx<'_>,
+    store: i64,
+    order: i64,
+    account: Option<&AccountId>,
+    parked: Option<&str>,
+    attention: Option<&str>,
+) -> Result<(), db::Error> {
+    tx.execute(
+        "-- order::store::conclude
+         UPDATE shop_order SET account_id = $3, parked = $4, attention = $5 WHERE store_id = $1 AND order_id = $2",
+        params![store, order, account, parked, attention],
+    )?;
+    Ok(())
+}
+
+/// Has the order compared with the shop at the next reconciliation.
+pub fn mark_for_recheck(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<(), db::Error> {
+    tx.execute(
+        "-- order::store::mark_for_recheck
+         UPDATE shop_order SET recheck = 1 WHERE store_id = $1 AND order_id = $2",
+        params![store, order],
     )?;
     Ok(())
 }

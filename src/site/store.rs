@@ -440,6 +440,21 @@ pub fn claim(
     }
 }
 
+/// Gives the sites that only this order registered to the account the order belongs to now.
+pub fn follow_order(
+    tx: &mut Tx<'_>,
+    store_id: i64,
+    order_id: i64,
+    from: &AccountId,
+    to: &AccountId,
+) -> Result<u64, db::Error> {
+    tx.execute(
+        "-- site::store::follow_order
+         UPDATE site SET account_id = $4 WHERE from_store = $1 AND from_order = $2 AND account_id = $3",
+        params![store_id, order_id, from, to],
+    )
+}
+
 /// Where purchases of the account go that name no site.
 pub fn default_site(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<SiteId>, db::Error> {
     let found = tx.query_opt(

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use nivella_wallet::config::{Config, Error, LogFormat, OnDelete, Overrides, Shortfall};
+use nivella_wallet::config::{Config, Error, LogFormat, Overrides};
+use nivella_wallet::ledger::store::Shortfall;
+use nivella_wallet::order::target::OnDelete;
 
 /// Loads a configuration from a file with `text` and from `variables`.
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config, Error> {

@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 
 mod support;
+mod fake_shop;
 
 mod server;
 mod shop;

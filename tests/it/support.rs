@@ -8,7 +8,13 @@ pub(crate) struct TestDb {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) name: &'static str,
-    _dir: tempfile::TempDir,
+    _place: Place,
+}
+
+/// What goes when the test ends, after the database was closed.
+enum Place {
+    Folder { _dir: tempfile::TempDir },
+    Server { url: String, name: String },
 }
 
 /// A fresh SQLite database and, where `NIVELLA_TEST_POSTGRES` names a server, a fresh PostgreSQL one.
@@ -28,17 +34,41 @@ pub(crate) fn sqlite() -> TestDb {
     let clock = Clock::standing_at(start());
     let url = DatabaseUrl::Sqlite(dir.path().join("wallet.db"));
     let db = Db::open(&url, Durability::Process, clock.clone()).unwrap();
-    TestDb { db, clock, name: "sqlite", _dir: dir }
+    TestDb { db, clock, name: "sqlite", _place: Place::Folder { _dir: dir } }
 }
 
 fn postgres(server: &str) -> TestDb {
     let name = format!("test_{}", uuid::Uuid::now_v7().simple());
-    let mut client = postgres::Client::connect(server, postgres::NoTls).unwrap();
-    client.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
+    on_server(server, &format!("CREATE DATABASE {name}"));
     let (base, _) = server.rsplit_once('/').unwrap();
     let clock = Clock::standing_at(start());
     let db = Db::open(&format!("{base}/{name}").parse().unwrap(), Durability::Full, clock.clone()).unwrap();
-    TestDb { db, clock, name: "postgres", _dir: tempfile::tempdir().unwrap() }
+    TestDb { db, clock, name: "postgres", _place: Place::Server { url: server.to_owned(), name } }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Self::Server { url, name } = self {
+            on_server(url, &format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
+}
+
+/// In a thread of its own: the client is synchronous and panics inside a test's runtime.
+fn on_server(url: &str, sql: &str) {
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
+            client.batch_execute(sql).unwrap();
+        });
+        run.join().unwrap();
+    });
+}
+
+/// A recorded file of `fixtures/woocommerce`.
+pub(crate) fn recorded(path: &str) -> Vec<u8> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/woocommerce");
+    std::fs::read(folder.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn start() -> Timestamp {

@@ -1,0 +1,162 @@
+//! Asking shops for what orders need to know.
+//!
+//! Whoever lacks a fact leaves a row with [`store::want`]; [`step`] answers one row. The network is asked
+//! between two transactions, never inside one, and a row is crossed off in the transaction that uses its
+//! answer: after a crash it is asked again.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::store::{self, Claim};
+use super::{ProductFacts, ShopCategory, Subject, woo};
+use crate::db::{self, Db};
+use crate::shop::rest::{self, Clients, Rest};
+
+/// How long one answer may take in all, with every page and every retry.
+pub const ASKING_MAX: Duration = Duration::from_mins(1);
+
+/// How long a thing the shop no longer has is left alone: it may be restored, but nobody expects it.
+const GONE_PAUSE_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What a [`step`] did.
+#[derive(Debug)]
+pub enum Progress {
+    /// Nothing was due.
+    Idle,
+    /// Facts about products or categories of a store are new: orders parked for them may go on.
+    Learned {
+        /// The store.
+        store_id: i64,
+        /// What was asked about.
+        subject: Subject,
+    },
+    /// An order was read. It is crossed off by calling [`store::finish_lookup`] with `claim` in the transaction
+    /// that applies it.
+    OrderRead {
+        /// The store.
+        store_id: i64,
+        /// The order.
+        order_id: i64,
+        /// The order as JSON; `None` when the shop has it no more.
+        body: Option<Vec<u8>>,
+        /// Its refunds as a JSON list; `None` with the order.
+        refunds: Option<Vec<u8>>,
+        /// What it answers.
+        claim: Box<Claim>,
+    },
+    /// The shop did not answer, or not as hoped; it is asked again later.
+    Failed {
+        /// The store.
+        store_id: i64,
+        /// What was asked about.
+        subject: Subject,
+    },
+}
+
+/// Answers the lookup that is due longest, if any is.
+///
+/// # Errors
+/// When the database fails; the lookup then stays.
+pub async fn step(db: &Db, clients: &Clients) -> Result<Progress, db::Error> {
+    // Looked at first, because a write that finds nothing would still cost a commit.
+    if !db.read(store::lookup_is_due)? {
+        return Ok(Progress::Idle);
+    }
+    let Some(claim) = db.write("catalog::claim_lookup", store::claim_lookup).await? else {
+        return Ok(Progress::Idle);
+    };
+    let (store_id, subject) = (claim.store_id, claim.subject);
+    let answer = match tokio::time::timeout(ASKING_MAX, ask(&claim, clients)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(rest::Error::Timeout(ASKING_MAX)),
+    };
+    let learned = match answer {
+        Ok(Answer::Order { id, body, refunds }) => {
+            return Ok(Progress::OrderRead { store_id, order_id: id, body, refunds, claim: Box::new(claim) });
+        }
+        Ok(Answer::Gone) => {
+            let error = format!("the shop has no {subject} any more");
+            return postpone(db, claim, error, GONE_PAUSE_MS).await;
+        }
+        Err(error) => {
+            let asked = error.retry_after().unwrap_or_default().as_millis();
+            let at_least_ms = i64::try_from(asked).unwrap_or(i64::MAX).min(GONE_PAUSE_MS);
+            return postpone(db, claim, error.to_string(), at_least_ms).await;
+        }
+        Ok(learned) => learned,
+    };
+    db.write("catalog::learn", move |tx| {
+        match learned {
+            Answer::Product(facts) => drop(store::learn_product(tx, store_id, &facts)?),
+            Answer::Categories(categories) => store::learn_categories(tx, store_id, &categories)?,
+            Answer::Order { .. } | Answer::Gone => {}
+        }
+        store::finish_lookup(tx, &claim)
+    })
+    .await?;
+    tracing::info!(store = store_id, "store {store_id} was asked about {subject}");
+    Ok(Progress::Learned { store_id, subject })
+}
+
+async fn postpone(db: &Db, claim: Claim, error: String, at_least_ms: i64) -> Result<Progress, db::Error> {
+    let (store_id, subject) = (claim.store_id, claim.subject);
+    tracing::warn!(store = store_id, %error, "store {store_id} could not be asked about {subject}: {error}");
+    db.write("catalog::postpone_lookup", move |tx| store::postpone_lookup(tx, &claim, &error, at_least_ms))
+        .await?;
+    Ok(Progress::Failed { store_id, subject })
+}
+
+/// What a shop answered.
+enum Answer {
+    Product(Box<ProductFacts>),
+    Categories(Vec<ShopCategory>),
+    Order { id: i64, body: Option<Vec<u8>>, refunds: Option<Vec<u8>> },
+    Gone,
+}
+
+async fn ask(claim: &Claim, clients: &Clients) -> Result<Answer, rest::Error> {
+    let rest = clients.of(claim.store_id, &claim.access)?;
+    match claim.subject {
+        Subject::Product(id) => match rest.product(id).await? {
+            Some(body) => Ok(Answer::Product(Box::new(woo::product(&body).map_err(unreadable)?))),
+            None => Ok(Answer::Gone),
+        },
+        Subject::Categories => Ok(Answer::Categories(categories(&rest).await?)),
+        Subject::Order(id) => order(&rest, id).await,
+    }
+}
+
+async fn order(rest: &Rest, id: i64) -> Result<Answer, rest::Error> {
+    let Some(body) = rest.order(id).await? else {
+        return Ok(Answer::Order { id, body: None, refunds: None });
+    };
+    let thin: ThinOrder = serde_json::from_slice(&body).map_err(unreadable)?;
+    let refunds = if thin.refunds.is_empty() { Some(b"[]".to_vec()) } else { rest.refunds(id).await? };
+    // Deleted between the two questions: it is gone.
+    let body = refunds.is_some().then_some(body);
+    Ok(Answer::Order { id, body, refunds })
+}
+
+/// As much of an order as says whether it was refunded.
+#[derive(Deserialize)]
+struct ThinOrder {
+    #[serde(default)]
+    refunds: Vec<serde::de::IgnoredAny>,
+}
+
+/// The shop's whole tree of categories: two hundred bytes each, some thousands in the largest shops.
+pub(super) async fn categories(rest: &Rest) -> Result<Vec<ShopCategory>, rest::Error> {
+    let mut categories = Vec::new();
+    let mut pages = rest.categories();
+    while let Some(page) = pages.next().await? {
+        for item in &page.items {
+            categories.push(woo::category(item.get().as_bytes()).map_err(unreadable)?);
+        }
+    }
+    Ok(categories)
+}
+
+pub(super) fn unreadable(error: impl std::fmt::Display) -> rest::Error {
+    rest::Error::Unreadable(error.to_string())
+}

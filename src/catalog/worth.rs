@@ -1,0 +1,360 @@
+//! What an order line is worth, decided from what is known. Pure: no database, no clock.
+//!
+//! A line is a Tokens line when it carries a promise of credits, when a package is set for it, or when its
+//! product is in a Tokens category or below one. How many credits it brings is the first of: the promise ·
+//! the package of the variation · of the product · of the SKU · the variation's own meta · the product's.
+//! What is not known is said, with what would settle it; nothing is guessed.
+//!
+//! Categories: without REST keys nobody tells what lies above a category, so there it is taken at face
+//! value: it is a Tokens category if its own slug is listed. With keys such a category is asked about first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Package, ProductFacts, Subject, Target};
+use crate::ledger::slice::Category;
+use crate::shop::{self, Store};
+use crate::time::Validity;
+use crate::units::Credits;
+
+/// What a Tokens line brings. Kept with the order from the first time it is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worth {
+    /// How many credits.
+    #[serde(flatten)]
+    pub basis: Basis,
+    /// For how long.
+    #[serde(with = "super::as_text")]
+    pub validity: Validity,
+    /// Of which kind.
+    pub category: Category,
+    /// What the customer reads, instead of the line's name.
+    pub label: Option<String>,
+}
+
+/// What the number of credits is counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// So many for each piece.
+    PerUnit(Credits),
+    /// So many for each whole unit of the shop's currency, of the line's total without tax.
+    PerCurrencyUnit(Credits),
+}
+
+/// What decides about a line, as the order has it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Line<'a> {
+    /// The product; 0 once it was deleted for good.
+    pub product_id: i64,
+    /// The variation of it; 0 if it has none.
+    pub variation_id: i64,
+    /// The stock keeping unit the order shows; empty if none.
+    pub sku: &'a str,
+    /// The line's own meta `_nivella_credits`: the promise made at sale, per unit.
+    pub promised: Option<Credits>,
+}
+
+/// What is known about a line's product.
+#[derive(Clone, Debug)]
+pub struct Known<'a> {
+    /// The shop it was sold in.
+    pub store: &'a Store,
+    /// The product, or the variation's parent.
+    pub product: Option<ProductFacts>,
+    /// The variation, if the line is about one.
+    pub variation: Option<ProductFacts>,
+    /// The packages that are set for any of them.
+    pub packages: Vec<Package>,
+    /// The product's categories and all above them, as far as known.
+    pub categories: CategoryTree,
+}
+
+/// What was decided about a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Not a Tokens line: it never grants.
+    Other,
+    /// A Tokens line, and what it brings.
+    Tokens(Worth),
+    /// A Tokens line, but how many credits it brings is not known.
+    Unpriced(Gap),
+    /// Whether it is a Tokens line is not known.
+    Unknown(Gap),
+}
+
+/// What is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// In words for people, with what to do.
+    pub reason: String,
+    /// What to ask the shop; `None` when only a person can help.
+    pub needs: Option<Need>,
+}
+
+/// A fact a shop can supply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// This product or variation.
+    Product(i64),
+    /// The tree of categories.
+    Categories,
+}
+
+impl From<Need> for Subject {
+    fn from(need: Need) -> Self {
+        match need {
+            Need::Product(id) => Self::Product(id),
+            Need::Categories => Self::Categories,
+        }
+    }
+}
+
+impl Decision {
+    /// Whether it is a Tokens line, if that is known.
+    #[must_use]
+    pub fn is_tokens(&self) -> Option<bool> {
+        match self {
+            Self::Other => Some(false),
+            Self::Tokens(_) | Self::Unpriced(_) => Some(true),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// What it brings, if that is known.
+    #[must_use]
+    pub fn worth(&self) -> Option<&Worth> {
+        match self {
+            Self::Tokens(worth) => Some(worth),
+            _ => None,
+        }
+    }
+
+    /// What keeps it from being settled.
+    #[must_use]
+    pub fn gap(&self) -> Option<&Gap> {
+        match self {
+            Self::Unpriced(gap) | Self::Unknown(gap) => Some(gap),
+            Self::Other | Self::Tokens(_) => None,
+        }
+    }
+}
+
+impl Worth {
+    /// `basis`, with the rest as `package` says, if there is one.
+    fn new(basis: Basis, package: Option<&Package>) -> Self {
+        Self {
+            basis,
+            validity: package.map_or(Validity::Never, |package| package.validity),
+            category: package.map_or(Category::Paid, |package| package.category),
+            label: package.and_then(|package| package.label.clone()),
+        }
+    }
+}
+
+/// Decides what a line is and what it brings.
+#[must_use]
+pub fn decide(line: &Line<'_>, known: &Known<'_>) -> Decision {
+    let package = known.package(line);
+    if let Some(promised) = line.promised {
+        // The promise is a number; how long the credits last and what they are called stays the package's.
+        return Decision::Tokens(Worth::new(Basis::PerUnit(promised), package));
+    }
+    if let Some(package) = package {
+        return Decision::Tokens(Worth::new(package.basis, Some(package)));
+    }
+    match known.is_tokens(line) {
+        Err(gap) => Decision::Unknown(gap),
+        Ok(false) => Decision::Other,
+        Ok(true) => match known.credits(line) {
+            Ok(credits) => Decision::Tokens(Worth::new(Basis::PerUnit(credits), None)),
+            Err(gap) => Decision::Unpriced(gap),
+        },
+    }
+}
+
+impl Known<'_> {
+    /// The packages that could be set for a line, the one that wins first.
+    #[must_use]
+    pub fn targets(
+        line: &Line<'_>,
+        variation: Option<&ProductFacts>,
+        product: Option<&ProductFacts>,
+    ) -> Vec<Target> {
+        let (product_id, variation_id) = ids(line, variation, product);
+        let sku = match line.sku.trim() {
+            "" => variation.or(product).map_or("", |facts| facts.sku.as_str()),
+            sku => sku,
+        };
+        let mut targets = Vec::with_capacity(3);
+        if variation_id > 0 {
+            targets.push(Target::Variation(variation_id));
+        }
+        if product_id > 0 {
+            targets.push(Target::Product(product_id));
+        }
+        if !sku.is_empty() {
+            targets.push(Target::Sku(sku.to_owned()));
+        }
+        targets
+    }
+
+    fn package(&self, line: &Line<'_>) -> Option<&Package> {
+        Self::targets(line, self.variation.as_ref(), self.product.as_ref())
+            .iter()
+            .find_map(|target| self.packages.iter().find(|package| package.target == *target))
+    }
+
+    /// The line's product and its variation, 0 for none.
+    fn ids(&self, line: &Line<'_>) -> (i64, i64) {
+        ids(line, self.variation.as_ref(), self.product.as_ref())
+    }
+
+    fn is_tokens(&self, line: &Line<'_>) -> Result<bool, Gap> {
+        let (product_id, _) = self.ids(line);
+        if product_id <= 0 {
+            return Err(Gap {
+                reason:
+                    "the product of this line was deleted from the shop before anything was known about it; \
+                         if it sold credits, give them with `nivella-wallet wallet grant`"
+                        .to_owned(),
+                needs: None,
+            });
+        }
+        let Some(product) = &self.product else {
+            return Err(self.unknown_product(product_id, product_id));
+        };
+        let Some(categories) = &product.categories else {
+            return Err(Gap {
+                reason: format!(
+                    "product {product_id} is a variation that does not say of which product; run {}",
+                    self.remedy(product_id, 0)
+                ),
+                needs: None,
+            });
+        };
+        let mut unknown = None;
+        for category in categories {
+            match self.categories.is_tokens(category.id, self.store) {
+                Some(true) => return Ok(true),
+                Some(false) => {}
+                None => unknown = Some(category),
+            }
+        }
+        let Some(category) = unknown else { return Ok(false) };
+        Err(Gap {
+            reason: format!(
+                "product {product_id} is in the category {:?}, and whether that lies below a Tokens category is \
+                 not known yet; the shop is asked for its categories",
+                category.slug
+            ),
+            needs: Some(Need::Categories),
+        })
+    }
+
+    /// The credits the shop's own product fields name: the variation's, then the product's.
+    fn credits(&self, line: &Line<'_>) -> Result<Credits, Gap> {
+        let (product_id, variation_id) = self.ids(line);
+        if variation_id > 0 {
+            match &self.variation {
+                None => return Err(self.unknown_product(variation_id, product_id)),
+                Some(variation) => {
+                    if let Some(credits) = variation.credits {
+                        return Ok(credits);
+                    }
+                }
+            }
+        }
+        self.product.as_ref().and_then(|product| product.credits).ok_or_else(|| Gap {
+            reason: format!(
+                "{} is in the Tokens category but nobody said how many credits it brings: run {}",
+                if variation_id > 0 {
+                    format!("variation {variation_id} of product {product_id}")
+                } else {
+                    format!("product {product_id}")
+                },
+                self.remedy(product_id, variation_id),
+            ),
+            needs: None,
+        })
+    }
+
+    fn unknown_product(&self, id: i64, product_id: i64) -> Gap {
+        let (what, variation_id) = if id == product_id { ("product", 0) } else { ("variation", id) };
+        let remedy = self.remedy(product_id, variation_id);
+        let reason = if self.store.has_rest_keys {
+            format!(
+                "nothing is known about {what} {id} yet; the shop is asked about it. If it is gone from the shop, run {remedy}"
+            )
+        } else {
+            format!(
+                "nothing is known about {what} {id}: save it once in the shop so that it sends product.updated, \
+                 or run {remedy}"
+            )
+        };
+        Gap { reason, needs: Some(Need::Product(id)) }
+    }
+
+    /// The command that settles what a product brings.
+    fn remedy(&self, product_id: i64, variation_id: i64) -> String {
+        let variation = if variation_id > 0 { format!(" --variation {variation_id}") } else { String::new() };
+        format!(
+            "`nivella-wallet package set --store {} --product {product_id}{variation} --credits N`",
+            self.store.name
+        )
+    }
+}
+
+/// The line's product and variation. A variation ordered by its bare id is known by its parent.
+fn ids(line: &Line<'_>, variation: Option<&ProductFacts>, product: Option<&ProductFacts>) -> (i64, i64) {
+    match variation {
+        Some(variation) if variation.parent_id > 0 => (variation.parent_id, variation.id),
+        _ => (product.map_or(line.product_id, |product| product.id), line.variation_id),
+    }
+}
+
+/// Categories and what lies above them.
+#[derive(Clone, Debug, Default)]
+pub struct CategoryTree(BTreeMap<i64, Node>);
+
+#[derive(Clone, Debug)]
+struct Node {
+    slug: String,
+    parent: Option<i64>,
+}
+
+impl CategoryTree {
+    /// Adds a category; `parent` is 0 for a root and `None` while it is not known.
+    pub fn insert(&mut self, id: i64, slug: &str, parent: Option<i64>) {
+        self.0.insert(id, Node { slug: shop::slug(slug), parent });
+    }
+
+    /// Whether a category is here.
+    #[must_use]
+    pub fn contains(&self, id: i64) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    /// Whether a category is one of `store`'s Tokens categories or lies below one, if that is known.
+    #[must_use]
+    pub fn is_tokens(&self, id: i64, store: &Store) -> Option<bool> {
+        let mut seen = BTreeSet::new();
+        let mut next = id;
+        // Climbs until a root; a tree that bites its own tail has none, and is left where it began again.
+        while next != 0 && seen.insert(next) {
+            let Some(node) = self.0.get(&next) else {
+                // A parent that the shop's own list does not show (plugins hide some) is no category.
+                return if next == id && store.has_rest_keys { None } else { Some(false) };
+            };
+            if store.tokens_categories.contains(&node.slug) {
+                return Some(true);
+            }
+            match node.parent {
+                Some(parent) => next = parent,
+                None => return if store.has_rest_keys { None } else { Some(false) },
+            }
+        }
+        Some(false)
+    }
+}

@@ -1,0 +1,235 @@
+//! `POST /v1/debits`: the assistant service spends credits.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::App;
+use super::idempotent::{self, Requested};
+use super::extract::{self, Raw};
+use super::problem::{Fault, Problem};
+use crate::access::{Caller, Refusal};
+use crate::db::Tx;
+use crate::id::{AgentId, DebitId, GrantId, SiteId};
+use crate::feed::Settings;
+use crate::idempotency::Answer;
+use crate::ledger::LockedAccount;
+use crate::ledger::position::{Mode, Status};
+use crate::ledger::store::{Debited, NewDebit};
+use crate::site;
+use crate::time::Timestamp;
+use crate::units::Credits;
+
+/// The debit as it is answered.
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    id: &'a DebitId,
+    credits: Credits,
+    available: Credits,
+    status: Status,
+    mode: Mode,
+    slices: Vec<SliceBody<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct SliceBody<'a> {
+    grant: &'a GrantId,
+    credits: Credits,
+}
+
+/// Spends credits for a site, all or nothing, once per idempotency key.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found`, `idempotency_mismatch`, `invalid_request`, `unknown_action`,
+/// `frozen`, `insufficient_credits`.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let requested = Requested::new("POST", "/v1/debits", &headers, &body);
+    let fields = read_object(&body)?;
+    let site = read_site(&fields)?;
+    let settings = Arc::clone(&app.feed);
+    app.db
+        .write("debits::create", move |tx| {
+            let spender = find_spender(tx, &caller, &site)?;
+            requested.answer(tx, caller.key(), |tx| {
+                let debit = read(&fields, spender.uses_pool, site)?;
+                let made = LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit));
+                match made {
+                    Ok(made) => answer(&settings, debit.amount, &made),
+                    Err(refusal) => Err(super::refused(refusal, &settings)),
+                }
+            })
+        })
+        .await
+        .map(idempotent::respond)
+}
+
+fn answer(settings: &Settings, credits: Credits, made: &Debited) -> Result<Answer, Problem> {
+    let status = made.position.status(false, &settings.low_balance);
+    let body = Body {
+        id: &made.id,
+        credits,
+        available: made.position.available,
+        status,
+        mode: status.mode(),
+        slices: made.taken.slices.iter().map(|(grant, credits)| SliceBody { grant, credits: *credits }).collect(),
+    };
+    Answer::created(&body)
+}
+
+/// A site that may be debited by the caller.
+struct Spender {
+    account: crate::id::AccountId,
+    uses_pool: bool,
+}
+
+/// Finds whose credits a site spends; to a caller that may not see the site it does not exist.
+fn find_spender(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<Spender, Problem> {
+    let found = site::store::get(tx, site)?;
+    let Some((owner, found)) = found.and_then(|found| Some((found.account.clone()?.id, found))) else {
+        return Err(Problem::not_found());
+    };
+    match caller.check_debit(site, &owner, found.client.as_ref()) {
+        Ok(()) => Ok(Spender { account: owner, uses_pool: found.uses_pool }),
+        Err(Refusal::NotFound) => Err(Problem::not_found()),
+        Err(Refusal::Forbidden) => Err(Problem::forbidden().with_detail("this key may read the wallet of this site, not spend from it")),
+    }
+}
+
+fn read_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    match extract::parse(body)? {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(Problem::invalid("", "the body is not a JSON object")),
+    }
+}
+
+fn read_site(fields: &Map<String, Value>) -> Result<SiteId, Problem> {
+    let mut errors = Vec::new();
+    required::<SiteId>(fields, "site", &mut errors).ok_or_else(|| Problem::invalid_request(errors))
+}
+
+/// Reads a debit; every field that is wrong is named.
+fn read(fields: &Map<String, Value>, uses_pool: bool, site: SiteId) -> Result<NewDebit, Problem> {
+    const KNOWN: [&str; 9] =
+        ["site", "agent", "action", "quantity", "credits", "label", "usage", "reference", "occurred_at"];
+    let mut errors: Vec<Fault> = fields
+        .keys()
+        .filter(|name| !KNOWN.contains(&name.as_str()))
+        .map(|name| Fault::new(format!("/{name}"), "there is no such field"))
+        .collect();
+    let agent = optional::<AgentId>(fields, "agent", &mut errors);
+    let action = text(fields, "action", ACTION_CHARS_MAX, &mut errors);
+    let label = text(fields, "label", LABEL_CHARS_MAX, &mut errors);
+    let reference = text(fields, "reference", REFERENCE_CHARS_MAX, &mut errors);
+    let occurred_at = optional::<Timestamp>(fields, "occurred_at", &mut errors);
+    let amount = match (fields.get("credits"), fields.get("quantity")) {
+        (Some(_), Some(_)) => {
+            errors.push(Fault::new("/quantity", "give either credits, or action and quantity"));
+            None
+        }
+        (Some(_), None) => positive(fields, "credits", &mut errors),
+        (None, Some(_)) if errors.is_empty() && action.is_some() => {
+            return Err(Problem::unknown_action(action.as_deref().unwrap_or_default()));
+        }
+        (None, Some(_)) => {
+            if action.is_none() {
+                errors.push(Fault::new("/action", "quantity says how much of which action"));
+            }
+            None
+        }
+        (None, None) => {
+            errors.push(Fault::new("/credits", "give credits, or action and quantity"));
+            None
+        }
+    };
+    match amount {
+        Some(amount) if errors.is_empty() => Ok(NewDebit {
+            site,
+            uses_pool,
+            agent,
+            label: label.or_else(|| action.clone()).unwrap_or_else(|| DEFAULT_LABEL.to_owned()),
+            action,
+            amount,
+            reference,
+            occurred_at,
+            usage: fields.get("usage").filter(|usage| !usage.is_null()).map(Value::to_string),
+        }),
+        _ => Err(Problem::invalid_request(errors)),
+    }
+}
+
+/// What a debit without a label is called.
+const DEFAULT_LABEL: &str = "AI assistant";
+const ACTION_CHARS_MAX: usize = 128;
+const LABEL_CHARS_MAX: usize = 500;
+const REFERENCE_CHARS_MAX: usize = 255;
+
+/// An amount above zero.
+pub(super) fn positive(
+    fields: &Map<String, Value>,
+    name: &str,
+    errors: &mut Vec<Fault>,
+) -> Option<Credits> {
+    let amount = required::<Credits>(fields, name, errors)?;
+    if amount.is_zero() {
+        errors.push(Fault::new(format!("/{name}"), "must be above 0"));
+        return None;
+    }
+    Some(amount)
+}
+
+/// A field that must be there, written as text.
+pub(super) fn required<T: std::str::FromStr<Err: std::fmt::Display>>(
+    fields: &Map<String, Value>,
+    name: &str,
+    errors: &mut Vec<Fault>,
+) -> Option<T> {
+    if fields.get(name).is_none_or(Value::is_null) {
+        errors.push(Fault::new(format!("/{name}"), "is missing"));
+        return None;
+    }
+    optional(fields, name, errors)
+}
+
+/// A field that may be there, written as text.
+pub(super) fn optional<T: std::str::FromStr<Err: std::fmt::Display>>(
+    fields: &Map<String, Value>,
+    name: &str,
+    errors: &mut Vec<Fault>,
+) -> Option<T> {
+    let value = match fields.get(name)? {
+        Value::Null => return None,
+        Value::String(text) => text.parse::<T>().map_err(|error| error.to_string()),
+        Value::Number(number) => Err(format!("must be a text: write \"{number}\"")),
+        _ => Err("must be a text".to_owned()),
+    };
+    value.map_err(|detail| errors.push(Fault::new(format!("/{name}"), detail))).ok()
+}
+
+/// A text for people, trimmed; none if empty.
+pub(super) fn text(
+    fields: &Map<String, Value>,
+    name: &str,
+    chars_max: usize,
+    errors: &mut Vec<Fault>,
+) -> Option<String> {
+    let text: String = optional(fields, name, errors)?;
+    let text = text.trim();
+    if text.chars().count() > chars_max {
+        errors.push(Fault::new(format!("/{name}"), format!("has at most {chars_max} characters")));
+        return None;
+    }
+    if text.contains(char::is_control) {
+        errors.push(Fault::new(format!("/{name}"), "has no line breaks or other control characters"));
+        return None;
+    }
+    (!text.is_empty()).then(|| text.to_owned())
+}

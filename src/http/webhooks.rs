@@ -1,0 +1,85 @@
+//! `POST /webhooks/woocommerce/{store}`: a shop says that something changed.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use super::App;
+use super::extract::{self, Path};
+use super::problem::Problem;
+use crate::inbox::{self, Envelope, Incoming, signature};
+use crate::order::apply;
+use crate::shop::{self, StoreName};
+
+/// Takes a delivery: proved by its signature, durable before the answer, and booked with it whenever all
+/// that it needs is known.
+///
+/// # Errors
+/// `unauthorized` for a missing or wrong signature and for an unknown store alike.
+pub async fn receive(
+    State(app): State<App>,
+    Path(store): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers;
+    let body = extract::read(body, app.webhook_body_bytes_max).await?;
+    if is_ping(&headers, &body) {
+        return Ok(Json(json!({ "result": "ignored" })).into_response());
+    }
+    let found = match store.parse::<StoreName>() {
+        Ok(name) => app.db.read(|tx| shop::store::find_with_secret(tx, &name))?,
+        Err(_) => None,
+    };
+    // An unknown store is checked against a secret nobody has, so that it takes as long and looks the same.
+    let key = found.as_ref().map_or_else(|| NOBODYS_SECRET.to_vec(), |(_, secret)| secret.signing_key().expose_secret().as_bytes().to_vec());
+    let verified = signature::verify(&key, &headers, body);
+    let (Some((shop, _)), Ok(verified)) = (found, verified) else {
+        tracing::warn!(store = shorten(&store), "a delivery without a right signature was refused");
+        return Err(Problem::unauthorized().with_detail("the delivery is not signed with this store's secret"));
+    };
+    let incoming = std::sync::Arc::new(Incoming::read(envelope(&headers), verified, &shop));
+    let rules = app.rules.clone();
+    let (kept, of) = (std::sync::Arc::clone(&incoming), shop.clone());
+    let received = app.db.write("webhooks::receive", move |tx| inbox::receive(tx, &of, &rules, &kept)).await;
+    let receipt = match received {
+        Ok(receipt) => receipt,
+        Err(apply::Error::Database(error)) => return Err(error.into()),
+        Err(apply::Error::Ledger(refusal)) => {
+            let refusal = refusal.to_string();
+            tracing::warn!(store = %shop.name, %refusal, "a delivery was set aside: {refusal}");
+            app.db.write("webhooks::set_aside", move |tx| inbox::set_aside(tx, &shop, &incoming, &refusal)).await?
+        }
+    };
+    app.wake_worker.notify_one();
+    Ok(Json(receipt).into_response())
+}
+
+/// WooCommerce's sign of life for a new webhook: a form with the webhook's number, unsigned.
+fn is_ping(headers: &HeaderMap, body: &[u8]) -> bool {
+    !headers.contains_key(signature::SIGNATURE)
+        && body.strip_prefix(b"webhook_id=").is_some_and(|number| {
+            (1..=20).contains(&number.len()) && number.iter().all(u8::is_ascii_digit)
+        })
+}
+
+const NOBODYS_SECRET: &[u8] = b"no store has this secret, so nothing fits it";
+
+fn envelope(headers: &HeaderMap) -> Envelope {
+    let text = |name: &str| {
+        headers.get(name).map(|value| shorten(&String::from_utf8_lossy(value.as_bytes()))).unwrap_or_default()
+    };
+    Envelope {
+        topic: text("x-wc-webhook-topic"),
+        webhook_id: text("x-wc-webhook-id"),
+        delivery_id: text("x-wc-webhook-delivery-id"),
+    }
+}
+
+/// Longer than any header WooCommerce sends; what is longer is not its.
+fn shorten(text: &str) -> String {
+    text.chars().take(200).collect()
+}

@@ -1,0 +1,78 @@
+//! A request that may be sent again without a second effect.
+//!
+//! The key, the request's digest and the answer are stored in the transaction of the effect itself. So after
+//! a lost answer or a crash either both are there, and the same request gets the same answer, or neither is,
+//! and it may be tried again. Only answers of requests that had an effect are stored.
+
+pub mod store;
+
+use std::str::FromStr;
+
+use sha2::{Digest as _, Sha256};
+
+/// The caller's name for a request, scoped to the API key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key(String);
+
+/// Why a text cannot be an idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an idempotency key has 1 to {KEY_LENGTH_MAX} printable ASCII characters")]
+pub struct NotAKey;
+
+/// The longest key.
+pub const KEY_LENGTH_MAX: usize = 255;
+
+impl Key {
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Key {
+    type Err = NotAKey;
+
+    fn from_str(text: &str) -> Result<Self, NotAKey> {
+        let printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if (1..=KEY_LENGTH_MAX).contains(&text.len()) && printable && text.trim() == text {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotAKey)
+        }
+    }
+}
+
+/// What makes two requests the same.
+pub type Digest = [u8; 32];
+
+/// The digest of a request: its method, path and body.
+#[must_use]
+pub fn digest(method: &str, path: &str, body: &[u8]) -> Digest {
+    let mut sha = Sha256::new();
+    for part in [method.as_bytes(), path.as_bytes(), body] {
+        sha.update((part.len() as u64).to_be_bytes());
+        sha.update(part);
+    }
+    sha.finalize().into()
+}
+
+/// An answer that was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Its HTTP status.
+    pub status: u16,
+    /// Its JSON body.
+    pub body: String,
+}
+
+/// What is known of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing: the request is new.
+    Never,
+    /// The same request was answered before.
+    Answered(Answer),
+    /// The key stands for another request.
+    Mismatch,
+}

@@ -1,0 +1,609 @@
+//! Posts what an order should have granted and has not yet, together with the record of why.
+//!
+//! There is one way from a state of an order to the books, whoever brought the state: a delivery, the shop's
+//! REST API, or a fact that an earlier state had waited for. What is already booked is compared with what
+//! [`target`](super::target) says; only the difference is posted. So a repeat changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::naming::{Naming, site_of};
+use super::newer::{self, Sighting, Verdict};
+use super::store::{self, Known, KnownLine};
+use super::target::{self, Decision, Discount, LineFacts, OnDelete, Settings};
+use super::{Line, Order};
+use crate::catalog::{self, Subject, worth};
+use crate::db::{self, Tx};
+use crate::id::AccountId;
+use crate::ledger::slice::Compartment;
+use crate::ledger::store::{Expiry, NewGrant, Purchase, Shortfall, Shown};
+use crate::ledger::{self, LockedAccount};
+use crate::shop::Store;
+use crate::site;
+use crate::site::NaturalKey;
+use crate::site::store::Claim;
+use crate::units::Credits;
+
+/// How orders count, for all stores.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Whether paid statuses mean paid only together with the date money came.
+    pub require_date_paid: bool,
+    /// What a discount does to the credits.
+    pub discount: Discount,
+    /// Whether a line that cost nothing grants.
+    pub free_lines: bool,
+    /// What becomes of the credits of an order that is trashed or deleted.
+    pub on_delete: OnDelete,
+    /// What becomes of credits that were spent before their money went back.
+    pub shortfall: Shortfall,
+    /// Whether the first purchase that names an unowned site claims it for the buyer.
+    pub auto_register: bool,
+}
+
+impl Rules {
+    fn settings(&self, shop: &Store) -> Settings {
+        Settings {
+            paid_statuses: shop.paid_statuses.clone(),
+            require_date_paid: self.require_date_paid,
+            discount: self.discount,
+            free_lines: self.free_lines,
+            on_delete: self.on_delete,
+        }
+    }
+}
+
+/// Where a state of an order comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The id of what brought it; stands in the ledger as the cause of what it books.
+    pub operation: &'a str,
+    /// Whether the shop was asked, rather than that it told.
+    pub from_rest: bool,
+    /// Which delivery brought it, in order of arrival.
+    pub arrival: i64,
+}
+
+/// Why an order was not applied. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The ledger refused; a person should look.
+    #[error(transparent)]
+    Ledger(ledger::store::Error),
+    /// The database failed; it may be tried again.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
+
+impl From<ledger::store::Error> for Error {
+    fn from(error: ledger::store::Error) -> Self {
+        match error {
+            ledger::store::Error::Database(error) => Self::Database(error),
+            refusal => Self::Ledger(refusal),
+        }
+    }
+}
+
+/// What applying an order did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// In a word.
+    pub outcome: Outcome,
+    /// What it waits for or what a person should look at, in words.
+    pub reason: Option<String>,
+}
+
+/// What applying an order did, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Credits were added.
+    Granted,
+    /// Credits were taken back.
+    ClawedBack,
+    /// Everything was booked already.
+    Unchanged,
+    /// A line waits for a fact.
+    Parked,
+    /// No line of it grants credits.
+    Ignored,
+    /// Something newer was applied before.
+    Stale,
+}
+
+impl Outcome {
+    /// The word the shop is told.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::ClawedBack => "clawed_back",
+            Self::Unchanged | Self::Stale => "unchanged",
+            Self::Parked => "parked",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+/// Applies a state of an order that a delivery or the shop's REST API brought.
+///
+/// # Errors
+/// [`Error::Ledger`] when the ledger refuses; nothing is written then, not even the state.
+pub fn apply(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    mut incoming: Order,
+    source: Source<'_>,
+) -> Result<Applied, Error> {
+    let known = store::find(tx, shop.id, incoming.id)?;
+    let mut recheck = false;
+    if let Some(known) = &known {
+        incoming.recall_refunds(&known.order);
+        let applied = Sighting { order: &known.order, from_rest: known.from_rest, arrival: known.arrival };
+        let seen = Sighting { order: &incoming, from_rest: source.from_rest, arrival: source.arrival };
+        match newer::compare(&applied, &seen) {
+            Verdict::Newer => {}
+            Verdict::Older => {
+                let reason = format!(
+                    "order {} was applied as of {}, this is as of {}",
+                    incoming.id, known.order.modified_at, incoming.modified_at
+                );
+                return Ok(Applied { outcome: Outcome::Stale, reason: Some(reason) });
+            }
+            Verdict::Same if known.parked.is_none() => {
+                return Ok(Applied { outcome: Outcome::Unchanged, reason: known.attention.clone() });
+            }
+            Verdict::Same => return again(tx, shop, rules, incoming.id, source.operation),
+            Verdict::SameSecond { incoming_wins } => {
+                ask_about_order(tx, shop, incoming.id, "two different states have the same date")?;
+                if !incoming_wins {
+                    store::mark_for_recheck(tx, shop.id, incoming.id)?;
+                    let reason = format!("order {} has another state of the same second", incoming.id);
+                    return Ok(Applied { outcome: Outcome::Stale, reason: Some(reason) });
+                }
+                recheck = true;
+            }
+        }
+    }
+    let now = tx.now();
+    let before = known.as_ref().map(|known| known.order.clone());
+    let next = Known {
+        account: known.as_ref().and_then(|known| known.account.clone()),
+        from_rest: source.from_rest,
+        arrival: source.arrival,
+        recheck,
+        parked: None,
+        attention: None,
+        first_seen_at: known.map_or(now, |known| known.first_seen_at),
+        applied_at: now,
+        order: incoming,
+    };
+    post(tx, shop, rules, next, before.as_ref(), source.operation)
+}
+
+/// Applies the newest known state of an order once more, because facts it waited for may be there now.
+pub fn again(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    order: i64,
+    operation: &str,
+) -> Result<Applied, Error> {
+    let Some(known) = store::find(tx, shop.id, order)? else {
+        return Ok(Applied { outcome: Outcome::Ignored, reason: None });
+    };
+    let before = known.order.clone();
+    let next = Known { parked: None, attention: None, ..known };
+    post(tx, shop, rules, next, Some(&before), operation)
+}
+
+/// One line of an order: what is remembered of it, and why that is not all.
+struct Remembered {
+    known: KnownLine,
+    unknown: Option<String>,
+}
+
+/// Everything that is the same for all lines of an order while it is posted.
+struct Posting<'a> {
+    shop: &'a Store,
+    rules: &'a Rules,
+    order: &'a Order,
+    /// The state before this one.
+    before: Option<&'a Order>,
+    /// The buyer, once anything is to be granted.
+    buyer: Option<AccountId>,
+    /// The id of what brought the state.
+    operation: &'a str,
+}
+
+fn post(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    next: Known,
+    before: Option<&Order>,
+    operation: &str,
+) -> Result<Applied, Error> {
+    let order = &next.order;
+    let mut notes = Notes::default();
+    store::save(tx, shop.id, &next)?;
+    let lines = remember(tx, shop, order)?;
+    let known = facts(&lines, order, next.from_rest);
+    let decisions = target::decide(order, &known, &rules.settings(shop));
+    if order.lacks_refund_details() {
+        ask_about_order(tx, shop, order.id, "the lines of its refunds are not known")?;
+    }
+    if target::lost_all_lines(order, &known) {
+        ask_about_order(tx, shop, order.id, "it has no lines any more")?;
+    }
+    let grants = decisions.iter().any(|line| grants(&line.decision));
+    let buyer = follow_buyer(tx, shop, order, next.account.as_ref(), grants, &mut notes)?;
+    let posting = Posting { shop, rules, order, before, buyer, operation };
+    let mut outcome = Outcome::Ignored;
+    for decided in decisions {
+        let Some(line) = lines.get(&decided.line_id) else { continue };
+        let done = posting.line(tx, line.known.clone(), &decided.decision, &mut notes)?;
+        outcome = outcome.and(done);
+    }
+    let (parked, attention) = (notes.parked(), notes.attention());
+    if parked.is_some() && outcome.moves_nothing() {
+        outcome = Outcome::Parked;
+    }
+    store::conclude(tx, shop.id, order.id, posting.buyer.as_ref(), parked.as_deref(), attention.as_deref())?;
+    Ok(Applied { outcome, reason: parked.or(attention) })
+}
+
+fn grants(decision: &Decision) -> bool {
+    matches!(decision, Decision::Target { credits, .. } if !credits.is_zero())
+}
+
+/// Takes what is remembered of the order's lines, adds what its state says of new ones, and asks the
+/// catalogue for what is still missing. What is known once stays: a later price list changes no old order.
+fn remember(tx: &mut Tx<'_>, shop: &Store, order: &Order) -> Result<BTreeMap<i64, Remembered>, Error> {
+    let mut lines: BTreeMap<i64, Remembered> = store::lines(tx, shop.id, order.id)?
+        .into_iter()
+        .map(|known| (known.line, Remembered { known, unknown: None }))
+        .collect();
+    for line in &order.lines {
+        let remembered =
+            lines.entry(line.id).or_insert_with(|| Remembered { known: KnownLine::new(line), unknown: None });
+        remembered.known.learn(line);
+        let known = &mut remembered.known;
+        if known.is_tokens == Some(false) || (known.is_tokens == Some(true) && known.worth.is_some()) {
+            continue;
+        }
+        let question = worth::Line {
+            product_id: known.product,
+            variation_id: known.variation,
+            sku: &known.sku,
+            promised: line.credits_promised,
+        };
+        let judged = catalog::store::judge(tx, shop, &question)?;
+        known.is_tokens = judged.is_tokens();
+        known.worth = judged.worth().cloned();
+        if let Some(gap) = judged.gap() {
+            remembered.unknown = Some(gap.reason.clone());
+            if let Some(need) = gap.needs {
+                catalog::store::want(tx, shop.id, need.into(), &format!("order {} waits for it", order.id))?;
+            }
+        }
+    }
+    Ok(lines)
+}
+
+fn facts(lines: &BTreeMap<i64, Remembered>, order: &Order, from_rest: bool) -> target::Known {
+    let removed: BTreeSet<i64> = lines
+        .values()
+        .filter(|line| order.line(line.known.line).is_none() && line.known.is_tokens == Some(true))
+        .map(|line| line.known.line)
+        .collect();
+    let facts = lines.iter().map(|(id, line)| {
+        let facts = LineFacts {
+            is_tokens: line.known.is_tokens,
+            worth: line.known.worth.clone(),
+            reason: line.unknown.clone(),
+        };
+        (*id, facts)
+    });
+    target::Known { facts: facts.collect(), removed, from_rest }
+}
+
+/// Finds the buyer's account, opens it when there is something to grant, and lets the order's unspent credits
+/// follow when shop staff gave the order to another customer.
+fn follow_buyer(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    order: &Order,
+    account: Option<&AccountId>,
+    grants: bool,
+    notes: &mut Notes,
+) -> Result<Option<AccountId>, Error> {
+    let Some(key) = order.buyer().natural_key().and_then(|key| key.parse::<NaturalKey>().ok()) else {
+        if grants && account.is_none() {
+            notes.park(format!(
+                "order {} names neither a customer nor an e-mail address: enter one in the shop",
+                order.id
+            ));
+        }
+        return Ok(account.cloned());
+    };
+    if !grants && account.is_none() {
+        return Ok(None);
+    }
+    let buyer = site::store::open_account(tx, shop.id, &key, Some(&order.buyer_name))?;
+    site::store::rename(tx, &buyer, &order.buyer_name)?;
+    match account {
+        Some(former) if *former != buyer => hand_over(tx, shop, order, former, &buyer)?,
+        _ => {}
+    }
+    Ok(Some(buyer))
+}
+
+/// Moves what is unspent of an order to another account, together with the sites only this order brought.
+fn hand_over(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    order: &Order,
+    from: &AccountId,
+    to: &AccountId,
+) -> Result<(), Error> {
+    // Two accounts are always locked in the same order, so that two hand-overs cannot wait for each other.
+    for id in BTreeSet::from([from, to]) {
+        LockedAccount::lock(tx, id)?;
+    }
+    let sent = LockedAccount::lock(tx, from)?.send_purchase(shop.id, order.id, to)?;
+    site::store::follow_order(tx, shop.id, order.id, from, to)?;
+    for sent in &sent {
+        let at = match sent.compartment() {
+            Compartment::Site(site) if site::store::owner(tx, site)?.as_ref() == Some(to) => {
+                Compartment::Site(site.clone())
+            }
+            _ => Compartment::Pool,
+        };
+        LockedAccount::lock(tx, to)?.receive(sent, &at)?;
+    }
+    Ok(())
+}
+
+impl Posting<'_> {
+    /// Brings one line to where it should be, and remembers it.
+    fn line(
+        &self,
+        tx: &mut Tx<'_>,
+        mut line: KnownLine,
+        decision: &Decision,
+        notes: &mut Notes,
+    ) -> Result<Outcome, Error> {
+        line.target = line.booked;
+        let outcome = match decision {
+            Decision::NotTokens => Outcome::Ignored,
+            Decision::Parked { reason } => {
+                notes.park(reason.clone());
+                Outcome::Unchanged
+            }
+            Decision::Attention { reason } => {
+                notes.attend(reason.clone());
+                Outcome::Unchanged
+            }
+            Decision::Keep { frozen } => {
+                self.keep(tx, &line, *frozen)?;
+                Outcome::Unchanged
+            }
+            Decision::Target { credits, .. } => match &self.buyer {
+                Some(buyer) => {
+                    line.target = *credits;
+                    let outcome = self.settle(tx, buyer, &line, notes)?;
+                    line.booked = *credits;
+                    outcome
+                }
+                // Nothing to grant, or nobody to grant it to; the latter is noted already.
+                None => Outcome::Unchanged,
+            },
+        };
+        store::save_line(tx, self.shop.id, self.order.id, &line)?;
+        Ok(outcome)
+    }
+
+    /// Leaves the line's credits as they are, spendable or not.
+    fn keep(&self, tx: &mut Tx<'_>, line: &KnownLine, frozen: bool) -> Result<(), Error> {
+        match &self.buyer {
+            Some(buyer) if !line.booked.is_zero() => {
+                LockedAccount::lock(tx, buyer)?.set_frozen(self.purchase(line), frozen)?;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Posts the difference between what the line should have granted and what it has.
+    fn settle(
+        &self,
+        tx: &mut Tx<'_>,
+        buyer: &AccountId,
+        line: &KnownLine,
+        notes: &mut Notes,
+    ) -> Result<Outcome, Error> {
+        if line.target.is_zero() && line.booked.is_zero() {
+            return Ok(Outcome::Unchanged);
+        }
+        let purchase = self.purchase(line);
+        let on_order = self.order.line(line.line);
+        let named = on_order.map_or(Naming::NotNamed, |on_order| self.named(self.order, on_order));
+        let moves = !line.booked.is_zero() && self.is_named_anew(line, &named);
+        let compartment = self.compartment(tx, buyer, &named, moves || line.target > line.booked, notes)?;
+        let mut account = LockedAccount::lock(tx, buyer)?;
+        if !line.booked.is_zero() {
+            account.set_frozen(purchase, false)?;
+            if moves {
+                account.relocate_purchase(purchase.store, purchase.order, Some(purchase.line), &compartment)?;
+            }
+        }
+        if let Some(lacking) = line.target.checked_sub(line.booked).filter(|lacking| !lacking.is_zero()) {
+            let Some(worth) = &line.worth else { return Ok(Outcome::Unchanged) };
+            account.grant(&NewGrant {
+                compartment,
+                amount: lacking,
+                category: worth.category,
+                priority: None,
+                label: worth.label.clone().unwrap_or_else(|| line.name.clone()),
+                reason: None,
+                effective_at: None,
+                expiry: Expiry::After(worth.validity),
+                purchase: Some(purchase),
+                shown_as: Shown::grant(worth.category),
+            })?;
+            return Ok(Outcome::Granted);
+        }
+        let surplus = line.booked.saturating_sub(line.target);
+        if surplus.is_zero() {
+            return Ok(Outcome::Unchanged);
+        }
+        account.claw_back(self.operation, purchase, surplus, &self.takes_back_because(), self.rules.shortfall)?;
+        Ok(Outcome::ClawedBack)
+    }
+
+    fn purchase(&self, line: &KnownLine) -> Purchase {
+        Purchase { store: self.shop.id, order: self.order.id, line: line.line }
+    }
+
+    fn named(&self, order: &Order, line: &Line) -> Naming {
+        site_of(order, line, &self.shop.site_keys)
+    }
+
+    /// Whether the order names another site for this line than it did before. Credits somebody moved by hand
+    /// stay where they are as long as the order says what it said.
+    fn is_named_anew(&self, line: &KnownLine, named: &Naming) -> bool {
+        let earlier = self.before.and_then(|before| Some(self.named(before, before.line(line.line)?)));
+        self.order.line(line.line).is_some() && earlier.is_some_and(|earlier| earlier != *named)
+    }
+
+    /// Where a line's credits go. Registers a site that belongs to nobody only if `claims`.
+    fn compartment(
+        &self,
+        tx: &mut Tx<'_>,
+        buyer: &AccountId,
+        named: &Naming,
+        claims: bool,
+        notes: &mut Notes,
+    ) -> Result<Compartment, Error> {
+        let (shop, order) = (self.shop, self.order.id);
+        let site = match named {
+            Naming::NotNamed => return Ok(site::store::default_site(tx, buyer)?.into()),
+            Naming::Invalid(text) => {
+                notes.attend(format!("{text:?} on order {order} is no site id: its credits are in the pool"));
+                return Ok(Compartment::Pool);
+            }
+            Naming::Named(site) => site,
+        };
+        let owner = site::store::owner(tx, site)?;
+        if owner.as_ref() == Some(buyer) {
+            return Ok(Compartment::Site(site.clone()));
+        }
+        if owner.is_none() && self.rules.auto_register && claims {
+            match site::store::claim(tx, site, buyer, shop.id, order)? {
+                Claim::Own | Claim::Registered => return Ok(Compartment::Site(site.clone())),
+                Claim::OwnedByOther(_) => {}
+            }
+        }
+        notes.attend(match owner {
+            Some(_) => format!("site {site} on order {order} belongs to another account: its credits are in the pool"),
+            None => format!("site {site} on order {order} belongs to nobody: its credits are in the pool"),
+        });
+        Ok(Compartment::Pool)
+    }
+
+    /// What the customer reads beside credits that go.
+    fn takes_back_because(&self) -> String {
+        let number = &self.order.number;
+        match self.order.status.as_str() {
+            "cancelled" => format!("Order {number} was cancelled"),
+            "failed" => format!("The payment of order {number} failed"),
+            "refunded" => format!("Order {number} was refunded"),
+            _ if !self.order.refunds.is_empty() => format!("Order {number} was refunded in part"),
+            _ => format!("Order {number} was changed"),
+        }
+    }
+}
+
+impl KnownLine {
+    fn new(line: &Line) -> Self {
+        Self {
+            line: line.id,
+            product: line.product_id,
+            variation: line.variation_id,
+            sku: line.sku.clone(),
+            name: line.name.clone(),
+            is_tokens: None,
+            worth: None,
+            target: Credits::ZERO,
+            booked: Credits::ZERO,
+        }
+    }
+
+    /// Adds what a later state says. After a product was deleted for good its orders say product 0 and no
+    /// SKU; what was known before stays.
+    fn learn(&mut self, line: &Line) {
+        if self.product == 0 {
+            (self.product, self.variation) = (line.product_id, line.variation_id);
+        }
+        if self.sku.is_empty() {
+            self.sku.clone_from(&line.sku);
+        }
+        if !line.name.is_empty() {
+            self.name.clone_from(&line.name);
+        }
+    }
+}
+
+impl Outcome {
+    /// What two lines of one order did together: adding outweighs taking back, and either outweighs nothing.
+    fn and(self, other: Self) -> Self {
+        let weight = |outcome: Self| match outcome {
+            Self::Ignored | Self::Stale => 0,
+            Self::Unchanged => 1,
+            Self::Parked => 2,
+            Self::ClawedBack => 3,
+            Self::Granted => 4,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+
+    fn moves_nothing(self) -> bool {
+        !matches!(self, Self::Granted | Self::ClawedBack)
+    }
+}
+
+/// What is to be said about an order as a whole.
+#[derive(Default)]
+struct Notes {
+    parked: BTreeSet<String>,
+    attention: BTreeSet<String>,
+}
+
+impl Notes {
+    fn park(&mut self, reason: String) {
+        self.parked.insert(reason);
+    }
+
+    fn attend(&mut self, reason: String) {
+        self.attention.insert(reason);
+    }
+
+    fn parked(&self) -> Option<String> {
+        join(&self.parked)
+    }
+
+    fn attention(&self) -> Option<String> {
+        join(&self.attention)
+    }
+}
+
+fn join(reasons: &BTreeSet<String>) -> Option<String> {
+    let reasons: Vec<&str> = reasons.iter().map(String::as_str).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// Has the order read from the shop, if the shop can be asked.
+fn ask_about_order(tx: &mut Tx<'_>, shop: &Store, order: i64, reason: &str) -> Result<(), Error> {
+    Ok(catalog::store::want(tx, shop.id, Subject::Order(order), reason)?)
+}

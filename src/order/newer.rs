@@ -1,0 +1,249 @@
+//! Which of two states of an order holds.
+//!
+//! Pure. WooCommerce puts no version number into an order, only a date of whole seconds; three states of one
+//! order have been seen in a single second. So the date decides first, then whether the shop was asked itself,
+//! and only what is left is decided by how far along a state is.
+
+use std::cmp::Ordering;
+
+use super::{DELETED, Order};
+
+/// A state of an order, and how it was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Sighting<'a> {
+    /// The state.
+    pub order: &'a Order,
+    /// Whether the shop was asked, rather than that it told.
+    pub from_rest: bool,
+    /// Which delivery brought it: a later one has a larger number, and keeps it when it is replayed.
+    pub arrival: i64,
+}
+
+/// How a state that comes in stands to the one that was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It holds from now on.
+    Newer,
+    /// It is stale and has no effect.
+    Older,
+    /// It says what is known already; nothing is to be done.
+    Same,
+    /// The dates are the same and the states are not: the shop is to be asked. Until then, or where it cannot be
+    /// asked, the one that is further along holds.
+    SameSecond {
+        /// Whether that is the one that came in.
+        incoming_wins: bool,
+    },
+}
+
+/// Compares what came in with what was applied.
+///
+/// Deliveries alone are put into one order whatever order they come in: by date, state, number of refunds,
+/// arrival. What the shop showed when asked beats every delivery with the same or an older date.
+///
+/// Let `incoming` [recall](Order::recall_refunds) what `applied` knew of refunds first.
+#[must_use]
+pub fn compare(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
+    let confirms = incoming.from_rest && !applied.from_rest;
+    match incoming.order.modified_at.cmp(&applied.order.modified_at) {
+        Ordering::Less => Verdict::Older,
+        Ordering::Greater => Verdict::Newer,
+        Ordering::Equal if adds_nothing(applied.order, incoming.order) => {
+            // The same words have more weight when the shop was asked: lost lines count only then.
+            if confirms { Verdict::Newer } else { Verdict::Same }
+        }
+        Ordering::Equal if incoming.from_rest || adds_details(applied.order, incoming.order) => {
+            Verdict::Newer
+        }
+        Ordering::Equal => Verdict::SameSecond {
+            incoming_wins: !applied.from_rest && precedence(incoming) > precedence(applied),
+        },
+    }
+}
+
+/// How far along a status is. A status of somebody's own, like `shipped`, mostly follows on `processing` and
+/// leads to `completed`, so it stands between them.
+#[must_use]
+pub fn rank(status: &str) -> u8 {
+    match status {
+        "auto-draft" | "draft" | "checkout-draft" | "new" => 0,
+        "pending" => 1,
+        "on-hold" => 2,
+        "processing" => 3,
+        "completed" => 5,
+        "failed" | "cancelled" => 6,
+        "refunded" => 7,
+        "trash" => 8,
+        DELETED => 9,
+        _ => 4,
+    }
+}
+
+fn precedence(sighting: &Sighting<'_>) -> (u8, usize, i64) {
+    (
+        rank(&sighting.order.status),
+        sighting.order.refunds.len(),
+        sighting.arrival,
+    )
+}
+
+/// Whether `incoming` says the same and knows no more of the refunds.
+fn adds_nothing(applied: &Order, incoming: &Order) -> bool {
+    alike(applied, incoming)
+        && (incoming.refund_details.is_none() || incoming.refund_details == applied.refund_details)
+}
+
+/// Whether `incoming` says the same and knows the lines of refunds that were not known.
+fn adds_details(applied: &Order, incoming: &Order) -> bool {
+    alike(applied, incoming) && applied.refund_details.is_none()
+}
+
+/// Whether they say the same, but for the lines of refunds.
+fn alike(one: &Order, other: &Order) -> bool {
+    *one == Order {
+        refund_details: one.refund_details.clone(),
+        ..other.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rust_decimal::Decimal;
+
+    use crate::order::woo::{self, Body};
+    use crate::order::{Refund, money};
+
+    const REST: i64 = 0;
+
+    fn order(second: u8, status: &str, refunds: usize) -> Order {
+        let refunds: Vec<_> = (1..=refunds)
+            .map(|id| serde_json::json!({ "id": id, "total": "-1.00" }))
+            .collect();
+        let body = serde_json::json!({
+            "id": 7, "status": status, "total": "30.00", "refunds": refunds,
+            "date_modified_gmt": format!("2026-11-20T16:00:{second:02}"),
+            "line_items": [{ "id": 1, "quantity": 3, "total": "30.00" }],
+        });
+        match woo::parse_delivery("order.updated", body.to_string().as_bytes(), &[]).unwrap() {
+            Body::Order(order) => *order,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn sighting(order: &Order, arrival: i64) -> Sighting<'_> {
+        Sighting {
+            order,
+            from_rest: arrival == REST,
+            arrival,
+        }
+    }
+
+    fn detailed(mut order: Order, amount: &str) -> Order {
+        let amount = money::parse(amount).unwrap();
+        order.refund_details = Some(vec![Refund {
+            id: 1,
+            amount,
+            lines: Vec::new(),
+            other: Some(Decimal::ZERO),
+        }]);
+        order
+    }
+
+    #[test]
+    fn date_then_source_then_state_then_refunds_then_arrival() {
+        use Verdict::{Newer, Older, Same, SameSecond};
+        let wins = SameSecond { incoming_wins: true };
+        let loses = SameSecond { incoming_wins: false };
+        for (applied, incoming, verdict) in [
+            ((1, "completed", 0, 1), (2, "pending", 0, 2), Newer),
+            ((2, "pending", 0, 2), (1, "completed", 0, 3), Older),
+            ((1, "processing", 0, 1), (1, "processing", 0, 2), Same),
+            ((1, "processing", 0, 1), (1, "completed", 0, 2), wins),
+            ((1, "completed", 0, 1), (1, "processing", 0, 2), loses),
+            ((1, "shipped", 0, 1), (1, "processing", 0, 2), loses),
+            ((1, "shipped", 0, 1), (1, "completed", 0, 2), wins),
+            ((1, "completed", 0, 1), (1, "completed", 1, 2), wins),
+            ((1, "completed", 1, 1), (1, "completed", 0, 2), loses),
+            // Same state, as many refunds: the later arrival, also when the earlier one is replayed after it.
+            ((1, "failed", 0, 1), (1, "cancelled", 0, 2), wins),
+            ((1, "cancelled", 0, 2), (1, "failed", 0, 1), loses),
+            ((1, "trash", 0, 1), (1, "refunded", 1, 2), loses),
+            // The shop was asked.
+            ((1, "completed", 0, 1), (1, "pending", 0, REST), Newer),
+            ((2, "completed", 0, 1), (1, "completed", 1, REST), Older),
+            ((1, "completed", 1, REST), (1, "completed", 0, REST), Newer),
+            ((1, "completed", 0, REST), (1, "completed", 0, REST), Same),
+            ((1, "completed", 0, 1), (1, "completed", 0, REST), Newer),
+            ((1, "pending", 0, REST), (1, "completed", 0, 9), loses),
+            ((1, "completed", 0, REST), (1, "completed", 0, 9), Same),
+            ((1, "completed", 0, REST), (2, "completed", 0, 9), Newer),
+        ] {
+            let [one, other] =
+                [applied, incoming].map(|(second, status, refunds, _)| order(second, status, refunds));
+            assert_eq!(
+                compare(&sighting(&one, applied.3), &sighting(&other, incoming.3)),
+                verdict,
+                "{applied:?} then {incoming:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_lines_of_refunds_are_news_once() {
+        let thin = order(1, "completed", 1);
+        let rich = detailed(thin.clone(), "1.00");
+        assert_eq!(compare(&sighting(&thin, 1), &sighting(&rich, 2)), Verdict::Newer);
+        assert_eq!(compare(&sighting(&rich, 1), &sighting(&rich, 2)), Verdict::Same);
+        assert_eq!(compare(&sighting(&rich, 1), &sighting(&thin, 2)), Verdict::Same);
+        assert_eq!(
+            compare(&sighting(&rich, REST), &sighting(&thin, 2)),
+            Verdict::Same
+        );
+        // Deleted and made again within a second, as the shop shows it.
+        let other = detailed(thin.clone(), "0.50");
+        assert_eq!(
+            compare(&sighting(&rich, REST), &sighting(&other, REST)),
+            Verdict::Newer
+        );
+    }
+
+    #[test]
+    fn deliveries_of_one_second_end_in_one_state_whatever_way_they_come() {
+        let states: Vec<(Order, i64)> = [
+            ("processing", 0),
+            ("completed", 0),
+            ("completed", 1),
+            ("completed", 1),
+            ("refunded", 1),
+        ]
+        .into_iter()
+        .zip(1..)
+        .map(|((status, refunds), arrival)| {
+            let mut order = order(1, status, refunds);
+            order.number = arrival.to_string();
+            (order, arrival)
+        })
+        .collect();
+        // Every rotation, forwards and backwards, without and with the last state.
+        for count in [states.len() - 1, states.len()] {
+            for start in 0..count {
+                for backwards in [false, true] {
+                    let mut applied = &states[start];
+                    for step in 1..count {
+                        let at = (start + if backwards { count - step } else { step }) % count;
+                        let incoming = &states[at];
+                        let verdict = compare(
+                            &sighting(&applied.0, applied.1),
+                            &sighting(&incoming.0, incoming.1),
+                        );
+                        if verdict == (Verdict::SameSecond { incoming_wins: true }) {
+                            applied = incoming;
+                        }
+                    }
+                    assert_eq!(applied.1, i64::try_from(count).unwrap());
+                }
+            }
+        }
+    }
+}
