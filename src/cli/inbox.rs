@@ -98,7 +98,7 @@ pub(super) fn table(page: &mut Page, deliveries: &[Delivery]) {
         ("TOPIC", Column::Text),
         ("ORDER", Column::Number),
         ("STATE", Column::Text),
-        ("RESULT", Column::Text),
+        ("TOLD", Column::Text),
         ("REASON", Column::Text),
     ]);
     for delivery in deliveries {
@@ -137,7 +137,7 @@ fn show(session: &mut Session<'_>, id: &DeliveryId) -> Result<(), Failure> {
             ("Topic", delivery.topic.clone()),
             ("Came", format!("{} UTC", minute(delivery.received_at))),
             ("State", delivery.state.as_str().to_owned()),
-            ("Result", delivery.result.clone()),
+            ("Shop was told", delivery.result.clone()),
             ("Reason", or_dash(delivery.reason.as_ref())),
             ("Order", or_dash(delivery.order)),
         ]);
@@ -152,6 +152,12 @@ fn show(session: &mut Session<'_>, id: &DeliveryId) -> Result<(), Failure> {
             }
         }
     })
+}
+
+/// Whether a replay booked anything, or brought a delivery on that was stuck.
+fn did_something(done: &Done, before: State) -> bool {
+    let was_stuck = matches!(before, State::Failed | State::Parked);
+    matches!(done.result, "granted" | "clawed_back") || (was_stuck && done.state != before)
 }
 
 fn replay(session: &mut Session<'_>, which: Which, dry_run: DryRun) -> Result<(), Failure> {
@@ -192,13 +198,14 @@ fn replay(session: &mut Session<'_>, which: Which, dry_run: DryRun) -> Result<()
             }
         };
         report.replayed += 1;
-        report.failed += u64::from(done.state == State::Failed);
         bar.inc(1);
-        if done.state == before && matches!(done.result, "unchanged" | "ignored") {
-            report.unchanged += 1;
-        } else {
+        let failed = done.state == State::Failed;
+        report.failed += u64::from(failed);
+        if failed || did_something(&done, before) {
             let Done { state, result, reason } = done;
             report.items.push(Replayed { id, topic, before, state, result, reason });
+        } else {
+            report.unchanged += 1;
         }
     }
     bar.finish_and_clear();

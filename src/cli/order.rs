@@ -126,7 +126,8 @@ fn explain(session: &mut Session<'_>, name: &StoreName, order: i64) -> Result<()
 fn tell(page: &mut Page, story: &Story) {
     let mut facts = vec![
         ("Order", format!("{} of store {} (number {})", story.order, story.store, story.number)),
-        ("Status", format!("{}: {}", story.status, story.meaning)),
+        ("Status", story.status.clone()),
+        ("It is", story.meaning.to_owned()),
         ("Paid", story.paid_at.map_or_else(|| "-".to_owned(), |at| format!("{} UTC", minute(at)))),
         (
             "Changed",

@@ -1,7 +1,7 @@
 //! The command line, as people and programs use it: the real binary, a real database file.
 
 use std::fmt::Write as _;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -554,6 +554,106 @@ fn commands_work_while_others_write() {
     drop(db);
     assert_eq!(desk.json("wallet show site:shop")["available"], "1070.5");
     desk.ok("verify");
+}
+
+/// The daemon, on a port of its own, gone with the test.
+struct Daemon {
+    process: std::process::Child,
+    address: String,
+}
+
+impl Daemon {
+    fn start(desk: &Desk) -> Self {
+        let mut process = desk
+            .command("serve --listen 127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address =
+            line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line:?}")).to_owned();
+        Self { process, address }
+    }
+
+    /// Sends a recorded delivery with its recorded signature, as the shop did.
+    async fn deliver(&self, recording: &str) -> Value {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/woocommerce").join(recording);
+        let text = std::fs::read(folder.join("headers.json")).unwrap();
+        let recorded: Value = serde_json::from_slice(&text).unwrap();
+        let mut request = reqwest::Client::new().post(format!("{}/webhooks/woocommerce/lab", self.address));
+        for header in recorded["headers"].as_array().unwrap() {
+            let name = header[0].as_str().unwrap();
+            if name.starts_with("X-WC") || name == "Content-Type" {
+                request = request.header(name, header[1].as_str().unwrap());
+            }
+        }
+        let body = std::fs::read(folder.join("body.bin")).unwrap();
+        let answer = request.body(body).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// Asks the daemon to stop; answers its exit status.
+    #[cfg(unix)]
+    fn stop(mut self) -> Option<i32> {
+        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        self.process.wait().unwrap().code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It has stopped already where the test got that far.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A real paid order arrives before anybody said what its product brings.
+#[cfg(unix)]
+#[tokio::test]
+async fn an_order_is_followed_from_its_delivery_to_the_wallet_while_the_daemon_serves() {
+    let desk = Desk::empty();
+    desk.ok("store add lab --url http://127.0.0.1:8088 --webhook-secret lab-webhook-secret-not-a-real-one");
+    let daemon = Daemon::start(&desk);
+    let scenario = "02-paid-order-one-token";
+    for delivery in ["001-order.created", "002-order.updated", "003-order.updated"] {
+        daemon.deliver(&format!("{scenario}/{delivery}")).await;
+    }
+    let orders = desk.json("order list --attention");
+    let order = orders["items"][0]["order"].as_i64().unwrap();
+    assert!(orders["items"][0]["parked"].as_str().unwrap().contains("product 10"), "{orders}");
+    let waiting = desk.json(&format!("order explain lab {order}"));
+    assert_eq!(waiting["lines"][0]["is_tokens"], Value::Null);
+
+    let set = "package set --store lab --product 10 --credits 1000 --expires 1y";
+    assert_eq!(desk.json(&format!("{set} --dry-run"))["orders_finished"], 1);
+    assert_eq!(desk.json("account list")["items"], serde_json::json!([]), "a dry run grants nothing");
+    assert_eq!(desk.json(set)["orders_finished"], 1);
+
+    let story = desk.json(&format!("order explain lab {order}"));
+    assert_eq!(story["lines"][0]["says"], "1000 credits booked, as it should be");
+    assert_eq!(story["grants"][0]["credits"], "1000");
+    assert_eq!(story["deliveries"].as_array().unwrap().len(), 3);
+    let people = desk.ok(&format!("order explain lab {order}"));
+    assert!(people.contains("1000 credits each, paid, good: 1y"), "{people}");
+    assert_eq!(desk.json("wallet show account:lab:customer:2")["available"], "1000");
+    assert_eq!(desk.json("order list --attention")["items"], serde_json::json!([]));
+
+    let list = desk.json("inbox list --limit 1");
+    let id = list["items"][0]["id"].as_str().unwrap();
+    let shown = desk.json(&format!("inbox show {id}"));
+    let body: Value = serde_json::from_str(shown["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["id"], order);
+    let books = desk.json("verify");
+    let again = desk.json("inbox replay --state all");
+    assert_eq!((&again["replayed"], &again["unchanged"]), (&3.into(), &3.into()), "{again}");
+    assert_eq!(desk.json("verify"), books, "a replay moves nothing");
+    assert!(desk.run("store remove lab").err.contains("it stays"));
+
+    assert_eq!(daemon.stop(), Some(0));
 }
 
 #[test]
