@@ -61,13 +61,7 @@ impl Running {
             format!("cannot listen on {}: is another program using it? Set `listen` to another address", config.listen)
         })?;
         let address = listener.local_addr()?;
-        let app = http::App {
-            db,
-            feed: Arc::new(feed_settings(config)),
-            rules: Arc::new(rules(config)),
-            webhook_body_bytes_max: config.http.webhook_body_bytes_max.get() as usize,
-            wake_worker: Arc::new(Notify::new()),
-        };
+        let app = handlers(db, config);
         let (stop, stopped) = watch::channel(false);
         let limits = server::Limits::from(&config.http);
         let router = http::routes(app.clone());
@@ -87,6 +81,18 @@ impl Running {
         self.worker.await?;
         cut_off?;
         Ok(())
+    }
+}
+
+/// What the handlers work with.
+#[must_use]
+pub fn handlers(db: Db, config: &Config) -> http::App {
+    http::App {
+        db,
+        feed: Arc::new(feed_settings(config)),
+        rules: Arc::new(rules(config)),
+        webhook_body_bytes_max: config.http.webhook_body_bytes_max.get() as usize,
+        wake_worker: Arc::new(Notify::new()),
     }
 }
 
@@ -115,7 +121,10 @@ pub fn rules(config: &Config) -> Rules {
 }
 
 /// Waits until somebody asks the process to stop.
-async fn stop_asked() -> anyhow::Result<()> {
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub async fn stop_asked() -> anyhow::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -11,7 +11,7 @@
 //! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
 //! - [`idempotency`]: requests that may be sent again
 //! - [`ledger`], [`feed`]: who holds how many credits and why; what a customer sees of it
-//! - [`http`], [`cli`]: the two thin edges
+//! - [`http`], [`cli`]: the two thin edges; [`demo`]: all of it on one machine
 //!
 //! `docs/ARCHITECTURE.md` follows one credit through all of them.
 
@@ -40,3 +40,4 @@ pub mod feed;
 
 pub mod http;
 pub mod cli;
+pub mod demo;

@@ -269,7 +269,13 @@ fn remember(tx: &mut Tx<'_>, shop: &Store, order: &Order) -> Result<BTreeMap<i64
             lines.entry(line.id).or_insert_with(|| Remembered { known: KnownLine::new(line), unknown: None });
         remembered.known.learn(line);
         let known = &mut remembered.known;
-        if known.is_tokens == Some(false) || (known.is_tokens == Some(true) && known.worth.is_some()) {
+        // A promise that staff added later makes a Tokens line of what was none.
+        let is_settled = match known.is_tokens {
+            Some(true) => known.worth.is_some(),
+            Some(false) => line.credits_promised.is_none(),
+            None => false,
+        };
+        if is_settled {
             continue;
         }
         let question = worth::Line {
@@ -377,12 +383,15 @@ impl Posting<'_> {
         line.target = line.booked;
         let outcome = match decision {
             Decision::NotTokens => Outcome::Ignored,
+            // Both stand for an order that counts: what it granted before can be spent.
             Decision::Parked { reason } => {
                 notes.park(reason.clone());
+                self.keep(tx, &line, false)?;
                 Outcome::Unchanged
             }
             Decision::Attention { reason } => {
                 notes.attend(reason.clone());
+                self.keep(tx, &line, false)?;
                 Outcome::Unchanged
             }
             Decision::Keep { frozen } => {

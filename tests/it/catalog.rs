@@ -38,11 +38,15 @@ fn write<T: Send + 'static>(
 
 /// A store named `lab`, with the keys of the fake shop or without.
 fn add_store(db: &Db, url: &str, with_keys: Option<&FakeShop>) -> Store {
+    add_store_named("lab", db, url, with_keys)
+}
+
+fn add_store_named(name: &'static str, db: &Db, url: &str, with_keys: Option<&FakeShop>) -> Store {
     let mut settings =
         Settings::new(url.parse().unwrap(), "a-webhook-secret-of-some-length".parse().unwrap());
     settings.rest_keys = with_keys.map(|shop| shop.access().keys);
     db.write_blocking("test", Keep::Effects, move |tx| {
-        shop::store::add(tx, &"lab".parse().unwrap(), &settings)
+        shop::store::add(tx, &name.parse().unwrap(), &settings)
     })
     .unwrap()
 }
@@ -584,14 +588,23 @@ async fn what_a_shop_lost_is_left_alone_for_a_day() {
 }
 
 #[tokio::test]
-async fn a_store_without_keys_is_never_asked() {
+async fn a_store_without_keys_is_never_asked_and_holds_up_nobody() {
+    let clock = clock();
+    let shop = FakeShop::start("", &clock).await;
     for test in databases() {
-        let store = add_store(&test.db, "https://shop.example", None);
-        want(&test.db, store.id, Subject::Product(10));
-        let clients = Clients::new(impatient(), clock());
-        assert!(matches!(step(&test.db, &clients).await, Progress::Idle));
-        assert_eq!(test.db.read(store::next_lookup).unwrap(), None);
-        assert_eq!(lookups(&test.db, store.id).len(), 1);
+        let db = &test.db;
+        let mute = add_store(db, "https://shop.example", None);
+        want(db, mute.id, Subject::Product(10));
+        let clients = Clients::new(impatient(), clock.clone());
+        assert!(matches!(step(db, &clients).await, Progress::Idle));
+        assert_eq!(db.read(store::next_lookup).unwrap(), None);
+
+        let other = add_store_named("other", db, &shop.url.to_string(), Some(&shop));
+        want(db, other.id, Subject::Product(10));
+        assert!(
+            matches!(step(db, &clients).await, Progress::Learned { store_id, .. } if store_id == other.id)
+        );
+        assert_eq!((lookups(db, mute.id).len(), lookups(db, other.id).len()), (1, 0));
     }
 }
 

@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use chrono::Datelike as _;
 use http_body_util::BodyExt as _;
 use nivella_wallet::access::{self, KeySecret};
+use nivella_wallet::app;
+use nivella_wallet::config::Config;
 use nivella_wallet::db::{self, Keep, Tx};
 use nivella_wallet::feed::Settings;
 use nivella_wallet::http::{App, wallets};
@@ -95,7 +97,7 @@ impl World {
         });
         let settings =
             Settings { docs_url: Some("https://lab.example/help".to_owned()), ..Settings::default() };
-        let app = App { db: test.db.clone(), feed: settings.into() };
+        let app = App { feed: settings.into(), ..app::handlers(test.db.clone(), &Config::default()) };
         let router = wallets::routes().with_state(app);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut world = Self { test, router, runtime, alice, bob, admin: String::new() };

@@ -6,6 +6,7 @@ use nivella_wallet::db;
 use nivella_wallet::shop::rest::{Access, Error, OrderQuery, Patience, Rest};
 use nivella_wallet::shop::store::{self, Settings};
 use nivella_wallet::shop::{HookSecret, RestKeys, StoreName};
+use nivella_wallet::site;
 use nivella_wallet::time::Clock;
 use serde_json::{Value, json};
 
@@ -307,17 +308,13 @@ fn a_store_is_kept_as_it_was_added_and_changed() {
             Ok(())
         });
         run(|tx, name| {
-            let id = store::find(tx, name)?.unwrap().id;
-            tx.execute(
-                "-- test
-                 INSERT INTO shop_order (store_id, order_id, state, status, modified_at, from_rest, recheck,
-                                         first_seen_at, applied_at)
-                 VALUES ($1, 1, '{}', 'completed', 0, 0, 0, 0, 0)",
-                nivella_wallet::params![id],
-            )?;
+            site::store::open(tx, &"lab:customer:7".parse().unwrap()).unwrap();
             let refused = store::remove(tx, name).unwrap_err().to_string();
-            assert!(refused.contains("orders: 1") && refused.contains("disable its webhooks"), "{refused}");
-            tx.execute("-- test\nDELETE FROM shop_order", &[])?;
+            assert!(
+                refused.contains("customers: 1") && refused.contains("disable its webhooks"),
+                "{refused}"
+            );
+            tx.execute("-- test\nDELETE FROM customer", &[])?;
             store::remove(tx, name)?;
             assert!(store::find(tx, name)?.is_none());
             assert!(matches!(store::remove(tx, name), Err(store::Error::Unknown(_))));

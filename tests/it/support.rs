@@ -1,5 +1,8 @@
 //! What the tests stand on: databases on both engines, a clock turned by hand.
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+
 use nivella_wallet::db::{DatabaseUrl, Db, Durability};
 use nivella_wallet::time::{Clock, Timestamp};
 
@@ -73,4 +76,11 @@ pub(crate) fn recorded(path: &str) -> Vec<u8> {
 
 fn start() -> Timestamp {
     "2026-11-20T16:00:00Z".parse().unwrap()
+}
+
+/// A random generator whose seed is printed and can be given again as `SEED=`.
+pub(crate) fn seeded() -> StdRng {
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    println!("SEED={seed}");
+    StdRng::seed_from_u64(seed)
 }

@@ -8,7 +8,6 @@
  */
 
 error_reporting( E_ALL );
-ini_set( 'zend.assertions', '1' );
 date_default_timezone_set( 'UTC' );
 
 define( 'ABSPATH', __DIR__ . '/' );
@@ -180,8 +179,8 @@ function wp_timezone() {
 function human_time_diff( $from ) {
 	return ( time() - $from ) . ' seconds';
 }
-function number_format_i18n( $number ) {
-	return number_format( $number );
+function number_format_i18n( $number, $decimals = 0 ) {
+	return number_format( $number, $decimals );
 }
 function admin_url( $path = '' ) {
 	return 'https://site.example/wp-admin/' . $path;

@@ -1,9 +1,8 @@
 /** The shop: each customer sees one wallet, their own, whatever their browser asks for. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { accessibilityFaults, at, balance, pictures, refresh, startBrowser, visit } from "./lib/browser.mjs";
-import { startDaemon } from "./lib/daemon.mjs";
-import { startWordPress } from "./lib/wordpress.mjs";
+import { accessibilityFaults, at, balance, follow, pictures, refresh, visit } from "./lib/browser.mjs";
+import { openLab } from "./lib/lab.mjs";
 
 const PAGE = "/wp-admin/admin.php?page=nivella-credit-wallet";
 
@@ -11,10 +10,11 @@ for (const woocommerce of ["stub", "real"]) {
   const skip = woocommerce === "real" && !process.env.WOOCOMMERCE_ZIP && "WOOCOMMERCE_ZIP names no WooCommerce";
 
   describe(`My Account with ${woocommerce === "stub" ? "a stub of WooCommerce" : "WooCommerce"}`, { skip }, () => {
-    let site, daemon, browser, alice, bob;
+    let lab, site, daemon, browser, alice, bob;
 
     before(async () => {
-      [daemon, site, browser] = await Promise.all([startDaemon(), startWordPress({ woocommerce }), startBrowser()]);
+      lab = await openLab({ woocommerce });
+      ({ daemon, site, browser } = lab);
       await daemon.deliver("02-paid-order-one-token");
       await daemon.deliver("03-quantity-3");
       await daemon.deliver("07-guest/006-order.updated");
@@ -22,7 +22,7 @@ for (const woocommerce of ["stub", "real"]) {
       alice = await visit(browser, site, "alice", "/my-account/");
       bob = await visit(browser, site, "bob", "/my-account/");
     });
-    after(() => Promise.all([browser?.close(), site?.stop(), daemon?.remove()]));
+    after(() => lab?.close());
 
     it("has a menu entry, before Log out, that leads each customer to their own wallet", async () => {
       for (const [page, credits] of [
@@ -31,8 +31,8 @@ for (const woocommerce of ["stub", "real"]) {
       ]) {
         const menu = await page.locator(".woocommerce-MyAccount-navigation a").allInnerTexts();
         assert.deepEqual(menu.slice(-2).map((words) => words.trim()), ["AI Credits", "Log out"]);
-        await page.getByRole("link", { name: "AI Credits" }).first().click();
-        await page.waitForURL("**/my-account/ai-credits/");
+        await follow(page, () => page.getByRole("link", { name: "AI Credits" }).first().click());
+        assert.equal(page.url(), `${site.url}/my-account/ai-credits/`);
         assert.equal(await balance(page), credits);
         assert.equal(await page.getByRole("heading", { level: 1 }).first().innerText(), "AI Credits");
       }
@@ -122,8 +122,8 @@ for (const woocommerce of ["stub", "real"]) {
     it("lets staff look a customer up", async () => {
       const staff = await visit(browser, site, "admin", PAGE);
       await staff.getByLabel("Name, e-mail address or user number").fill("alice");
-      await staff.getByRole("search").getByRole("button", { name: "Search" }).click();
-      await at(staff, "customer").click();
+      await follow(staff, () => staff.getByRole("search").getByRole("button", { name: "Search" }).click());
+      await follow(staff, () => at(staff, "customer").click());
       await at(staff, "customer-name").waitFor();
       assert.equal(await balance(staff), "5000");
       await pictures(staff, `shop-${woocommerce}`);

@@ -16,6 +16,8 @@ const began = Date.now();
 let site = null;
 let daemon = null;
 let stopping = false;
+// Servers alone do not keep this program running.
+setInterval(() => {}, 1 << 30);
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {

@@ -1,25 +1,25 @@
 /** A daemon that is there but cannot be believed: the page keeps its head, its last figures, and its time. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { at, balance, refresh, startBrowser, visit } from "./lib/browser.mjs";
-import { startDaemon } from "./lib/daemon.mjs";
+import { at, balance, refresh, visit } from "./lib/browser.mjs";
+import { openLab } from "./lib/lab.mjs";
 import { LIES, startLiar } from "./lib/liar.mjs";
-import { startWordPress } from "./lib/wordpress.mjs";
 
 const PAGE = "/wp-admin/admin.php?page=nivella-credit-wallet";
 const PAGE_MS_MAX = 3500;
 
 describe("the wallet page with a daemon that lies", () => {
-  let site, daemon, browser, page, liar;
+  let lab, site, daemon, browser, page, liar;
 
   before(async () => {
-    [daemon, site, browser] = await Promise.all([startDaemon(), startWordPress(), startBrowser()]);
+    lab = await openLab();
+    ({ daemon, site, browser } = lab);
     await daemon.deliver("12-line-meta-site-id/001-order.created");
     liar = await startLiar(daemon.url);
     await site.settings({ url: liar.url, key: await daemon.key("site:site-123"), store: "" });
     page = await visit(browser, site, "admin", PAGE);
   });
-  after(() => Promise.all([browser?.close(), site?.stop(), daemon?.remove(), liar?.stop()]));
+  after(() => Promise.all([lab?.close(), liar?.stop()]));
 
   for (const lie of Object.keys(LIES)) {
     it(`answers in time with the last known balance after ${lie}`, async () => {

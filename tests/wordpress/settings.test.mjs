@@ -1,17 +1,16 @@
 /** Connecting a WordPress with the daemon, by hand, and what the page says when that does not work. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { accessibilityFaults, at, balance, pictures, startBrowser, visit } from "./lib/browser.mjs";
-import { startDaemon } from "./lib/daemon.mjs";
+import { accessibilityFaults, at, balance, follow, pictures, visit } from "./lib/browser.mjs";
+import { openLab } from "./lib/lab.mjs";
 import { startLiar } from "./lib/liar.mjs";
 import { freePort } from "./lib/process.mjs";
-import { startWordPress } from "./lib/wordpress.mjs";
 
 const PAGE = "/wp-admin/admin.php?page=nivella-credit-wallet";
 const SETTINGS = `${PAGE}-settings`;
 
 describe("the settings page", () => {
-  let site, daemon, browser, page, key, liar;
+  let lab, site, daemon, browser, page, key, liar;
 
   const result = async () => {
     await at(page, "test-result").waitFor();
@@ -21,26 +20,24 @@ describe("the settings page", () => {
     if (url !== undefined) await page.getByLabel("Address of the wallet service").fill(url);
     if (typed !== undefined) await page.getByLabel("Key", { exact: true }).fill(typed);
     if (store !== undefined) await page.getByLabel("Store name").fill(store);
-    await Promise.all([
-      page.waitForURL(/settings-updated=true/),
-      page.getByRole("button", { name: "Save and connect" }).click(),
-    ]);
+    await follow(page, () => page.getByRole("button", { name: "Save and connect" }).click());
   };
-  const test = () => Promise.all([page.waitForEvent("load"), at(page, "test-connection").click()]);
+  const test = () => follow(page, () => at(page, "test-connection").click());
 
   before(async () => {
-    [daemon, site, browser] = await Promise.all([startDaemon(), startWordPress(), startBrowser()]);
+    lab = await openLab();
+    ({ daemon, site, browser } = lab);
     liar = await startLiar(daemon.url);
     await daemon.deliver("12-line-meta-site-id/001-order.created");
     key = await daemon.key("site:site-123");
   });
-  after(() => Promise.all([browser?.close(), site?.stop(), daemon?.remove(), liar?.stop()]));
+  after(() => Promise.all([lab?.close(), liar?.stop()]));
 
   it("is where a new installation leads to", async () => {
     page = await visit(browser, site, "admin", PAGE);
     await at(page, "not-connected").waitFor();
     await pictures(page, "not-connected");
-    await page.getByRole("link", { name: "Connect", exact: true }).click();
+    await follow(page, () => page.getByRole("link", { name: "Connect", exact: true }).click());
     await page.getByRole("heading", { name: "AI Credits settings" }).waitFor();
     assert.equal(await at(page, "test-connection").count(), 0, "there is nothing to test yet");
   });

@@ -62,10 +62,10 @@ if (values.json) {
   console.log("Ctrl-C stops it and removes its files.");
 }
 
-const alive = setInterval(() => {}, 1 << 30);
+// The server alone does not keep this program running.
+setInterval(() => {}, 1 << 30);
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
-    clearInterval(alive);
     await site.stop();
     process.exit(0);
   });

@@ -66,9 +66,15 @@ export async function balance(page) {
   return at(page, "balance").getAttribute("data-nivella-value");
 }
 
-/** Presses Refresh, so that the next page asks the daemon, and waits for that page. */
+/** Does something that leads to another page, or to this one anew, and waits until that is loaded. */
+export async function follow(page, act) {
+  // Not the next `load` event: that may be the one of the page we are leaving.
+  await Promise.all([page.waitForNavigation({ waitUntil: "load" }), act()]);
+}
+
+/** Presses Refresh, so that the next page asks the daemon. */
 export async function refresh(page) {
-  await Promise.all([page.waitForEvent("load"), at(page, "refresh").click()]);
+  await follow(page, () => at(page, "refresh").click());
 }
 
 /**
@@ -91,7 +97,8 @@ export async function pictures(page, name) {
         return false;
       };
       return [...document.querySelectorAll(".nivella, .nivella *")]
-        .filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !clipped(element))
+        .filter((element) => element instanceof HTMLElement && !clipped(element))
+        .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
         .map((element) => element.outerHTML.slice(0, 120));
     });
     assert.deepEqual(outside, [], `${name} is wider than the ${kind}`);

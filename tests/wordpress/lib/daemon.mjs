@@ -6,11 +6,18 @@ import { join } from "node:path";
 import { removeFolder, run, start, temporaryFolder } from "./process.mjs";
 import { REPOSITORY } from "./wordpress.mjs";
 
-const BINARY = process.env.NIVELLA_WALLET_BIN || join(REPOSITORY, "target/debug/nivella-wallet");
+const BINARY = process.env.NIVELLA_TEST_BIN || join(REPOSITORY, "target/debug/nivella-wallet");
 const RECORDINGS = join(REPOSITORY, "fixtures/woocommerce");
 
 /** What the recorded shop signed its deliveries with. */
 const SECRET = "lab-webhook-secret-not-a-real-one";
+
+// What somebody has configured for a daemon of their own is not for this one.
+const ENVIRONMENT = Object.fromEntries(
+  Object.keys(process.env)
+    .filter((name) => name.startsWith("NIVELLA_WALLET_"))
+    .map((name) => [name, undefined]),
+);
 
 /** Starts a daemon that knows the recorded shop `lab` and what its products are worth. */
 export async function startDaemon() {
@@ -42,14 +49,17 @@ class Daemon {
     const listen = this.url ? new URL(this.url).host : "127.0.0.1:0";
     const database = `sqlite:${join(this.folder, "wallet.db")}`;
     await writeFile(this.config, `listen = "${listen}"\ndatabase = "${database}"\n`);
-    this.#server = start(BINARY, ["--config", this.config, "serve"], { cwd: this.folder });
+    this.#server = start(BINARY, ["--config", this.config, "serve"], {
+      cwd: this.folder,
+      env: ENVIRONMENT,
+    });
     const [, url] = await this.#server.printed(/listening on (http:\/\/\S+)/);
     this.url = url.replace(/\/$/, "");
   }
 
   /** Runs a command of the daemon's program on the same database, and gives back what it printed. */
   async run(...args) {
-    return run(BINARY, ["--config", this.config, ...args], { cwd: this.folder });
+    return run(BINARY, ["--config", this.config, ...args], { cwd: this.folder, env: ENVIRONMENT });
   }
 
   /** Makes an API key. */

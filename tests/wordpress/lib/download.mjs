@@ -18,9 +18,9 @@ const INTEGRITY =
 const FOLDER = "package/dist/cli/wp-files";
 const PARTS = ["latest/wordpress", "wp-cli", "sqlite-database-integration"];
 
-/** Where downloads and the installed snapshot are kept; `NIVELLA_WALLET_CACHE` moves it. */
+/** Where downloads and the installed snapshot are kept; `NIVELLA_TEST_CACHE` moves it. */
 export function cacheFolder() {
-  if (process.env.NIVELLA_WALLET_CACHE) return process.env.NIVELLA_WALLET_CACHE;
+  if (process.env.NIVELLA_TEST_CACHE) return process.env.NIVELLA_TEST_CACHE;
   return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "nivella-wallet");
 }
 

@@ -1,24 +1,36 @@
 /** Child processes that never outlive the program that started them. */
 import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
 
-const running = new Set();
-const folders = new Set();
+let keeper = null;
 
-/** Makes a folder that is removed at the latest when this program ends, Ctrl-C included. */
+/** Tells the keeper what has to go when this program does; see keeper.mjs. */
+function keep(kind, name, { gone = false } = {}) {
+  if (keeper === null) {
+    const program = fileURLToPath(new URL("keeper.mjs", import.meta.url));
+    // In a session of its own, or Ctrl-C would end it together with us.
+    const options = { detached: true, stdio: ["pipe", "ignore", "inherit"] };
+    keeper = spawn(process.execPath, [program], options);
+    keeper.unref();
+    keeper.stdin.unref();
+  }
+  keeper.stdin.write(`${JSON.stringify({ kind, name, gone })}\n`);
+}
+
+/** Makes a folder that is removed at the latest when this program ends. */
 export async function temporaryFolder(prefix) {
   const folder = await mkdtemp(prefix);
-  folders.add(folder);
+  keep("folder", folder);
   return folder;
 }
 
 /** Removes a folder made by `temporaryFolder`. */
 export async function removeFolder(folder) {
-  folders.delete(folder);
   // A server's last request may still be writing a file.
   await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  keep("folder", folder, { gone: true });
 }
 
 /** Runs a program to its end and gives back what it printed; a failure carries all of its output. */
@@ -60,7 +72,9 @@ export function start(command, args, { cwd, env, output } = {}) {
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
-  const server = { child, log: "", ended: false, lines: [] };
+  // A server is no reason to go on: a test that failed before it could stop its server ends all the same.
+  for (const each of [child, child.stdout, child.stderr]) each.unref();
+  const server = { child, log: "", ended: false };
   const listeners = new Set();
   const finished = new Promise((resolve) => {
     child.on("error", (error) => {
@@ -71,7 +85,7 @@ export function start(command, args, { cwd, env, output } = {}) {
   });
   function end(resolve) {
     server.ended = true;
-    running.delete(server);
+    if (child.pid) keep("group", child.pid, { gone: true });
     for (const listener of [...listeners]) listener();
     resolve();
   }
@@ -81,10 +95,7 @@ export function start(command, args, { cwd, env, output } = {}) {
       server.log += text;
       const parts = (rest + text).split("\n");
       rest = parts.pop();
-      for (const line of parts) {
-        server.lines.push(line);
-        output?.(line);
-      }
+      for (const line of parts) output?.(line);
       for (const listener of [...listeners]) listener();
     });
   }
@@ -120,7 +131,7 @@ export function start(command, args, { cwd, env, output } = {}) {
     clearTimeout(late);
   };
   server.finished = finished;
-  running.add(server);
+  if (child.pid) keep("group", child.pid);
   return server;
 }
 
@@ -131,17 +142,6 @@ function kill(server, signal) {
   } catch (error) {
     if (error.code !== "ESRCH") throw error;
   }
-}
-
-process.on("exit", () => {
-  for (const server of running) kill(server, "SIGKILL");
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-});
-for (const [signal, status] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
-  // Only a program without a handler of its own is ended here; `exit` above then ends its children.
-  process.on(signal, () => {
-    if (process.listenerCount(signal) === 1) process.exit(status);
-  });
 }
 
 /** A loopback port nobody listens on. Another program may take it meanwhile: try again then. */

@@ -39,7 +39,7 @@ const PEOPLE = [
  */
 export async function startWordPress({
   port = 0,
-  plugin = process.env.NIVELLA_WALLET_PLUGIN || join(REPOSITORY, "wp-plugin"),
+  plugin = process.env.NIVELLA_TEST_PLUGIN || join(REPOSITORY, "wp-plugin"),
   link = false,
   woocommerce = "none",
   settings = null,

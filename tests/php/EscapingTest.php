@@ -1,0 +1,117 @@
+<?php
+
+use PHPUnit\Framework\TestCase;
+
+/**
+ * Every template escapes whatever it prints, at the moment it prints it.
+ */
+final class EscapingTest extends TestCase {
+
+	/** What may stand right after `echo`, around all that is printed. */
+	private const ESCAPES = array( 'esc_html', 'esc_attr', 'esc_url' );
+
+	/** Other functions that print, and escape by themselves. */
+	private const PRINTERS = array( 'esc_html_e', 'esc_attr_e', 'selected', 'wp_referer_field', 'settings_errors', 'settings_fields', 'do_settings_sections', 'submit_button', '__', 'show' );
+
+	/** @dataProvider templates */
+	public function test_a_template_escapes( string $file ): void {
+		$this->assertSame( array(), self::faults( file_get_contents( $file ) ) );
+	}
+
+	public function templates(): array {
+		$files = glob( PLUGIN . '/templates/*.php' );
+		return array_combine( array_map( 'basename', $files ), array_map( null, $files, $files ) );
+	}
+
+	public function test_only_templates_print(): void {
+		foreach ( glob( PLUGIN . '/includes/*.php' ) as $file ) {
+			foreach ( token_get_all( file_get_contents( $file ) ) as $token ) {
+				$this->assertNotContains( is_array( $token ) ? $token[0] : null, array( T_ECHO, T_PRINT, T_INLINE_HTML, T_OPEN_TAG_WITH_ECHO ), basename( $file ) . ' prints' );
+			}
+		}
+	}
+
+	/** @dataProvider careless */
+	public function test_notices_a_careless_template( string $code ): void {
+		$this->assertNotSame( array(), self::faults( $code ) );
+	}
+
+	public function careless(): array {
+		return array(
+			array( '<?php echo $a;' ),
+			array( '<?= esc_html( $a ) ?>' ),
+			array( '<?php echo esc_html( $a ) . $b;' ),
+			array( '<?php echo $a . esc_html( $b );' ),
+			array( '<?php echo esc_html( $a ), $b;' ),
+			array( '<?php echo ( esc_html( $a ) );' ),
+			array( '<?php echo my\esc_html( $a );' ),
+			array( '<?php echo "<b>{$a}</b>";' ),
+			array( '<?php print $a;' ),
+			array( '<?php printf( "%s", $a );' ),
+			array( '<?php echo esc_html( $a ) ?: $b ?>' ),
+			array( '<?php _e( "a" );' ),
+			array( '<?php include $a;' ),
+			array( '<?php eval( $a );' ),
+			array( '<?php call_user_func( $a );' ),
+			array( '<?php $f( $a );' ),
+			array( '<?php echo $_GET["a"];' ),
+			array( '<?php if ( $_GET["a"] ) {}' ),
+		);
+	}
+
+	/**
+	 * What is wrong with a template.
+	 *
+	 * @return list<string>
+	 */
+	private static function faults( string $code ): array {
+		$faults = array();
+		$tokens = array_values(
+			array_filter(
+				token_get_all( $code ),
+				static function ( $token ) {
+					return ! is_array( $token ) || ! in_array( $token[0], array( T_WHITESPACE, T_COMMENT, T_DOC_COMMENT ), true );
+				}
+			)
+		);
+		foreach ( $tokens as $i => $token ) {
+			$kind = is_array( $token ) ? $token[0] : null;
+			$text = is_array( $token ) ? $token[1] : $token;
+			$next = $tokens[ $i + 1 ] ?? ';';
+			$line = is_array( $token ) ? " on line {$token[2]}" : '';
+			if ( in_array( $kind, array( T_OPEN_TAG_WITH_ECHO, T_PRINT, T_INCLUDE, T_INCLUDE_ONCE, T_REQUIRE, T_REQUIRE_ONCE, T_EVAL, T_FUNCTION, T_FN, T_NEW ), true ) ) {
+				$faults[] = trim( $text ) . $line;
+			}
+			if ( T_ECHO === $kind && ! self::echoes_escaped( $tokens, $i + 1 ) ) {
+				$faults[] = "echo{$line}";
+			}
+			if ( T_VARIABLE === $kind && ( '_' === $text[1] || '$GLOBALS' === $text || '(' === $next ) ) {
+				$faults[] = $text . $line;
+			}
+			if ( '(' === $next && in_array( $kind, array( T_STRING, defined( 'T_NAME_FULLY_QUALIFIED' ) ? T_NAME_FULLY_QUALIFIED : null ), true ) ) {
+				$name = ltrim( (string) strrchr( '\\' . $text, '\\' ), '\\' );
+				if ( ! in_array( $name, array_merge( self::ESCAPES, self::PRINTERS, array( 'defined' ) ), true ) ) {
+					$faults[] = $name . $line;
+				}
+			}
+		}
+		return $faults;
+	}
+
+	/** Whether what follows is one call of an escaping function and nothing else. */
+	private static function echoes_escaped( array $tokens, int $i ): bool {
+		$first = $tokens[ $i ] ?? null;
+		if ( ! is_array( $first ) || T_STRING !== $first[0] || ! in_array( $first[1], self::ESCAPES, true ) || '(' !== ( $tokens[ $i + 1 ] ?? null ) ) {
+			return false;
+		}
+		$depth = 0;
+		for ( $i++; $i < count( $tokens ); $i++ ) {
+			$depth += '(' === $tokens[ $i ] ? 1 : ( ')' === $tokens[ $i ] ? -1 : 0 );
+			if ( 0 === $depth ) {
+				$after = $tokens[ $i + 1 ] ?? ';';
+				return ';' === $after || ( is_array( $after ) && T_CLOSE_TAG === $after[0] );
+			}
+		}
+		return false;
+	}
+}

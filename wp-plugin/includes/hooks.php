@@ -1,0 +1,42 @@
+<?php
+/**
+ * Every hook of the plugin, on one screen. No other file adds an action or a filter.
+ *
+ * @package Nivella\CreditWallet
+ */
+
+namespace Nivella\CreditWallet;
+
+defined( 'ABSPATH' ) || exit;
+
+// The plugin's own life.
+register_activation_hook( FILE, __NAMESPACE__ . '\\forget_rewrite_rules' );
+register_deactivation_hook( FILE, __NAMESPACE__ . '\\deactivate' );
+add_action( 'init', __NAMESPACE__ . '\\load_translations' );
+add_action( 'add_option_' . OPTION, __NAMESPACE__ . '\\settings_changed', 10, 0 );
+add_action( 'update_option_' . OPTION, __NAMESPACE__ . '\\settings_changed', 10, 0 );
+add_action( 'delete_option_' . OPTION, __NAMESPACE__ . '\\settings_changed', 10, 0 );
+add_action( 'deleted_user', __NAMESPACE__ . '\\forget_customer' );
+add_action( 'before_woocommerce_init', __NAMESPACE__ . '\\declare_woocommerce_compatibility' );
+
+// Pages of wp-admin.
+add_action( 'admin_menu', __NAMESPACE__ . '\\add_admin_pages' );
+add_action( 'admin_init', __NAMESPACE__ . '\\register_settings' );
+add_action( 'admin_enqueue_scripts', __NAMESPACE__ . '\\enqueue_admin_style' );
+add_action( 'admin_notices', __NAMESPACE__ . '\\low_credit_notice' );
+add_action( 'wp_dashboard_setup', __NAMESPACE__ . '\\add_dashboard_widget' );
+add_filter( 'plugin_action_links_' . plugin_basename( FILE ), __NAMESPACE__ . '\\add_settings_link' );
+add_filter( 'option_page_capability_' . SETTINGS_GROUP, __NAMESPACE__ . '\\settings_capability' );
+
+// Acts, each with its own nonce.
+add_action( 'admin_post_' . TEST_ACTION, __NAMESPACE__ . '\\handle_test' );
+add_action( 'admin_post_' . REFRESH_ACTION, __NAMESPACE__ . '\\handle_refresh' );
+add_action( 'admin_post_' . EXPORT_ACTION, __NAMESPACE__ . '\\handle_export' );
+
+// Pages that customers see.
+add_action( 'init', __NAMESPACE__ . '\\register_shortcode' );
+add_action( 'wp_enqueue_scripts', __NAMESPACE__ . '\\register_style' );
+add_filter( 'woocommerce_get_query_vars', __NAMESPACE__ . '\\add_account_endpoint' );
+add_filter( 'woocommerce_account_menu_items', __NAMESPACE__ . '\\add_account_menu_item' );
+add_filter( 'woocommerce_endpoint_' . ACCOUNT_ENDPOINT . '_title', __NAMESPACE__ . '\\account_title' );
+add_action( 'woocommerce_account_' . ACCOUNT_ENDPOINT . '_endpoint', __NAMESPACE__ . '\\show_account_page' );

@@ -1,0 +1,60 @@
+<?php
+/**
+ * My Account → AI Credits, on a shop with WooCommerce: each customer's own wallet.
+ *
+ * @package Nivella\CreditWallet
+ */
+
+namespace Nivella\CreditWallet;
+
+defined( 'ABSPATH' ) || exit;
+
+const ACCOUNT_ENDPOINT = 'ai-credits';
+
+/**
+ * Whether customers have a wallet page here.
+ */
+function has_account_page(): bool {
+	return is_shop() && is_connected();
+}
+
+/**
+ * Adds the endpoint to WooCommerce's.
+ *
+ * @param array $vars Query variables by endpoint.
+ */
+function add_account_endpoint( $vars ): array {
+	return (array) $vars + ( has_account_page() ? array( ACCOUNT_ENDPOINT => ACCOUNT_ENDPOINT ) : array() );
+}
+
+/**
+ * Adds the page to the menu of My Account, before the last entry, which is to log out.
+ *
+ * @param array $items Titles by endpoint.
+ */
+function add_account_menu_item( $items ): array {
+	$items = (array) $items;
+	if ( ! has_account_page() ) {
+		return $items;
+	}
+	$at = isset( $items['customer-logout'] ) ? (int) array_search( 'customer-logout', array_keys( $items ), true ) : count( $items );
+	return array_slice( $items, 0, $at, true ) + array( ACCOUNT_ENDPOINT => account_title() ) + array_slice( $items, $at, null, true );
+}
+
+/**
+ * What the page is called.
+ */
+function account_title(): string {
+	return __( 'AI Credits', 'nivella-credit-wallet' );
+}
+
+/**
+ * Shows the page. WooCommerce calls this only for somebody who is logged in.
+ */
+function show_account_page(): void {
+	if ( ! has_account_page() || ! is_user_logged_in() ) {
+		return;
+	}
+	wp_enqueue_style( STYLE );
+	show( 'wallet', own_wallet_view( function_exists( 'wc_get_account_endpoint_url' ) ? wc_get_account_endpoint_url( ACCOUNT_ENDPOINT ) : home_url( '/' ) ) );
+}

@@ -1,0 +1,55 @@
+<?php
+/**
+ * Plugin Name:          Nivella Credit Wallet
+ * Description:          Shows how many AI Credits can be used, when more arrive and what they were spent on, for a site or for the customers of a shop.
+ * Version:              0.1.0
+ * Requires at least:    6.1
+ * Requires PHP:         7.4
+ * Author:               Nivella
+ * License:              MIT
+ * License URI:          https://opensource.org/license/mit
+ * Text Domain:          nivella-credit-wallet
+ * Domain Path:          /languages
+ * WC requires at least: 8.2
+ * WC tested up to:      10.9
+ *
+ * The wallet itself is kept by the Nivella wallet daemon. This plugin holds its address, a key and the last figures it
+ * was given; it decides nothing about credits.
+ *
+ * Nothing runs in this file: it loads the others, and hooks.php says when they run.
+ *
+ * @package Nivella\CreditWallet
+ */
+
+namespace Nivella\CreditWallet;
+
+defined( 'ABSPATH' ) || exit;
+
+if ( PHP_VERSION_ID < 70400 ) {
+	// WordPress refuses to activate the plugin on an older PHP; this is for a PHP that was changed afterwards.
+	return;
+}
+
+const VERSION = '0.1.0';
+const FILE    = __FILE__;
+
+require_once __DIR__ . '/includes/decimal.php';
+require_once __DIR__ . '/includes/feed.php';
+require_once __DIR__ . '/includes/settings.php';
+require_once __DIR__ . '/includes/client.php';
+require_once __DIR__ . '/includes/explain.php';
+require_once __DIR__ . '/includes/wallet.php';
+require_once __DIR__ . '/includes/format.php';
+require_once __DIR__ . '/includes/chart.php';
+require_once __DIR__ . '/includes/history.php';
+require_once __DIR__ . '/includes/view.php';
+require_once __DIR__ . '/includes/render.php';
+require_once __DIR__ . '/includes/export.php';
+require_once __DIR__ . '/includes/refresh.php';
+require_once __DIR__ . '/includes/admin-page.php';
+require_once __DIR__ . '/includes/settings-page.php';
+require_once __DIR__ . '/includes/dashboard.php';
+require_once __DIR__ . '/includes/shortcode.php';
+require_once __DIR__ . '/includes/my-account.php';
+require_once __DIR__ . '/includes/lifecycle.php';
+require_once __DIR__ . '/includes/hooks.php';
