@@ -41,7 +41,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    fn settings(&self, shop: &Store) -> Settings {
+    pub(super) fn settings(&self, shop: &Store) -> Settings {
         Settings {
             paid_statuses: shop.paid_statuses.clone(),
             require_date_paid: self.require_date_paid,

@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 use crate::units::Credits;
 
 pub mod apply;
+pub mod explain;
 pub mod money;
 pub mod naming;
 pub mod newer;
