@@ -15,8 +15,8 @@ use crate::db::{DatabaseUrl, Db, Tx};
 use crate::feed;
 use crate::http::{self, server};
 use crate::inbox;
-use crate::order::apply::{self, Rules, Source};
 use crate::order;
+use crate::order::apply::{self, Rules, Source};
 use crate::order::woo;
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
@@ -58,7 +58,10 @@ impl Running {
         }
         let db = Db::open(&config.database, config.durability, clock)?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
-            format!("cannot listen on {}: is another program using it? Set `listen` to another address", config.listen)
+            format!(
+                "cannot listen on {}: is another program using it? Set `listen` to another address",
+                config.listen
+            )
         })?;
         let address = listener.local_addr()?;
         let app = handlers(db, config);

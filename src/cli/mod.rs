@@ -8,6 +8,7 @@
 
 mod account;
 mod completions;
+mod demo;
 mod failure;
 mod inbox;
 mod key;
@@ -101,6 +102,8 @@ impl DryRun {
 enum Command {
     /// Run the daemon: take webhooks, answer the API
     Serve(serve::Options),
+    /// See it work, with recorded orders of a real shop
+    Demo(demo::Options),
     /// Add the WooCommerce shops whose orders become credits
     #[command(subcommand, arg_required_else_help = true)]
     Store(store::Verb),
@@ -248,6 +251,11 @@ pub fn run(cli: Cli, to: &mut dyn Write) -> Result<(), Failure> {
             let config = load(options.listen)?;
             start_log(&config, louder);
             serve::run(config)
+        }
+        Command::Demo(options) => {
+            let config = load(Some(options.listen))?;
+            start_log(&config, louder);
+            demo::run(&options, config, to)
         }
         Command::Store(verb) => store::run(verb, &mut session(to)?),
         Command::Package(verb) => package::run(verb, &mut session(to)?),
