@@ -15,8 +15,8 @@ use crate::db::{DatabaseUrl, Db, Tx};
 use crate::feed;
 use crate::http::{self, server};
 use crate::inbox;
-use crate::order::apply::{self, Rules, Source};
 use crate::order;
+use crate::order::apply::{self, Rules, Source};
 use crate::order::woo;
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
@@ -58,7 +58,10 @@ impl Running {
         }
         let db = Db::open(&config.database, config.durability, clock)?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
-            format!("cannot listen on {}: is another program using it? Set `listen` to another address", config.listen)
+            format!(
+                "cannot listen on {}: is another program using it? Set `listen` to another address",
+                config.listen
+            )
         })?;
         let address = listener.local_addr()?;
         let app = handlers(db, config);
@@ -156,6 +159,10 @@ const PRUNE_MAX: i64 = 200;
 /// Asks shops what deliveries left open, and forgets raw deliveries that are old.
 async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
     let clients = Clients::new(Patience::default(), app.db.clock().clone());
+    // Facts may have been learned just before the last stop, and orders left waiting for them.
+    if let Err(error) = retry_all_parked(&app).await {
+        tracing::error!(%error, "parked orders could not be tried again: {error}");
+    }
     let mut prune_at = Timestamp::from_millis(0);
     while !*stopped.borrow() {
         let now = app.db.clock().now();
@@ -188,6 +195,23 @@ async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bo
     }
 }
 
+async fn retry_all_parked(app: &http::App) -> Result<(), apply::Error> {
+    for store in app.db.read(shop::store::list)? {
+        retry_parked(app, store.id).await?;
+    }
+    Ok(())
+}
+
+async fn retry_parked(app: &http::App, store_id: i64) -> Result<usize, apply::Error> {
+    let rules = Arc::clone(&app.rules);
+    app.db
+        .write("app::retry_parked", move |tx| match shop::store::by_id(tx, store_id)? {
+            Some(shop) => inbox::retry_parked(tx, &shop, &rules, "lookup"),
+            None => Ok(0),
+        })
+        .await
+}
+
 /// Asks a shop one thing and books what follows; answers whether there was nothing to ask.
 ///
 /// # Errors
@@ -197,13 +221,7 @@ pub async fn step(app: &http::App, clients: &Clients) -> Result<bool, apply::Err
         Progress::Idle => return Ok(true),
         Progress::Failed { .. } => {}
         Progress::Learned { store_id, .. } => {
-            let rules = Arc::clone(&app.rules);
-            app.db
-                .write("app::retry_parked", move |tx| match shop::store::by_id(tx, store_id)? {
-                    Some(shop) => inbox::retry_parked(tx, &shop, &rules, "lookup"),
-                    None => Ok(0),
-                })
-                .await?;
+            retry_parked(app, store_id).await?;
         }
         Progress::OrderRead { store_id, order_id, body, refunds, claim } => {
             let read = Read { store_id, order_id, body, refunds };

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::site::import::BadRow;
-use crate::{access, config, db, ledger, site};
+use crate::{access, catalog, config, db, ledger, order, shop, site};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -185,6 +185,36 @@ impl From<ledger::store::Error> for Failure {
             E::InsufficientCredits { .. } => Self::refused(error.to_string())
                 .with_help("nothing was taken; `nivella-wallet wallet grants W` shows what there is"),
             E::Frozen(_) | E::UnknownAccount(_) | E::TooMuch => Self::refused(error.to_string()),
+        }
+    }
+}
+
+impl From<catalog::store::Error> for Failure {
+    fn from(error: catalog::store::Error) -> Self {
+        match error {
+            catalog::store::Error::Database(cause) => cause.into(),
+            catalog::store::Error::NoCredits => Self::usage(error.to_string()),
+        }
+    }
+}
+
+impl From<shop::store::Error> for Failure {
+    fn from(error: shop::store::Error) -> Self {
+        match error {
+            shop::store::Error::Database(cause) => cause.into(),
+            shop::store::Error::EmptyList(_) => Self::usage(error.to_string()),
+            shop::store::Error::NameTaken(_)
+            | shop::store::Error::Unknown(_)
+            | shop::store::Error::InUse { .. } => Self::refused(error.to_string()),
+        }
+    }
+}
+
+impl From<order::apply::Error> for Failure {
+    fn from(error: order::apply::Error) -> Self {
+        match error {
+            order::apply::Error::Database(cause) => cause.into(),
+            order::apply::Error::Ledger(cause) => cause.into(),
         }
     }
 }

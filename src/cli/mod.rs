@@ -8,11 +8,17 @@
 
 mod account;
 mod completions;
+mod demo;
 mod failure;
+mod inbox;
 mod key;
+mod order;
 mod output;
+mod package;
 mod progress;
+mod serve;
 mod site;
+mod store;
 mod values;
 mod verify;
 mod wallet;
@@ -25,9 +31,9 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 pub use self::failure::Failure;
 use self::output::Output;
-use crate::config::{self, Config};
+use crate::config::{Config, Overrides};
 use crate::db::{self, DatabaseUrl, Db, Keep, Tx};
-use crate::feed;
+use crate::telemetry;
 use crate::time::Clock;
 
 /// Prepaid AI credits for WooCommerce shops: paid orders become credits that a customer can see and an
@@ -52,7 +58,6 @@ pub struct Cli {
 
 const FIRST_STEPS: &str = "\
 First steps:
-  nivella-wallet demo                       see it work, with real recorded orders
   nivella-wallet store add shop --url https://shop.example --webhook-secret-file secret.txt
   nivella-wallet package set --store shop --product 17 --credits 1000
   nivella-wallet serve                      take webhooks and answer the API
@@ -95,6 +100,16 @@ impl DryRun {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Run the daemon: take webhooks, answer the API
+    Serve(serve::Options),
+    /// See it work, with recorded orders of a real shop
+    Demo(demo::Options),
+    /// Add the WooCommerce shops whose orders become credits
+    #[command(subcommand, arg_required_else_help = true)]
+    Store(store::Verb),
+    /// Say how many credits a shop's products bring
+    #[command(subcommand, arg_required_else_help = true)]
+    Package(package::Verb),
     /// Assign websites to customers, one by one or from a spreadsheet
     #[command(subcommand, arg_required_else_help = true)]
     Site(site::Verb),
@@ -107,6 +122,12 @@ enum Command {
     /// Make and take back API keys
     #[command(subcommand, arg_required_else_help = true)]
     Key(key::Verb),
+    /// Look at orders, and why they granted what they did
+    #[command(subcommand, arg_required_else_help = true)]
+    Order(order::Verb),
+    /// Look at what the shops sent, and apply it again
+    #[command(subcommand, arg_required_else_help = true)]
+    Inbox(inbox::Verb),
     /// Prove the books: every balance from its entries, every entry from the one before
     Verify(verify::Options),
     /// Print the completion script of a shell
@@ -130,16 +151,6 @@ impl Session<'_> {
             writeln!(io::stderr(), "note: there was no database, {} is new", self.config.database)?;
         }
         Ok(db)
-    }
-
-    /// What the configuration says about wallets.
-    fn wallet_settings(&self) -> feed::Settings {
-        feed::Settings {
-            unit: self.config.unit.to_string(),
-            low_balance: self.config.low_balance.to_vec(),
-            top_up_url: self.config.top_up_url.as_ref().map(ToString::to_string),
-            docs_url: self.config.docs_url.as_ref().map(ToString::to_string),
-        }
     }
 
     /// Changes something, or with a dry run shows what would change.
@@ -191,13 +202,25 @@ fn explain_usage(error: &clap::Error, json: bool) -> ExitCode {
     let is_error = error.use_stderr();
     if is_error && json {
         let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let failure = Failure::usage(message).with_help("--help shows what can be written");
+        // What is wrong stands before the usage, on one line or more.
+        let what: Vec<&str> = text
+            .lines()
+            .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+            .flat_map(str::split_whitespace)
+            .collect();
+        let what = what.join(" ");
+        let failure = Failure::usage(what.strip_prefix("error: ").unwrap_or(&what))
+            .with_help("--help shows what can be written");
         let _ = failure.write(true, &mut io::stderr().lock());
     } else {
         let _ = error.print();
     }
     ExitCode::from(if is_error { 2 } else { 0 })
+}
+
+/// Starts the log; it runs already when several commands run in one process, as in tests.
+fn start_log(config: &Config, louder: i8) {
+    let _ = telemetry::start(&config.log, louder);
 }
 
 /// The environment's variables that are text.
@@ -212,19 +235,37 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 /// When it fails, is refused, or `to` is closed.
 pub fn run(cli: Cli, to: &mut dyn Write) -> Result<(), Failure> {
     let Cli { global, command } = cli;
-    let Global { config, database, json, verbose: _, quiet } = global;
-    if let Command::Completions(options) = command {
-        return completions::run(&options, to);
-    }
-    let overrides = config::Overrides { database, listen: None };
-    let config = Config::load(config.as_deref(), environment(), overrides)?;
-    let mut session = Session { config, quiet, out: Output::new(json, quiet, to) };
+    let Global { config, database, json, verbose, quiet } = global;
+    let louder = i8::try_from(verbose).unwrap_or(i8::MAX).saturating_sub(i8::from(quiet));
+    let load = |listen| {
+        Config::load(config.as_deref(), environment(), Overrides { database: database.clone(), listen })
+    };
+    let session = |to| {
+        let config = load(None)?;
+        // A command answers by itself; of what goes on below it only what went wrong is news.
+        start_log(&config, louder.saturating_sub(1));
+        Ok::<_, Failure>(Session { config, quiet, out: Output::new(json, quiet, to) })
+    };
     match command {
-        Command::Site(verb) => site::run(verb, &mut session),
-        Command::Account(verb) => account::run(verb, &mut session),
-        Command::Wallet(verb) => wallet::run(verb, &mut session),
-        Command::Key(verb) => key::run(verb, &mut session),
-        Command::Verify(options) => verify::run(options, &mut session),
-        Command::Completions(_) => Ok(()),
+        Command::Serve(options) => {
+            let config = load(options.listen)?;
+            start_log(&config, louder);
+            serve::run(config)
+        }
+        Command::Demo(options) => {
+            let config = load(Some(options.listen))?;
+            start_log(&config, louder);
+            demo::run(&options, config, to)
+        }
+        Command::Store(verb) => store::run(verb, &mut session(to)?),
+        Command::Package(verb) => package::run(verb, &mut session(to)?),
+        Command::Site(verb) => site::run(verb, &mut session(to)?),
+        Command::Account(verb) => account::run(verb, &mut session(to)?),
+        Command::Wallet(verb) => wallet::run(verb, &mut session(to)?),
+        Command::Key(verb) => key::run(verb, &mut session(to)?),
+        Command::Order(verb) => order::run(verb, &mut session(to)?),
+        Command::Inbox(verb) => inbox::run(verb, &mut session(to)?),
+        Command::Verify(options) => verify::run(options, &mut session(to)?),
+        Command::Completions(options) => completions::run(&options, to),
     }
 }

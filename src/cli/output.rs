@@ -79,6 +79,16 @@ impl<'w> Output<'w> {
         })
     }
 
+    /// Shows what a command did to several things, or with `dry_run` would have done.
+    pub(super) fn show_changes<T: Serialize>(
+        &mut self,
+        items: &[T],
+        dry_run: bool,
+        people: impl FnOnce(&mut Page),
+    ) -> Result<(), Failure> {
+        self.show_change(&Items { items, next_cursor: None }, dry_run, people)
+    }
+
     /// Shows a list as a table, or says that it is empty.
     pub(super) fn list<T: Serialize>(
         &mut self,
@@ -212,7 +222,11 @@ impl Rows {
         if !io::stdout().is_terminal() {
             table.force_no_tty();
         }
-        table.set_header(self.columns.iter().map(|(name, _)| Cell::new(name).add_attribute(Attribute::Bold)));
+        let is_plain = std::env::var_os("NO_COLOR").is_some();
+        table.set_header(self.columns.iter().map(|(name, _)| {
+            let cell = Cell::new(name);
+            if is_plain { cell } else { cell.add_attribute(Attribute::Bold) }
+        }));
         table.add_rows(&self.rows);
         for ((_, kind), column) in self.columns.iter().zip(table.column_iter_mut()) {
             column.set_padding((0, GAP));

@@ -11,22 +11,14 @@ const TICK: Duration = Duration::from_millis(120);
 
 /// A bar towards `total`.
 pub(super) fn bar(session: &Session<'_>, what: &'static str, total: u64) -> ProgressBar {
-    prepare(
-        session,
-        ProgressBar::with_draw_target(Some(total), target(session)),
-        what,
-        "{msg} {bar:32} {pos}/{len} {eta}",
-    )
+    let bar = ProgressBar::with_draw_target(Some(total), target(session));
+    styled(bar, what, "{msg} {bar:32} {human_pos}/{human_len} {eta}")
 }
 
 /// A counter of work whose end is not known.
 pub(super) fn counter(session: &Session<'_>, what: &'static str) -> ProgressBar {
-    let counter = prepare(
-        session,
-        ProgressBar::with_draw_target(None, target(session)),
-        what,
-        "{spinner} {msg} {human_pos}",
-    );
+    let counter = ProgressBar::with_draw_target(None, target(session));
+    let counter = styled(counter, what, "{spinner} {msg} {human_pos}");
     counter.enable_steady_tick(TICK);
     counter
 }
@@ -40,10 +32,10 @@ fn target(session: &Session<'_>) -> ProgressDrawTarget {
     }
 }
 
-fn prepare(_: &Session<'_>, bar: ProgressBar, what: &'static str, template: &str) -> ProgressBar {
+fn styled(bar: ProgressBar, what: &'static str, template: &str) -> ProgressBar {
+    // Without its style it is a plain bar.
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.set_message(what);
-    bar
+    bar.with_message(what)
 }

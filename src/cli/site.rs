@@ -200,11 +200,12 @@ fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
             ),
             ("May use the pool", if site.uses_pool { "yes" } else { "no" }.to_owned()),
             (
-                "Registered by",
-                site.from_order.as_ref().map_or_else(
-                    || "a person".to_owned(),
-                    |from| format!("order {} of store {}", from.order, from.store),
-                ),
+                "Assigned by",
+                or_dash(match (owner, &site.from_order) {
+                    (None, _) => None,
+                    (Some(_), None) => Some("a person".to_owned()),
+                    (Some(_), Some(from)) => Some(format!("order {} of store {}", from.order, from.store)),
+                }),
             ),
             ("Known since", format!("{} UTC", minute(site.created_at))),
         ]);

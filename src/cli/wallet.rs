@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::output::{Column, Page, Rows, minute, or_dash};
 use super::values::{Amount, Until, some_change, some_credits, words};
 use super::{DryRun, Failure, Session};
+use crate::app;
 use crate::db::Tx;
 use crate::feed::wallet::{Numbers, Part as Holding, SiteColumn};
 use crate::feed::{self, Wallet, activity, grants};
@@ -266,7 +267,7 @@ fn open(tx: &mut Tx<'_>, named: &WalletRef) -> Result<Wallet, Failure> {
 }
 
 fn show(session: &mut Session<'_>, named: &WalletRef) -> Result<(), Failure> {
-    let settings = session.wallet_settings();
+    let settings = app::feed_settings(&session.config);
     let numbers = session.read(|tx| Ok::<_, Failure>(open(tx, named)?.numbers(tx, &settings)?))?;
     session.out.show(&numbers, |page| {
         facts(page, &numbers);

@@ -226,7 +226,11 @@ impl Db {
         if !self.inner.writer.is_running() {
             return Err(Error::Closed);
         }
-        self.read(|tx| tx.query_one("-- db::check\n SELECT CAST(COUNT(*) AS BIGINT) FROM store", &[], |row| row.get::<i64>(0)))?;
+        self.read(|tx| {
+            tx.query_one("-- db::check\n SELECT CAST(COUNT(*) AS BIGINT) FROM store", &[], |row| {
+                row.get::<i64>(0)
+            })
+        })?;
         Ok(())
     }
 }

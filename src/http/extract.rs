@@ -63,9 +63,7 @@ pub async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, Problem
             Err(Problem::payload_too_large(limit))
         }
         Err(cause) if is_caused_by::<BodyTooSlow>(cause.as_ref()) => Err(Problem::request_timeout()),
-        Err(_) => Err(Problem::bad_request(
-            "the body ended early or its chunks are broken",
-        )),
+        Err(_) => Err(Problem::bad_request("the body ended early or its chunks are broken")),
     }
 }
 
@@ -86,8 +84,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         let path = error.path().clone();
         Problem::invalid_request(vec![fault(&path, error.inner())])
     })?;
-    json.end()
-        .map_err(|error| Problem::invalid("", format!("not JSON: {error}")))?;
+    json.end().map_err(|error| Problem::invalid("", format!("not JSON: {error}")))?;
     Ok(value)
 }
 
@@ -97,18 +94,14 @@ fn fault(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Fault {
     }
     let said = error.to_string();
     // The place in the text helps nobody who made the text with a program; the pointer does.
-    let said = said
-        .rsplit_once(" at line ")
-        .map_or(said.as_str(), |(said, _place)| said);
+    let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _place)| said);
     locate(path, said)
 }
 
 /// The fault `said` at `path`; one about a missing field is located where the field should be.
 fn locate(path: &serde_path_to_error::Path, said: &str) -> Fault {
     let mut pointer = pointer(path);
-    let missing = said
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.strip_suffix('`'));
+    let missing = said.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
     if let Some(field) = missing {
         pointer.push('/');
         pointer.push_str(&escape(field));

@@ -16,8 +16,8 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware};
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use tokio::sync::Notify;
 
 use self::problem::Problem;

@@ -83,11 +83,7 @@ pub struct CutOff {
 /// # Errors
 /// When the address is taken, or not this machine's.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -107,12 +103,7 @@ pub async fn serve(
 ) -> Result<(), CutOff> {
     let slots = Arc::new(Semaphore::new(limits.connections_max));
     let (phase, _) = watch::channel(Phase::Serving);
-    let host = Host {
-        app,
-        guests: Arc::default(),
-        phase: phase.clone(),
-        limits: Arc::new(limits),
-    };
+    let host = Host { app, guests: Arc::default(), phase: phase.clone(), limits: Arc::new(limits) };
 
     let mut shutdown = pin!(shutdown);
     let mut exhausted = false;
@@ -218,10 +209,7 @@ impl Guests {
             return None;
         }
         *count += 1;
-        Some(Guest {
-            guests: Arc::clone(guests),
-            address,
-        })
+        Some(Guest { guests: Arc::clone(guests), address })
     }
 }
 
@@ -254,16 +242,8 @@ async fn attend(
     limits: &Limits,
 ) {
     let pace = Arc::new(Pace::new());
-    let desk = Desk {
-        app,
-        peer,
-        pace: Arc::clone(&pace),
-        body_timeout: limits.body_timeout,
-    };
-    let paced = Paced {
-        stream,
-        pace: Arc::clone(&pace),
-    };
+    let desk = Desk { app, peer, pace: Arc::clone(&pace), body_timeout: limits.body_timeout };
+    let paced = Paced { stream, pace: Arc::clone(&pace) };
     let mut connection = http1::Builder::new()
         // Who closes its sending side after a request still waits for the answer.
         .half_close(true)
@@ -550,10 +530,7 @@ impl hyper::service::Service<Request<Incoming>> for Desk {
                     .await
                     .map_or_else(|_panic| panicked(), |Ok(response)| response),
             };
-            Ok(response.map(|body| Answer {
-                body,
-                _answering: answering,
-            }))
+            Ok(response.map(|body| Answer { body, _answering: answering }))
         })
     }
 }
@@ -565,9 +542,7 @@ fn framing_fault(request: &Request<Incoming>) -> Option<Problem> {
     if let Some(coding) = codings.next()
         && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
     {
-        return Some(Problem::bad_request(
-            "the only transfer coding understood is \"chunked\", once",
-        ));
+        return Some(Problem::bad_request("the only transfer coding understood is \"chunked\", once"));
     }
     let mut hosts = headers.get_all(HOST).iter();
     let has_host = hosts.next().is_some();
@@ -629,12 +604,7 @@ struct TimedBody {
 
 impl TimedBody {
     fn new(body: Incoming, time: Duration, pace: Arc<Pace>) -> Self {
-        Self {
-            body,
-            until: Instant::now() + time,
-            clock: None,
-            pace,
-        }
+        Self { body, until: Instant::now() + time, clock: None, pace }
     }
 }
 
@@ -674,10 +644,7 @@ impl Body for TimedBody {
 /// Whether `error` is about one connection that broke before it was accepted, not about this process.
 fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind as E;
-    matches!(
-        error.kind(),
-        E::ConnectionAborted | E::ConnectionReset | E::ConnectionRefused | E::Interrupted
-    )
+    matches!(error.kind(), E::ConnectionAborted | E::ConnectionReset | E::ConnectionRefused | E::Interrupted)
 }
 
 /// The connections the kernel has completed and nobody has accepted.

@@ -42,7 +42,10 @@ impl State {
 impl db::FromColumn for State {
     fn from_column(row: &Row<'_>, column: usize) -> Result<Self, db::Error> {
         let text = String::from_column(row, column)?;
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(db::Error::Column { column, found: text })
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or(db::Error::Column { column, found: text })
     }
 }
 
@@ -95,7 +98,12 @@ pub struct Delivery {
 }
 
 /// The delivery of this store, topic and content, if it came before.
-pub fn find(tx: &mut Tx<'_>, store: i64, topic: &str, digest: &[u8; 32]) -> Result<Option<DeliveryId>, db::Error> {
+pub fn find(
+    tx: &mut Tx<'_>,
+    store: i64,
+    topic: &str,
+    digest: &[u8; 32],
+) -> Result<Option<DeliveryId>, db::Error> {
     tx.query_opt(
         "-- inbox::store::find
          SELECT id FROM delivery WHERE store_id = $1 AND topic = $2 AND digest = $3",

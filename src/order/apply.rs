@@ -41,7 +41,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    fn settings(&self, shop: &Store) -> Settings {
+    pub(super) fn settings(&self, shop: &Store) -> Settings {
         Settings {
             paid_statuses: shop.paid_statuses.clone(),
             require_date_paid: self.require_date_paid,
@@ -444,7 +444,12 @@ impl Posting<'_> {
         if !line.booked.is_zero() {
             account.set_frozen(purchase, false)?;
             if moves {
-                account.relocate_purchase(purchase.store, purchase.order, Some(purchase.line), &compartment)?;
+                account.relocate_purchase(
+                    purchase.store,
+                    purchase.order,
+                    Some(purchase.line),
+                    &compartment,
+                )?;
             }
         }
         if let Some(lacking) = line.target.checked_sub(line.booked).filter(|lacking| !lacking.is_zero()) {
@@ -467,7 +472,13 @@ impl Posting<'_> {
         if surplus.is_zero() {
             return Ok(Outcome::Unchanged);
         }
-        account.claw_back(self.operation, purchase, surplus, &self.takes_back_because(), self.rules.shortfall)?;
+        account.claw_back(
+            self.operation,
+            purchase,
+            surplus,
+            &self.takes_back_because(),
+            self.rules.shortfall,
+        )?;
         Ok(Outcome::ClawedBack)
     }
 
@@ -515,7 +526,9 @@ impl Posting<'_> {
             }
         }
         notes.attend(match owner {
-            Some(_) => format!("site {site} on order {order} belongs to another account: its credits are in the pool"),
+            Some(_) => format!(
+                "site {site} on order {order} belongs to another account: its credits are in the pool"
+            ),
             None => format!("site {site} on order {order} belongs to nobody: its credits are in the pool"),
         });
         Ok(Compartment::Pool)

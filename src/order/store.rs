@@ -3,7 +3,8 @@
 use super::Order;
 use crate::catalog::worth::Worth;
 use crate::db::{self, Row, Tx};
-use crate::id::AccountId;
+use crate::id::{AccountId, GrantId, SiteId};
+use crate::ledger::slice::Compartment;
 use crate::params;
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -79,8 +80,9 @@ pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db
 
 /// Writes the order's newest state.
 pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error> {
-    let state = serde_json::to_string(&known.order)
-        .map_err(|error| db::Error::Unusable(format!("order {} cannot be written: {error}", known.order.id)))?;
+    let state = serde_json::to_string(&known.order).map_err(|error| {
+        db::Error::Unusable(format!("order {} cannot be written: {error}", known.order.id))
+    })?;
     tx.execute(
         "-- order::store::save
          INSERT INTO shop_order (store_id, order_id, account_id, state, status, modified_at, from_rest, recheck, parked,
@@ -280,7 +282,71 @@ pub fn list(tx: &mut Tx<'_>, filter: Filter, limit: i64) -> Result<Vec<Listed>, 
     )
 }
 
+/// A grant that an order brought, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct GrantOf {
+    /// The grant.
+    pub id: GrantId,
+    /// The line that brought it.
+    pub line: i64,
+    /// Whose it is.
+    pub account: AccountId,
+    /// How many credits it brought.
+    pub credits: Credits,
+    /// What was used of them, less what was given back.
+    pub spent: Credits,
+    /// What was taken back because its money went back.
+    pub clawed: Credits,
+    /// What is left, held or not.
+    pub remaining: Credits,
+    /// Where that lies; `None` is the pool.
+    pub sites: Vec<Option<SiteId>>,
+    /// Whether it waits for a decision about its order.
+    pub frozen: bool,
+    /// When it was made.
+    pub granted_at: Timestamp,
+}
+
+/// What an order's lines granted, in order.
+pub fn grants(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<GrantOf>, db::Error> {
+    let mut grants: Vec<GrantOf> = Vec::new();
+    tx.for_each(
+        "-- order::store::grants
+         SELECT g.id, g.line_id, g.account_id, g.amount, CAST(g.spent - g.reversed AS BIGINT), g.clawed,
+                g.frozen, g.granted_at, s.site, CAST(COALESCE(s.remaining + s.held, 0) AS BIGINT)
+         FROM credit_grant g LEFT JOIN slice s ON s.grant_id = g.id AND (s.remaining > 0 OR s.held > 0)
+         WHERE g.store_id = $1 AND g.order_id = $2
+         ORDER BY g.line_id, g.line_seq, g.id, s.site",
+        params![store, order],
+        |row| {
+            let id: GrantId = row.get(0)?;
+            let left: Credits = row.get(9)?;
+            if grants.last().is_none_or(|last| last.id != id) {
+                grants.push(GrantOf {
+                    id,
+                    line: row.get(1)?,
+                    account: row.get(2)?,
+                    credits: row.get(3)?,
+                    spent: row.get(4)?,
+                    clawed: row.get(5)?,
+                    remaining: Credits::ZERO,
+                    sites: Vec::new(),
+                    frozen: row.get(6)?,
+                    granted_at: row.get(7)?,
+                });
+            }
+            if let (Some(grant), false) = (grants.last_mut(), left.is_zero()) {
+                grant.remaining = [grant.remaining, left].into_iter().sum();
+                grant.sites.push(row.get::<Compartment>(8)?.site().cloned());
+            }
+            Ok(())
+        },
+    )?;
+    Ok(grants)
+}
+
 fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, db::Error> {
     let text: String = row.get(column)?;
-    serde_json::from_str(&text).map_err(|error| db::Error::Column { column, found: format!("unreadable JSON: {error}") })
+    serde_json::from_str(&text)
+        .map_err(|error| db::Error::Column { column, found: format!("unreadable JSON: {error}") })
 }

@@ -6,6 +6,7 @@ mod fake_shop;
 
 mod server;
 mod shop;
+mod sites;
 mod catalog;
 mod orders;
 mod feed;

@@ -1,0 +1,187 @@
+//! `order`: what was bought, and why it granted what it did.
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::output::{Column, Page, Rows, minute, or_dash};
+use super::{Failure, Session, inbox, package};
+use crate::app;
+use crate::inbox::store::{self as deliveries, Delivery};
+use crate::order::explain::{self, Story};
+use crate::order::store::{self, Filter};
+use crate::shop::StoreName;
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Verb {
+    /// List orders, newest first
+    List {
+        /// Only those of guests, who have not claimed their credits
+        #[arg(long, conflicts_with = "attention")]
+        unclaimed: bool,
+        /// Only those that wait for something or that a person should look at
+        #[arg(long)]
+        attention: bool,
+        /// At most so many
+        #[arg(long, default_value = "50", value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        limit: i64,
+    },
+    /// Tell why an order granted what it did: its lines, its credits, what the shop sent
+    #[command(after_help = "\
+Example:
+  nivella-wallet order explain shop 1234")]
+    Explain {
+        /// The shop
+        store: StoreName,
+        /// The order's id in the shop
+        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+        order: i64,
+    },
+}
+
+#[derive(Serialize)]
+struct Explained {
+    #[serde(flatten)]
+    story: Story,
+    deliveries: Vec<Delivery>,
+}
+
+pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
+    match verb {
+        Verb::List { unclaimed, attention, limit } => {
+            let filter = match (unclaimed, attention) {
+                (true, _) => Filter::Unclaimed,
+                (_, true) => Filter::Attention,
+                _ => Filter::All,
+            };
+            list(session, filter, limit)
+        }
+        Verb::Explain { store, order } => explain(session, &store, order),
+    }
+}
+
+fn list(session: &mut Session<'_>, filter: Filter, limit: i64) -> Result<(), Failure> {
+    let orders = session.read(|tx| store::list(tx, filter, limit))?;
+    let empty = match filter {
+        Filter::All => "no orders yet",
+        Filter::Unclaimed => "no order waits to be claimed",
+        Filter::Attention => "no order waits for anything",
+    };
+    session.out.list(&orders, empty, |page| {
+        let mut rows = Rows::new(&[
+            ("STORE", Column::Id),
+            ("ORDER", Column::Number),
+            ("STATUS", Column::Text),
+            ("CREDITS", Column::Number),
+            ("BUYER", Column::Text),
+            ("CHANGED (UTC)", Column::Id),
+            ("NEEDS", Column::Text),
+        ]);
+        for order in &orders {
+            rows.row([
+                order.store.clone(),
+                order.order.to_string(),
+                order.status.clone(),
+                order.credits.to_string(),
+                or_dash(order.name.as_ref()),
+                minute(order.modified_at),
+                or_dash(order.attention.as_ref().or(order.parked.as_ref())),
+            ]);
+        }
+        page.table(&rows);
+    })
+}
+
+fn explain(session: &mut Session<'_>, name: &StoreName, order: i64) -> Result<(), Failure> {
+    let rules = app::rules(&session.config);
+    let explained = session.read(|tx| {
+        let shop = package::find(tx, name)?;
+        let deliveries = deliveries::of_order(tx, shop.id, order)?;
+        let story = explain::story(tx, &shop, &rules, order)?;
+        match story {
+            Some(story) => Ok(Explained { story, deliveries }),
+            None if deliveries.is_empty() => {
+                Err(Failure::refused(format!("store {name} never told of order {order}"))
+                    .with_help("is its webhook set up? `nivella-wallet inbox list` shows what came"))
+            }
+            None => {
+                Err(Failure::refused(format!("store {name} told of order {order}, but never what is in it"))
+                    .with_help("`nivella-wallet inbox list` shows what came"))
+            }
+        }
+    })?;
+    session.out.show(&explained, |page| {
+        tell(page, &explained.story);
+        page.gap();
+        page.line(if explained.deliveries.is_empty() {
+            "No delivery told of it: the shop was asked."
+        } else {
+            "What the shop sent:"
+        });
+        if !explained.deliveries.is_empty() {
+            inbox::table(page, &explained.deliveries);
+        }
+    })
+}
+
+fn tell(page: &mut Page, story: &Story) {
+    let mut facts = vec![
+        ("Order", format!("{} of store {} (number {})", story.order, story.store, story.number)),
+        ("Status", story.status.clone()),
+        ("It is", story.meaning.to_owned()),
+        ("Paid", story.paid_at.map_or_else(|| "-".to_owned(), |at| format!("{} UTC", minute(at)))),
+        (
+            "Changed",
+            format!(
+                "{} UTC in the shop, applied {} UTC",
+                minute(story.modified_at),
+                minute(story.applied_at)
+            ),
+        ),
+        ("Account", or_dash(story.account.as_ref().map(|owner| format!("{} ({})", owner.name, owner.id)))),
+    ];
+    facts.extend(story.parked.as_ref().map(|reason| ("Waits for", reason.clone())));
+    facts.extend(story.attention.as_ref().map(|reason| ("Look at", reason.clone())));
+    page.facts(facts);
+    page.gap();
+    if story.lines.is_empty() {
+        page.line("No lines are known of it.");
+        return;
+    }
+    for line in &story.lines {
+        let quantity = line.quantity.as_ref().map(|quantity| format!("{quantity} × ")).unwrap_or_default();
+        page.line(format!("Line {}: {quantity}{}", line.line, line.name));
+        if let Some(worth) = &line.worth {
+            page.line(format!("  worth {worth}"));
+        }
+        page.line(format!("  {}", line.says));
+    }
+    if story.grants.is_empty() {
+        return;
+    }
+    page.gap();
+    let mut rows = Rows::new(&[
+        ("GRANT", Column::Id),
+        ("LINE", Column::Number),
+        ("CREDITS", Column::Number),
+        ("SPENT", Column::Number),
+        ("TAKEN BACK", Column::Number),
+        ("LEFT", Column::Number),
+        ("WHERE", Column::Text),
+        ("MADE (UTC)", Column::Id),
+    ]);
+    for grant in &story.grants {
+        let places: Vec<&str> =
+            grant.sites.iter().map(|site| site.as_ref().map_or("pool", |site| site.as_str())).collect();
+        rows.row([
+            grant.id.to_string(),
+            grant.line.to_string(),
+            grant.credits.to_string(),
+            grant.spent.to_string(),
+            grant.clawed.to_string(),
+            if grant.frozen { format!("{} (frozen)", grant.remaining) } else { grant.remaining.to_string() },
+            places.join(", "),
+            minute(grant.granted_at),
+        ]);
+    }
+    page.table(&rows);
+}

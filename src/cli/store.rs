@@ -1,0 +1,252 @@
+//! `store`: the WooCommerce shops that sell credits.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+
+use super::output::{Column, Page, Rows, minute};
+use super::{DryRun, Failure, Session};
+use crate::config::Config;
+use crate::shop::store::{self as shops, Settings};
+use crate::shop::{HookSecret, RestKeys, ShopUrl, Store, StoreName};
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Verb {
+    /// Add a shop, so that its webhooks are taken
+    #[command(after_help = "\
+Example:
+  openssl rand -base64 32 > secret.txt
+  nivella-wallet store add shop --url https://shop.example --webhook-secret-file secret.txt \\
+      --consumer-key ck_… --consumer-secret-file rest-secret.txt
+
+The shop's REST keys (WooCommerce → Settings → Advanced → REST API, read access) let the daemon look
+up products and orders that no webhook has told of.")]
+    Add(Box<Add>),
+    /// List the shops
+    List,
+    /// Show a shop, and where its webhooks must point
+    Show {
+        /// The shop's name here
+        name: StoreName,
+    },
+    /// Remove a shop through which nothing was sold
+    Remove {
+        /// The shop's name here
+        name: StoreName,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Add {
+    /// What to call the shop: the last part of its webhooks' address, and the first of its customers' names
+    name: StoreName,
+    /// The address of the shop's front page
+    #[arg(long)]
+    url: ShopUrl,
+    #[command(flatten)]
+    secret: Secret,
+    /// The REST API's consumer key, `ck_…`
+    #[arg(long, value_name = "KEY", requires = "consumer_secret_file")]
+    consumer_key: Option<String>,
+    /// A file with the REST API's consumer secret, `cs_…`
+    #[arg(long, value_name = "FILE", requires = "consumer_key")]
+    consumer_secret_file: Option<PathBuf>,
+    /// A file with the certificate authority the shop's certificate is signed by, if not a public one
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// A category whose products grant credits, by its slug; child categories count [default: tokens]
+    #[arg(long = "tokens-category", value_name = "SLUG")]
+    tokens_categories: Vec<String>,
+    /// An order status that counts as paid [default: processing and completed]
+    #[arg(long = "paid-status", value_name = "STATUS")]
+    paid_statuses: Vec<String>,
+    /// Where orders name the site, first match wins [default: `_nivella_site_id`, `site_id`, `_site_id`]
+    #[arg(long = "site-key", value_name = "META-KEY")]
+    site_keys: Vec<String>,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Secret {
+    /// What the shop signs its webhooks with; better given in a file, where no process list shows it
+    #[arg(long, value_name = "SECRET", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(SecretString::from(text)))]
+    webhook_secret: Option<SecretString>,
+    /// A file with what the shop signs its webhooks with
+    #[arg(long, value_name = "FILE")]
+    webhook_secret_file: Option<PathBuf>,
+}
+
+/// A shop, and where its webhooks must point.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    store: Store,
+    webhook_url: String,
+    #[serde(skip)]
+    is_public: bool,
+}
+
+#[derive(Serialize)]
+struct Removed {
+    name: StoreName,
+    change: &'static str,
+}
+
+pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
+    match verb {
+        Verb::Add(options) => add(session, *options),
+        Verb::List => list(session),
+        Verb::Show { name } => show(session, &name),
+        Verb::Remove { name, dry_run } => {
+            let gone = name.clone();
+            session.change("cli::store_remove", dry_run, move |tx| shops::remove(tx, &gone))?;
+            let removed = Removed { name, change: "removed" };
+            session.out.show_change(&removed, dry_run.dry_run, |page| {
+                page.line(format!("removed store {}: its webhooks are refused from now", removed.name));
+            })
+        }
+    }
+}
+
+fn add(session: &mut Session<'_>, options: Add) -> Result<(), Failure> {
+    let Add {
+        name,
+        url,
+        secret,
+        consumer_key,
+        consumer_secret_file,
+        ca_file,
+        tokens_categories,
+        paid_statuses,
+        site_keys,
+        dry_run,
+    } = options;
+    let mut settings = Settings::new(url, hook_secret(secret)?);
+    if let (Some(key), Some(file)) = (consumer_key, consumer_secret_file) {
+        let secret = read_secret(&file)?;
+        let keys =
+            RestKeys::new(&key, secret.expose_secret()).map_err(|wrong| Failure::usage(wrong.to_string()))?;
+        settings.rest_keys = Some(keys);
+    }
+    if let Some(file) = ca_file {
+        // A relative path would mean another file to a daemon that runs elsewhere.
+        let file = file
+            .canonicalize()
+            .map_err(|error| Failure::refused(format!("{} cannot be read: {error}", file.display())))?;
+        settings.ca_file = Some(file);
+    }
+    for (given, setting) in [
+        (tokens_categories, &mut settings.tokens_categories),
+        (paid_statuses, &mut settings.paid_statuses),
+        (site_keys, &mut settings.site_keys),
+    ] {
+        if !given.is_empty() {
+            *setting = given;
+        }
+    }
+    let store = session.change("cli::store_add", dry_run, move |tx| shops::add(tx, &name, &settings))?;
+    let shown = shown(&session.config, store);
+    session.out.show_change(&shown, dry_run.dry_run, |page| {
+        page.line(format!("added store {} ({})", shown.store.name, shown.store.url));
+        page.gap();
+        webhooks(page, &shown);
+    })
+}
+
+/// What to do in the shop next.
+fn webhooks(page: &mut Page, shown: &Shown) {
+    page.line(
+        "In the shop, under WooCommerce → Settings → Advanced → Webhooks, make one webhook for each of",
+    );
+    page.line("Order created, updated, deleted, restored and Product created, updated, deleted, restored:");
+    page.facts([
+        ("  Delivery URL", shown.webhook_url.clone()),
+        ("  Secret", "the webhook secret".to_owned()),
+        ("  API version", "WP REST API Integration v3".to_owned()),
+    ]);
+    if !shown.is_public {
+        page.line("The address is the one this machine listens on; public_url says how the shop reaches it.");
+    }
+}
+
+fn shown(config: &Config, store: Store) -> Shown {
+    let public = config.public_url.as_ref().map(|url| url.to_string().trim_end_matches('/').to_owned());
+    let is_public = public.is_some();
+    let base = public.unwrap_or_else(|| format!("http://{}", config.listen));
+    let webhook_url = format!("{base}/webhooks/woocommerce/{}", store.name);
+    Shown { store, webhook_url, is_public }
+}
+
+fn hook_secret(secret: Secret) -> Result<HookSecret, Failure> {
+    let Secret { webhook_secret, webhook_secret_file } = secret;
+    let text = match (webhook_secret, webhook_secret_file) {
+        (Some(text), _) => text,
+        (None, Some(file)) => read_secret(&file)?,
+        (None, None) => return Err(Failure::usage("a webhook secret is missing")),
+    };
+    text.expose_secret().parse().map_err(|weak: crate::shop::WeakSecret| Failure::usage(weak.to_string()))
+}
+
+/// The longest secret file that is read; no secret comes near it.
+const SECRET_FILE_BYTES_MAX: u64 = 16 * 1024;
+
+/// The text of a file, without the line end that editors and `openssl` leave.
+fn read_secret(path: &Path) -> Result<SecretString, Failure> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(SECRET_FILE_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|error| Failure::refused(format!("{} cannot be read: {error}", path.display())))?;
+    let end = text.trim_end_matches(['\r', '\n']).len();
+    text.truncate(end);
+    Ok(text.into())
+}
+
+fn list(session: &mut Session<'_>) -> Result<(), Failure> {
+    let stores = session.read(shops::list)?;
+    session.out.list(&stores, "no stores yet: `nivella-wallet store add NAME --url URL` adds one", |page| {
+        let mut rows = Rows::new(&[
+            ("NAME", Column::Id),
+            ("URL", Column::Text),
+            ("TOKENS CATEGORIES", Column::Text),
+            ("REST KEYS", Column::Text),
+        ]);
+        for store in &stores {
+            rows.row([
+                store.name.to_string(),
+                store.url.to_string(),
+                store.tokens_categories.join(", "),
+                if store.has_rest_keys { "set" } else { "none" }.to_owned(),
+            ]);
+        }
+        page.table(&rows);
+    })
+}
+
+fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
+    let store =
+        session.read(|tx| shops::find(tx, name)?.ok_or_else(|| shops::Error::Unknown(name.to_string())))?;
+    let shown = shown(&session.config, store);
+    session.out.show(&shown, |page| {
+        let store = &shown.store;
+        page.facts([
+            ("Store", store.name.to_string()),
+            ("Shop", store.url.to_string()),
+            ("Webhook secret", "set".to_owned()),
+            ("REST keys", if store.has_rest_keys { "set" } else { "none" }.to_owned()),
+            ("Tokens categories", store.tokens_categories.join(", ")),
+            ("Paid statuses", store.paid_statuses.join(", ")),
+            ("Site named by", store.site_keys.join(", ")),
+            ("Added", format!("{} UTC", minute(store.created_at))),
+        ]);
+        page.gap();
+        webhooks(page, &shown);
+    })
+}
