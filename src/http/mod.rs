@@ -57,6 +57,7 @@ pub fn routes(app: App) -> Router {
 }
 
 /// The problem a refusal of the ledger is to a client.
+#[must_use]
 pub fn refused(refusal: ledger::store::Error, settings: &feed::Settings) -> Problem {
     use ledger::store::Error as E;
     match refusal {

@@ -189,8 +189,11 @@ pub fn of_order(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Delivery>
     )
 }
 
-/// One delivery with its raw body, unless that was pruned.
-pub fn show(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<(Delivery, Option<Vec<u8>>)>, db::Error> {
+/// A delivery with its raw body, unless that was pruned.
+pub type Whole = (Delivery, Option<Vec<u8>>);
+
+/// One delivery, whole.
+pub fn show(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<Whole>, db::Error> {
     tx.query_opt(
         "-- inbox::store::show
          SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id,

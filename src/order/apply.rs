@@ -178,7 +178,7 @@ pub fn apply(
         applied_at: now,
         order: incoming,
     };
-    post(tx, shop, rules, next, before.as_ref(), source.operation)
+    post(tx, shop, rules, &next, before.as_ref(), source.operation)
 }
 
 /// Applies the newest known state of an order once more, because facts it waited for may be there now.
@@ -194,7 +194,7 @@ pub fn again(
     };
     let before = known.order.clone();
     let next = Known { parked: None, attention: None, ..known };
-    post(tx, shop, rules, next, Some(&before), operation)
+    post(tx, shop, rules, &next, Some(&before), operation)
 }
 
 /// One line of an order: what is remembered of it, and why that is not all.
@@ -220,13 +220,13 @@ fn post(
     tx: &mut Tx<'_>,
     shop: &Store,
     rules: &Rules,
-    next: Known,
+    next: &Known,
     before: Option<&Order>,
     operation: &str,
 ) -> Result<Applied, Error> {
     let order = &next.order;
     let mut notes = Notes::default();
-    store::save(tx, shop.id, &next)?;
+    store::save(tx, shop.id, next)?;
     let lines = remember(tx, shop, order)?;
     let known = facts(&lines, order, next.from_rest);
     let decisions = target::decide(order, &known, &rules.settings(shop));

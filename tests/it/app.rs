@@ -38,10 +38,12 @@ impl TestApp {
     /// Starts with a changed configuration.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut config = Config::default();
-        config.database = format!("sqlite:{}", dir.path().join("wallet.db").display()).parse().unwrap();
-        config.listen = "127.0.0.1:0".parse().unwrap();
-        config.durability = db::Durability::Process;
+        let mut config = Config {
+            database: format!("sqlite:{}", dir.path().join("wallet.db").display()).parse().unwrap(),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            durability: db::Durability::Process,
+            ..Config::default()
+        };
         change(&mut config);
         let clock = Clock::standing_at("2026-11-20T18:00:00Z".parse().unwrap());
         let running = Running::start(&config, clock.clone()).await.unwrap();

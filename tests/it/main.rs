@@ -14,3 +14,4 @@ mod cli;
 mod books;
 mod webhooks;
 mod config;
+mod debits;
