@@ -20,7 +20,8 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS_DEFAULT);
+    let rounds =
+        std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS_DEFAULT);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let database = format!("sqlite:{}", folder.path().join("bench.db").display());
     let key = prepare(&database);
@@ -39,7 +40,8 @@ fn main() {
     println!("{:<28} {:>9} {:>9} {:>19} {:>9}", "figure", "median", "p99", "min–max", "target");
     println!("{figure}");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/target/bench.json");
-    std::fs::write(path, json!({ "rounds": rounds, "figures": [figure.json()] }).to_string()).expect("target/");
+    std::fs::write(path, json!({ "rounds": rounds, "figures": [figure.json()] }).to_string())
+        .expect("target/");
     assert!(figure.is_met(), "the target was missed");
 }
 
@@ -70,7 +72,13 @@ impl std::fmt::Display for Figure {
         let range = format!("{}–{}", ms(self.min), ms(self.max));
         let met = if self.is_met() { "met" } else { "MISSED" };
         let target = format!("{} ms", self.target.as_millis());
-        write!(f, "{:<28} {:>9} {:>9} {range:>19} {target:>9} {met}", self.name, ms(self.median), ms(self.p99))
+        write!(
+            f,
+            "{:<28} {:>9} {:>9} {range:>19} {target:>9} {met}",
+            self.name,
+            ms(self.median),
+            ms(self.p99)
+        )
     }
 }
 

@@ -30,9 +30,21 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let running = Running::start(&config, Clock::system()).await?;
     // Tools that start the daemon read the address from here.
     println!("listening on http://{}", running.address);
-    stop_asked().await?;
+    tokio::select! {
+        asked = stop_asked() => asked?,
+        () = writer_gone(&running.app.db) => {
+            // What was answered is in the database; whoever supervises the process starts it again.
+            bail!("the database writer has stopped: start the daemon again");
+        }
+    }
     tracing::info!("stopping: finishing what was accepted");
     running.stop().await
+}
+
+async fn writer_gone(db: &Db) {
+    while db.takes_writes() {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 /// A daemon that runs in this process.

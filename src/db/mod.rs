@@ -218,6 +218,12 @@ impl Db {
         }
     }
 
+    /// Whether the writer can still take work; it stops for good when something in it panics.
+    #[must_use]
+    pub fn takes_writes(&self) -> bool {
+        self.inner.writer.is_running()
+    }
+
     /// Whether the data can be read and the writer takes work.
     ///
     /// # Errors
