@@ -1,4 +1,4 @@
-//! `demo`: see it work, with recorded orders of a real shop.
+//! `demo`: see all of it work.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -12,24 +12,22 @@ use crate::demo::{self, Then};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-It works in a temporary folder and touches no other data. With --once it ends after printing;
-otherwise it keeps serving, so that the links can be followed, until Ctrl-C.")]
+Everything happens in a temporary folder that is gone afterwards; your own database is not touched.")]
 pub(super) struct Options {
-    /// End after printing what each delivery did
+    /// End after printing what happened, instead of going on to serve
     #[arg(long)]
     once: bool,
-    /// Where to listen; by default a free port of this machine
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
-    pub(super) listen: SocketAddr,
-    /// The folder of the recorded deliveries [default: fixtures/woocommerce, here or where it was built]
+    /// Where the recorded deliveries are [default: fixtures/woocommerce of this project]
     #[arg(long, value_name = "FOLDER")]
     recordings: Option<PathBuf>,
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(super) listen: SocketAddr,
 }
 
-pub(super) fn run(options: &Options, config: Config, out: &mut dyn Write) -> Result<(), Failure> {
-    let then = if options.once { Then::Stop } else { Then::Serve };
+pub(super) fn run(options: Options, config: Config, mut to: &mut (dyn Write + Send)) -> Result<(), Failure> {
+    let Options { once, recordings, listen: _ } = options;
+    let then = if once { Then::Stop } else { Then::Serve };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime
-        .block_on(demo::run(config, options.recordings.as_deref(), then, out))
-        .map_err(|error| Failure::refused(format!("{error:#}")))
+    Ok(runtime.block_on(demo::run(config, recordings.as_deref(), then, &mut to))?)
 }
