@@ -56,12 +56,12 @@ pub fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-/// The problem a refusal of the ledger is to a client.
-pub fn refused(refusal: ledger::store::Error, settings: &feed::Settings) -> Problem {
+/// The problem a refusal of the ledger is to a client; `top_up_url` is where there are more credits.
+pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Problem {
     use ledger::store::Error as E;
     match refusal {
         E::InsufficientCredits { needed, available } => {
-            Problem::insufficient_credits(available, needed, settings.top_up_url.as_deref())
+            Problem::insufficient_credits(available, needed, top_up_url)
         }
         E::Frozen(_) => Problem::frozen(),
         E::UnknownAccount(_) => Problem::not_found(),
