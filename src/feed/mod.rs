@@ -15,6 +15,8 @@ mod store;
 pub mod usage;
 pub mod wallet;
 
+use crate::db::{self, Tx};
+use crate::id::AccountId;
 use crate::ledger::position::AlertLevel;
 
 pub use self::wallet::Wallet;
@@ -30,6 +32,18 @@ pub struct Settings {
     pub top_up_url: Option<String>,
     /// Where the shop explains its credits.
     pub docs_url: Option<String>,
+}
+
+/// Where the account's customer buys more credits: what is configured, else the shop's own category.
+pub fn top_up_url(
+    tx: &mut Tx<'_>,
+    settings: &Settings,
+    account: &AccountId,
+) -> Result<Option<String>, db::Error> {
+    match &settings.top_up_url {
+        Some(url) => Ok(Some(url.clone())),
+        None => store::tokens_category_url(tx, account),
+    }
 }
 
 /// As long as no configuration says otherwise.

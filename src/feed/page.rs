@@ -151,10 +151,7 @@ pub fn read(tx: &mut Tx<'_>, wallet: &Wallet, settings: &Settings) -> Result<Pag
     let now = tx.now();
     let slices = wallet.slices(tx)?;
     let numbers = wallet.numbers_of(tx, settings, &slices)?;
-    let top_up = match &settings.top_up_url {
-        Some(url) => Some(url.clone()),
-        None => store::tokens_category_url(tx, &wallet.account)?,
-    };
+    let top_up = super::top_up_url(tx, settings, &wallet.account)?;
     Ok(Page {
         activity: activity::page(tx, wallet, &Filter::default(), i64::MAX, LINES)?.items,
         usage: usage(tx, wallet, now)?,

@@ -9,12 +9,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::App;
-use super::extract::{self, Raw};
+use super::extract::{self, Fields, Raw};
 use super::idempotent::{self, Requested};
 use super::problem::{Fault, Problem};
 use crate::access::{Caller, Refusal};
 use crate::db::Tx;
-use crate::feed::Settings;
+use crate::feed::{self, Settings};
 use crate::id::{AgentId, DebitId, GrantId, SiteId};
 use crate::idempotency::Answer;
 use crate::ledger::LockedAccount;
@@ -53,7 +53,7 @@ pub async fn create(
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let requested = Requested::new("POST", "/v1/debits", &headers, &body);
-    let fields = read_object(&body)?;
+    let Fields(fields) = extract::parse(&body)?;
     let site = read_site(&fields)?;
     let settings = Arc::clone(&app.feed);
     app.db
@@ -65,7 +65,10 @@ pub async fn create(
                     LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit));
                 match made {
                     Ok(made) => answer(&settings, debit.amount, &made),
-                    Err(refusal) => Err(super::refused(refusal, &settings)),
+                    Err(refusal) => {
+                        let top_up_url = feed::top_up_url(tx, &settings, &spender.account)?;
+                        Err(super::refused(refusal, top_up_url.as_deref()))
+                    }
                 }
             })
         })
@@ -113,13 +116,6 @@ fn find_spender(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<Spend
     }
 }
 
-fn read_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
-    match extract::parse(body)? {
-        Value::Object(fields) => Ok(fields),
-        _ => Err(Problem::invalid("", "the body is not a JSON object")),
-    }
-}
-
 fn read_site(fields: &Map<String, Value>) -> Result<SiteId, Problem> {
     let mut errors = Vec::new();
     required::<SiteId>(fields, "site", &mut errors).ok_or_else(|| Problem::invalid_request(errors))
@@ -132,7 +128,7 @@ fn read(fields: &Map<String, Value>, uses_pool: bool, site: SiteId) -> Result<Ne
     let mut errors: Vec<Fault> = fields
         .keys()
         .filter(|name| !KNOWN.contains(&name.as_str()))
-        .map(|name| Fault::new(format!("/{name}"), "there is no such field"))
+        .map(|name| Fault::new(format!("/{}", extract::escape(name)), "there is no such field"))
         .collect();
     let agent = optional::<AgentId>(fields, "agent", &mut errors);
     let action = text(fields, "action", ACTION_CHARS_MAX, &mut errors);

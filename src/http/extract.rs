@@ -13,8 +13,9 @@ use bytes::Bytes;
 use http::request::Parts;
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 
 use super::problem::{Fault, Problem};
@@ -33,6 +34,11 @@ pub struct Json<T, const LIMIT: usize = BODY_BYTES_MAX>(pub T);
 /// A body as it came, for handlers that digest it before they parse it (with [`parse`]).
 #[derive(Clone, Debug)]
 pub struct Raw<const LIMIT: usize = BODY_BYTES_MAX>(pub Bytes);
+
+/// A JSON object that gives each of its fields once: of two with one name nobody knows which was meant, and
+/// a proxy that looked may have seen the other.
+#[derive(Clone, Debug)]
+pub struct Fields(pub Map<String, Value>);
 
 /// The variable parts of the path. What cannot be one names nothing, so it is not found.
 #[derive(Clone, Copy, Debug)]
@@ -121,8 +127,49 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         .collect()
 }
 
-fn escape(key: &str) -> String {
+pub(super) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            // Refused where the value is read, so that the refusal points to the field.
+            let value = map.next_value_seed(Field { is_second: fields.contains_key(&name) })?;
+            fields.insert(name, value);
+        }
+        Ok(Fields(fields))
+    }
+}
+
+struct Field {
+    is_second: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Field {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        if self.is_second {
+            return Err(serde::de::Error::custom("is given twice"));
+        }
+        Value::deserialize(deserializer)
+    }
 }
 
 impl<S: Send + Sync, const LIMIT: usize> FromRequest<S> for Raw<LIMIT> {

@@ -56,13 +56,13 @@ pub fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-/// The problem a refusal of the ledger is to a client.
+/// The problem a refusal of the ledger is to a client; `top_up_url` is where there are more credits.
 #[must_use]
-pub fn refused(refusal: ledger::store::Error, settings: &feed::Settings) -> Problem {
+pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Problem {
     use ledger::store::Error as E;
     match refusal {
         E::InsufficientCredits { needed, available } => {
-            Problem::insufficient_credits(available, needed, settings.top_up_url.as_deref())
+            Problem::insufficient_credits(available, needed, top_up_url)
         }
         E::Frozen(_) => Problem::frozen(),
         E::UnknownAccount(_) => Problem::not_found(),

@@ -475,9 +475,8 @@ impl Serialize for Problem {
         document.serialize_entry("title", self.code.title())?;
         document.serialize_entry("status", &self.code.status().as_u16())?;
         document.serialize_entry("code", self.code.as_str())?;
-        if let Some(detail) = &self.detail {
-            document.serialize_entry("detail", detail)?;
-        }
+        // Where there is nothing to say of this one answer, what can be done about any like it.
+        document.serialize_entry("detail", self.detail.as_deref().unwrap_or(self.code.remedy()))?;
         for (name, value) in &self.members {
             document.serialize_entry(name, value)?;
         }

@@ -113,8 +113,11 @@ impl Position {
             .map(|slice| slice.remaining));
         let held = sum(&mut slices.iter().map(|slice| slice.held));
         let in_order = |slice: &&Slice| slice.frozen && !slice.voided;
-        // A grant counts once for the levels, however many compartments its slices lie in.
-        let mut grants: Vec<_> = spendable().map(|slice| (slice.grant_seq, slice.grant_amount)).collect();
+        // A grant counts once for the levels, however many compartments its slices lie in, and not at all
+        // once it is used up.
+        let is_open = |slice: &&Slice| !slice.remaining.is_zero() || !slice.held.is_zero();
+        let active = spendable().filter(is_open);
+        let mut grants: Vec<_> = active.map(|slice| (slice.grant_seq, slice.grant_amount)).collect();
         grants.sort_unstable();
         grants.dedup();
         Self {

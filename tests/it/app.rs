@@ -167,7 +167,7 @@ pub(crate) fn key(db: &Db, scope: &str) -> String {
 }
 
 /// The store the deliveries were recorded in, and what its products bring.
-fn lab(db: &Db) -> Store {
+pub(crate) fn lab(db: &Db) -> Store {
     write(db, |tx| {
         let settings = shop::store::Settings::new(
             "http://127.0.0.1:8088".parse().unwrap(),

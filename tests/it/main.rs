@@ -15,3 +15,5 @@ mod books;
 mod webhooks;
 mod config;
 mod debits;
+mod crash;
+mod tidy;
