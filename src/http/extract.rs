@@ -77,13 +77,18 @@ fn is_caused_by<E: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool
     std::iter::successors(Some(error), |&error| error.source()).any(<dyn StdError>::is::<E>)
 }
 
-/// Reads `body` as JSON of one value.
+/// Reads `body` as one JSON object.
 ///
 /// # Errors
 /// `invalid_request`, pointing to the part that is wrong.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if body.is_empty() {
-        return Err(Problem::invalid("", "the body is empty where JSON is expected"));
+    // Without this serde would take a list of the values in the order of a struct's fields.
+    match body.trim_ascii_start().first() {
+        Some(b'{') => {}
+        Some(_) => return Err(Problem::invalid("", "not a JSON object")),
+        None => {
+            return Err(Problem::invalid("", "the body is empty where a JSON object is expected"));
+        }
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -104,11 +109,14 @@ fn fault(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Fault {
     locate(path, said)
 }
 
-/// The fault `said` at `path`; one about a missing field is located where the field should be.
+/// The fault `said` at `path`; serde knows a field that is missing or doubled only by its name.
 fn locate(path: &serde_path_to_error::Path, said: &str) -> Fault {
     let mut pointer = pointer(path);
-    let missing = said.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    if let Some(field) = missing {
+    let named = said
+        .strip_prefix("missing field `")
+        .or_else(|| said.strip_prefix("duplicate field `"))
+        .and_then(|rest| rest.strip_suffix('`'));
+    if let Some(field) = named {
         pointer.push('/');
         pointer.push_str(&escape(field));
     }

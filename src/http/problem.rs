@@ -411,7 +411,7 @@ impl Problem {
     /// 422: these parts of the request cannot be meant.
     #[must_use]
     pub fn invalid_request(faults: Vec<Fault>) -> Self {
-        let detail = faults.iter().map(|fault| fault.to_string()).collect::<Vec<_>>().join("; ");
+        let detail = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let errors = serde_json::to_value(faults).unwrap_or_default();
         Self::new(Code::InvalidRequest).with_detail(detail).with("errors", errors)
     }

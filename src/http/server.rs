@@ -55,6 +55,14 @@ pub struct Limits {
     pub connections_per_address_max: usize,
 }
 
+impl Limits {
+    /// How often a connection's clock looks at its pace: at least as often as its shortest time, so that
+    /// what begins between two looks is not noticed late.
+    fn look_interval(&self) -> Duration {
+        self.header_timeout.min(self.idle_timeout)
+    }
+}
+
 impl From<&config::Http> for Limits {
     fn from(http: &config::Http) -> Self {
         Self {
@@ -283,7 +291,7 @@ async fn drive(
     phase: &mut watch::Receiver<Phase>,
     limits: &Limits,
 ) -> End {
-    let mut look = pin!(sleep(limits.header_timeout));
+    let mut look = pin!(sleep(limits.look_interval()));
     // Once a stop was asked for: when to stop waiting for the first request.
     let mut first_until: Option<Instant> = None;
     loop {
@@ -417,8 +425,6 @@ impl Pace {
 
     /// When to look again, or how the connection ends for being late.
     ///
-    /// It looks at least as often as a head may take, so one that begins between two looks is not
-    /// noticed late.
     fn verdict(&self, limits: &Limits) -> Result<Instant, End> {
         let progress = lock(&self.0);
         let now = Instant::now();
@@ -426,9 +432,8 @@ impl Pace {
         let stage_until = match progress.stage {
             Stage::Fresh | Stage::Head => Some(progress.since + limits.header_timeout),
             Stage::Idle if blocked_until.is_none() => Some(progress.since + limits.idle_timeout),
-            Stage::Idle => None,
-            // The body has a clock of its own, the handler none.
-            Stage::Busy => None,
+            // A client that takes an answer is not idle; the body has a clock of its own, the handler none.
+            Stage::Idle | Stage::Busy => None,
         };
         if blocked_until.is_some_and(|until| until <= now) {
             return Err(End::Cut);
@@ -440,7 +445,7 @@ impl Pace {
             });
         }
         let next = [blocked_until, stage_until].into_iter().flatten().min();
-        let soon = now + limits.header_timeout.min(limits.idle_timeout);
+        let soon = now + limits.look_interval();
         Ok(next.map_or(soon, |next| next.min(soon)))
     }
 }
