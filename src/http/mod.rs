@@ -1,1 +1,4 @@
 //! The HTTP edge.
+
+pub mod problem;
+pub mod extract;
