@@ -4,7 +4,7 @@
 //! customer, and lets an assistant service spend from it. The modules, in reading order:
 //!
 //! - [`units`], [`id`], [`time`]: the words everything is written in
-//! - [`config`], [`app`]: what is set, and what runs
+//! - [`config`], [`app`], [`telemetry`]: what is set, what runs, and what it logs
 //! - [`db`]: the floor; one SQL text on two engines
 //! - [`shop`], [`catalog`]: the WooCommerce shops, and what their products grant
 //! - [`site`], [`access`]: accounts, clients and sites; API keys
@@ -20,6 +20,7 @@ pub mod time;
 
 pub mod config;
 pub mod app;
+pub mod telemetry;
 
 pub mod db;
 

@@ -2,3 +2,4 @@
 
 pub mod problem;
 pub mod extract;
+pub mod logs;
