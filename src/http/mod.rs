@@ -3,3 +3,4 @@
 pub mod problem;
 pub mod extract;
 pub mod logs;
+pub mod server;
