@@ -431,9 +431,9 @@ impl Pace {
         let blocked_until = progress.blocked_since.map(|since| since + limits.idle_timeout);
         let stage_until = match progress.stage {
             Stage::Fresh | Stage::Head => Some(progress.since + limits.header_timeout),
-            Stage::Idle if blocked_until.is_none() => Some(progress.since + limits.idle_timeout),
-            // A client that takes an answer is not idle; the body has a clock of its own, the handler none.
-            Stage::Idle | Stage::Busy => None,
+            Stage::Idle => Some(progress.since + limits.idle_timeout),
+            // The body has a clock of its own, the handler none.
+            Stage::Busy => None,
         };
         if blocked_until.is_some_and(|until| until <= now) {
             return Err(End::Cut);
