@@ -51,6 +51,11 @@ test-wordpress: ## the plugin in a real WordPress, driven by a real browser
 	@scripts/stage 'daemon for the browser tests' $(CARGO) build --quiet
 	@scripts/stage 'browser tests' node --test --test-reporter=spec $(WORDPRESS_TESTS)
 
+.PHONY: bench
+bench: ## measures the release build; ROUNDS= sets how often
+	@scripts/setup demo
+	@$(CARGO) bench --quiet --bench bench
+
 .PHONY: fmt
 fmt: ## formats the Rust code
 	$(CARGO) fmt

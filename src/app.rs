@@ -15,8 +15,8 @@ use crate::db::{DatabaseUrl, Db, Tx};
 use crate::feed;
 use crate::http::{self, server};
 use crate::inbox;
-use crate::order::apply::{self, Rules, Source};
 use crate::order;
+use crate::order::apply::{self, Rules, Source};
 use crate::order::woo;
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
@@ -30,9 +30,21 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let running = Running::start(&config, Clock::system()).await?;
     // Tools that start the daemon read the address from here.
     println!("listening on http://{}", running.address);
-    stop_asked().await?;
+    tokio::select! {
+        asked = stop_asked() => asked?,
+        () = writer_gone(&running.app.db) => {
+            // What was answered is in the database; whoever supervises the process starts it again.
+            bail!("the database writer has stopped: start the daemon again");
+        }
+    }
     tracing::info!("stopping: finishing what was accepted");
     running.stop().await
+}
+
+async fn writer_gone(db: &Db) {
+    while db.takes_writes() {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 /// A daemon that runs in this process.
@@ -58,7 +70,10 @@ impl Running {
         }
         let db = Db::open(&config.database, config.durability, clock)?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
-            format!("cannot listen on {}: is another program using it? Set `listen` to another address", config.listen)
+            format!(
+                "cannot listen on {}: is another program using it? Set `listen` to another address",
+                config.listen
+            )
         })?;
         let address = listener.local_addr()?;
         let app = handlers(db, config);

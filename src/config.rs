@@ -258,13 +258,10 @@ impl Config {
         let mut variables: Vec<_> = env.filter(|(name, _)| name.starts_with(PREFIX)).collect();
         // So that of several wrong ones it is always the same that is named.
         variables.sort();
-        let (named, variables): (Vec<_>, Vec<_>) = variables
-            .into_iter()
-            .partition(|(name, _)| name == CONFIG_VARIABLE);
-        let named = named
-            .first()
-            .map(|(_, path)| Path::new(path))
-            .filter(|path| !path.as_os_str().is_empty());
+        let (named, variables): (Vec<_>, Vec<_>) =
+            variables.into_iter().partition(|(name, _)| name == CONFIG_VARIABLE);
+        let named =
+            named.first().map(|(_, path)| Path::new(path)).filter(|path| !path.as_os_str().is_empty());
 
         let (mut table, mut config, file) = match find(explicit.or(named), &PLACES.map(Path::new))? {
             Some((file, text)) => {
@@ -372,10 +369,7 @@ impl AlertLevels {
                 | (AlertLevel::Credits(_), AlertLevel::Percent(_)) => true,
             };
             if !falling {
-                return Err(NotLevels::Order {
-                    lower: *lower,
-                    higher: *higher,
-                });
+                return Err(NotLevels::Order { lower: *lower, higher: *higher });
             }
         }
         Ok(Self(levels))
@@ -400,11 +394,7 @@ pub enum NotLevels {
 
 impl Default for AlertLevels {
     fn default() -> Self {
-        Self(vec![
-            AlertLevel::Percent(20),
-            AlertLevel::Percent(5),
-            AlertLevel::Credits(Credits::ZERO),
-        ])
+        Self(vec![AlertLevel::Percent(20), AlertLevel::Percent(5), AlertLevel::Credits(Credits::ZERO)])
     }
 }
 
@@ -534,11 +524,7 @@ impl<const MIN: u32, const MAX: u32> Bounded<MIN, MAX> {
     /// `number`, if it is within the bounds.
     #[must_use]
     pub const fn new(number: u32) -> Option<Self> {
-        if number >= MIN && number <= MAX {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number >= MIN && number <= MAX { Some(Self(number)) } else { None }
     }
 
     /// `number` for a default; the tests build all defaults.
@@ -579,10 +565,8 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Bounded<MIN, MAX>
 impl<'de> Deserialize<'de> for AlertLevels {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let levels = Vec::<String>::deserialize(deserializer)?;
-        let levels = levels
-            .iter()
-            .map(|level| level.parse().map_err(D::Error::custom))
-            .collect::<Result<_, _>>()?;
+        let levels =
+            levels.iter().map(|level| level.parse().map_err(D::Error::custom)).collect::<Result<_, _>>()?;
         Self::new(levels).map_err(D::Error::custom)
     }
 }
@@ -607,9 +591,7 @@ impl<'de> Deserialize<'de> for WebUrl {
 
 /// Reads what is written as a string.
 fn text<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<T, D::Error> {
-    String::deserialize(deserializer)?
-        .parse()
-        .map_err(D::Error::custom)
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
@@ -638,10 +620,7 @@ const UNIT_CHARS_MAX: usize = 40;
 
 /// Reads the file that `named` names, or the first of `places` that exists.
 fn find(named: Option<&Path>, places: &[&Path]) -> Result<Option<(PathBuf, String)>, Error> {
-    let unreadable = |path: &Path, cause| Error::Unreadable {
-        file: path.to_owned(),
-        cause,
-    };
+    let unreadable = |path: &Path, cause| Error::Unreadable { file: path.to_owned(), cause };
     if let Some(path) = named {
         let text = read(path).map_err(|cause| unreadable(path, cause))?;
         return Ok(Some((path.to_owned(), text)));
@@ -660,9 +639,7 @@ fn read(path: &Path) -> std::io::Result<String> {
     use std::io::Read as _;
 
     let mut text = String::new();
-    let length = std::fs::File::open(path)?
-        .take(FILE_BYTES_MAX + 1)
-        .read_to_string(&mut text)?;
+    let length = std::fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if length as u64 > FILE_BYTES_MAX {
         return Err(std::io::Error::other("too large for a configuration file"));
     }
@@ -716,11 +693,7 @@ fn parse(text: &str) -> Result<(Table, Config), Fault> {
 ///
 /// The text is taken as it is where a string is wanted, and as TOML where something else is.
 fn with_variable(table: &Table, variable: &str, text: &str) -> Result<(Table, Config), String> {
-    let key = variable
-        .strip_prefix(PREFIX)
-        .unwrap_or(variable)
-        .to_ascii_lowercase()
-        .replace("__", ".");
+    let key = variable.strip_prefix(PREFIX).unwrap_or(variable).to_ascii_lowercase().replace("__", ".");
     if !KEYS.contains(&key.as_str()) {
         return Err(format!(
             "there is no key `{key}`, only {}",
@@ -774,9 +747,7 @@ mod tests {
 
     /// The names serde lists when it is asked for a key that cannot be.
     fn keys_of(table: &str) -> Vec<String> {
-        let fault = parse(&format!("{table}\nnothing_is_called_this = 1"))
-            .err()
-            .unwrap();
+        let fault = parse(&format!("{table}\nnothing_is_called_this = 1")).err().unwrap();
         let (_, listed) = fault.reason.split_once("expected ").unwrap();
         listed.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     }
@@ -811,14 +782,8 @@ mod tests {
         assert_eq!(found(None, &[&missing, &first, &second]), Some(first.clone()));
         assert_eq!(found(Some(&second), &[&first]), Some(second));
         assert_eq!(found(None, &[&missing]), None);
-        assert!(
-            find(Some(&missing), &[&first]).is_err(),
-            "a file somebody named must exist"
-        );
-        assert!(
-            find(None, &[folder.path(), &first]).is_err(),
-            "a folder is not a file"
-        );
+        assert!(find(Some(&missing), &[&first]).is_err(), "a file somebody named must exist");
+        assert!(find(None, &[folder.path(), &first]).is_err(), "a folder is not a file");
     }
 
     #[test]

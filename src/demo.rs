@@ -40,7 +40,7 @@ pub async fn run(
     mut config: Config,
     recordings: Option<&Path>,
     then: Then,
-    out: &mut (impl Write + Send),
+    out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let scenarios = read_scenarios(&find_recordings(recordings)?)?;
     let folder = tempfile::Builder::new().prefix("nivella-wallet-demo-").tempdir()?;
@@ -52,7 +52,8 @@ pub async fn run(
     writeln!(out, "listening on http://{}", running.address)?;
     let db = running.app.db.clone();
     let keys = tokio::task::spawn_blocking(move || set_the_stage(&db)).await??;
-    let stage = Stage { base: format!("http://{}", running.address), http: reqwest::Client::new(), keys, clock };
+    let stage =
+        Stage { base: format!("http://{}", running.address), http: reqwest::Client::new(), keys, clock };
     stage.play(&scenarios, end, out).await?;
 
     let books = audit::verify(&running.app.db, |_| {})?;
@@ -172,7 +173,8 @@ struct Keys {
 /// Adds the recorded shop, what its products bring, and the keys.
 fn set_the_stage(db: &Db) -> anyhow::Result<Keys> {
     db.write_blocking("demo::set_the_stage", Keep::Effects, |tx| {
-        let settings = shop::store::Settings::new("http://127.0.0.1:8088".parse()?, SECRET.parse::<HookSecret>()?);
+        let settings =
+            shop::store::Settings::new("http://127.0.0.1:8088".parse()?, SECRET.parse::<HookSecret>()?);
         let store = shop::store::add(tx, &"lab".parse()?, &settings)?;
         for (target, credits, name) in PRODUCTS {
             let target: Target = target.parse()?;
@@ -246,12 +248,7 @@ struct Stage {
 
 impl Stage {
     /// Sends everything, with the assistant at work in between, and ends at `end`.
-    async fn play(
-        &self,
-        scenarios: &[Scenario],
-        end: Timestamp,
-        out: &mut (impl Write + Send),
-    ) -> anyhow::Result<()> {
+    async fn play(&self, scenarios: &[Scenario], end: Timestamp, out: &mut dyn Write) -> anyhow::Result<()> {
         let start = self.clock.now();
         let step = (end.millis() - start.millis()) / i64::try_from(scenarios.len().max(1))?;
         let mut spent = 0_usize;
@@ -270,7 +267,9 @@ impl Stage {
         }
         self.clock.turn_to(end);
         writeln!(out, "\nthe assistant was paid {spent} times on {SITE}; wallets now:")?;
-        for wallet in [format!("account:{CUSTOMER}"), "account:lab:customer:3".to_owned(), format!("site:{SITE}")] {
+        for wallet in
+            [format!("account:{CUSTOMER}"), "account:lab:customer:3".to_owned(), format!("site:{SITE}")]
+        {
             let numbers = self.get(&format!("/v1/wallets/{wallet}")).await?;
             let text = |name: &str| numbers[name].as_str().unwrap_or("?").to_owned();
             writeln!(
@@ -289,7 +288,9 @@ impl Stage {
         let mut request = self.http.post(url).body(delivery.body.clone());
         for (name, value) in &delivery.headers {
             // What belongs to the connection it was recorded on.
-            if !["host", "content-length", "connection", "accept-encoding"].contains(&name.to_lowercase().as_str()) {
+            if !["host", "content-length", "connection", "accept-encoding"]
+                .contains(&name.to_lowercase().as_str())
+            {
                 request = request.header(name, value);
             }
         }

@@ -15,22 +15,12 @@ use crate::config::{Log, LogFormat, LogLevel};
 
 impl LogLevel {
     /// All of them, each louder than the one before.
-    const ALL: [Self; 6] = [
-        Self::Off,
-        Self::Error,
-        Self::Warn,
-        Self::Info,
-        Self::Debug,
-        Self::Trace,
-    ];
+    const ALL: [Self; 6] = [Self::Off, Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
 
     /// The level so many steps louder (`-v`) or, below zero, quieter (`-q`).
     #[must_use]
     pub fn louder(self, steps: i8) -> Self {
-        let now = Self::ALL
-            .iter()
-            .position(|level| *level == self)
-            .unwrap_or_default();
+        let now = Self::ALL.iter().position(|level| *level == self).unwrap_or_default();
         let then = now.saturating_add_signed(steps.into());
         *Self::ALL.get(then).unwrap_or(&Self::Trace)
     }
@@ -66,9 +56,7 @@ pub fn start(log: &Log, louder: i8) -> Result<(), TryInitError> {
             .boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
     };
-    tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
-        .try_init()
+    tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()
 }
 
 #[cfg(test)]

@@ -5,9 +5,12 @@ use serde::Serialize;
 
 use super::output::{Column, Rows, minute, or_dash};
 use super::{Failure, Session};
+use crate::app;
 use crate::db::{self, Tx};
+use crate::feed;
+use crate::feed::wallet::Numbers;
 use crate::id::AccountId;
-use crate::site::{self, Account, AccountRef, Site};
+use crate::site::{self, Account, AccountRef, Site, WalletRef};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
@@ -34,6 +37,8 @@ struct Shown {
     #[serde(flatten)]
     account: Account,
     sites: Vec<Site>,
+    /// The account's wallet, as the API answers it.
+    wallet: Numbers,
 }
 
 pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
@@ -73,16 +78,20 @@ fn list(session: &mut Session<'_>, query: Option<&str>) -> Result<(), Failure> {
 }
 
 fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> {
+    let settings = app::feed_settings(&session.config);
     let shown = session.read(|tx| {
         let id = resolve(tx, account)?;
         let found = site::store::account(tx, &id)?.ok_or(db::Error::NoRow)?;
+        let wallet =
+            feed::wallet::open(tx, &WalletRef::Account(id.clone().into()))?.ok_or(db::Error::NoRow)?;
         Ok::<_, site::store::Error>(Shown {
             sites: site::store::list(tx, Some(&id), None, None, i64::MAX)?,
             account: found,
+            wallet: wallet.numbers(tx, &settings)?,
         })
     })?;
     session.out.show(&shown, |page| {
-        let Shown { account, sites } = &shown;
+        let Shown { account, sites, wallet } = &shown;
         let names: Vec<String> = account.names.iter().map(ToString::to_string).collect();
         page.facts([
             ("Account", account.id.to_string()),
@@ -92,6 +101,8 @@ fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> 
             ("Opened", format!("{} UTC", minute(account.created_at))),
             ("Time zone", account.time_zone.clone()),
             ("Default site", or_dash(account.default_site.as_ref())),
+            ("Available", format!("{} {}", wallet.available, wallet.unit)),
+            ("Used", format!("{} of {} this month", wallet.used, wallet.total)),
         ]);
         page.gap();
         if sites.is_empty() {

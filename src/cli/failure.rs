@@ -106,6 +106,17 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// What the daemon and the demo give up with.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        let closed = io::ErrorKind::BrokenPipe;
+        match error.downcast_ref::<io::Error>() {
+            Some(cause) if cause.kind() == closed => io::Error::from(closed).into(),
+            _ => Self::refused(format!("{error:#}")),
+        }
+    }
+}
+
 impl From<csv::Error> for Failure {
     fn from(error: csv::Error) -> Self {
         io::Error::from(error).into()

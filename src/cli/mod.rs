@@ -8,6 +8,7 @@
 
 mod account;
 mod completions;
+mod demo;
 mod failure;
 mod inbox;
 mod key;
@@ -57,6 +58,7 @@ pub struct Cli {
 
 const FIRST_STEPS: &str = "\
 First steps:
+  nivella-wallet demo                       see it work, with real recorded orders
   nivella-wallet store add shop --url https://shop.example --webhook-secret-file secret.txt
   nivella-wallet package set --store shop --product 17 --credits 1000
   nivella-wallet serve                      take webhooks and answer the API
@@ -101,6 +103,8 @@ impl DryRun {
 enum Command {
     /// Run the daemon: take webhooks, answer the API
     Serve(serve::Options),
+    /// Play recorded orders of a real shop, show what each one did, then serve the result
+    Demo(demo::Options),
     /// Add the WooCommerce shops whose orders become credits
     #[command(subcommand, arg_required_else_help = true)]
     Store(store::Verb),
@@ -184,7 +188,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return explain_usage(&error, args.iter().any(|arg| arg == "--json")),
     };
     let json = cli.global.json;
-    match run(cli, &mut io::stdout().lock()).and_then(|()| Ok(io::stdout().flush()?)) {
+    match run(cli, &mut io::stdout()).and_then(|()| Ok(io::stdout().flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // With standard error closed there is nobody left to tell.
@@ -230,7 +234,7 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 ///
 /// # Errors
 /// When it fails, is refused, or `to` is closed.
-pub fn run(cli: Cli, to: &mut dyn Write) -> Result<(), Failure> {
+pub fn run(cli: Cli, to: &mut (dyn Write + Send)) -> Result<(), Failure> {
     let Cli { global, command } = cli;
     let Global { config, database, json, verbose, quiet } = global;
     let louder = i8::try_from(verbose).unwrap_or(i8::MAX).saturating_sub(i8::from(quiet));
@@ -248,6 +252,11 @@ pub fn run(cli: Cli, to: &mut dyn Write) -> Result<(), Failure> {
             let config = load(options.listen)?;
             start_log(&config, louder);
             serve::run(config)
+        }
+        Command::Demo(options) => {
+            let config = load(Some(options.listen))?;
+            start_log(&config, louder.saturating_sub(1));
+            demo::run(options, config, to)
         }
         Command::Store(verb) => store::run(verb, &mut session(to)?),
         Command::Package(verb) => package::run(verb, &mut session(to)?),

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub(super) struct Output<'w> {
     json: bool,
     quiet: bool,
-    to: &'w mut dyn Write,
+    to: &'w mut (dyn Write + Send),
 }
 
 /// An answer of a command that changes something, and whether it was only tried.
@@ -36,7 +36,7 @@ struct Items<'a, T> {
 }
 
 impl<'w> Output<'w> {
-    pub(super) fn new(json: bool, quiet: bool, to: &'w mut dyn Write) -> Self {
+    pub(super) fn new(json: bool, quiet: bool, to: &'w mut (dyn Write + Send)) -> Self {
         Self { json, quiet, to }
     }
 

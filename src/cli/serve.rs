@@ -20,5 +20,5 @@ pub(super) struct Options {
 
 pub(super) fn run(config: Config) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(app::serve(config)).map_err(|error| Failure::refused(format!("{error:#}")))
+    Ok(runtime.block_on(app::serve(config))?)
 }

@@ -218,6 +218,12 @@ impl Db {
         }
     }
 
+    /// Whether the writer can still take work; it stops for good when something in it panics.
+    #[must_use]
+    pub fn takes_writes(&self) -> bool {
+        self.inner.writer.is_running()
+    }
+
     /// Whether the data can be read and the writer takes work.
     ///
     /// # Errors
@@ -226,7 +232,11 @@ impl Db {
         if !self.inner.writer.is_running() {
             return Err(Error::Closed);
         }
-        self.read(|tx| tx.query_one("-- db::check\n SELECT CAST(COUNT(*) AS BIGINT) FROM store", &[], |row| row.get::<i64>(0)))?;
+        self.read(|tx| {
+            tx.query_one("-- db::check\n SELECT CAST(COUNT(*) AS BIGINT) FROM store", &[], |row| {
+                row.get::<i64>(0)
+            })
+        })?;
         Ok(())
     }
 }

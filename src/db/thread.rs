@@ -74,6 +74,8 @@ impl Writer {
             move |connection, jobs| {
                 run_group(&mut Tx::sqlite(connection, clock.now()), "BEGIN IMMEDIATE", jobs);
             },
+            // After a clean stop one file holds everything, so that copying it copies everything.
+            |connection| drop(connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")),
         )
     }
 
@@ -83,6 +85,7 @@ impl Writer {
             move |client, jobs| {
                 run_group(&mut Tx::postgres(client, clock.now()), "BEGIN", jobs);
             },
+            |_| {},
         )
     }
 
@@ -90,6 +93,7 @@ impl Writer {
     fn start<C>(
         open: impl FnOnce() -> Result<C, Error> + Send + 'static,
         run: impl Fn(&mut C, Vec<Job>) + Send + 'static,
+        close: impl FnOnce(C) + Send + 'static,
     ) -> Result<Self, Error> {
         let (queue, waiting) = sync_channel::<Job>(QUEUE_LENGTH_MAX);
         let (opened, is_open) = sync_channel(1);
@@ -110,6 +114,7 @@ impl Writer {
                 while let Some(group) = next_group(&waiting) {
                     run(&mut connection, group);
                 }
+                close(connection);
             })
             .map_err(|error| Error::Unusable(format!("the writer's thread cannot start: {error}")))?;
         is_open.recv().map_err(|_| Error::Closed)??;

@@ -9,13 +9,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::App;
-use super::idempotent::{self, Requested};
 use super::extract::{self, Fields, Raw};
+use super::idempotent::{self, Requested};
 use super::problem::{Fault, Problem};
 use crate::access::{Caller, Refusal};
 use crate::db::Tx;
-use crate::id::{AgentId, DebitId, GrantId, SiteId};
 use crate::feed::{self, Settings};
+use crate::id::{AgentId, DebitId, GrantId, SiteId};
 use crate::idempotency::Answer;
 use crate::ledger::LockedAccount;
 use crate::ledger::position::{Mode, Status};
@@ -61,7 +61,8 @@ pub async fn create(
             let spender = find_spender(tx, &caller, &site)?;
             requested.answer(tx, caller.key(), |tx| {
                 let debit = read(&fields, spender.uses_pool, site)?;
-                let made = LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit));
+                let made =
+                    LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit));
                 match made {
                     Ok(made) => answer(&settings, debit.amount, &made),
                     Err(refusal) => {
@@ -83,7 +84,12 @@ fn answer(settings: &Settings, credits: Credits, made: &Debited) -> Result<Answe
         available: made.position.available,
         status,
         mode: status.mode(),
-        slices: made.taken.slices.iter().map(|(grant, credits)| SliceBody { grant, credits: *credits }).collect(),
+        slices: made
+            .taken
+            .slices
+            .iter()
+            .map(|(grant, credits)| SliceBody { grant, credits: *credits })
+            .collect(),
     };
     Answer::created(&body)
 }
@@ -103,7 +109,10 @@ fn find_spender(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<Spend
     match caller.check_debit(site, &owner, found.client.as_ref()) {
         Ok(()) => Ok(Spender { account: owner, uses_pool: found.uses_pool }),
         Err(Refusal::NotFound) => Err(Problem::not_found()),
-        Err(Refusal::Forbidden) => Err(Problem::forbidden().with_detail("this key may read the wallet of this site, not spend from it")),
+        Err(Refusal::Forbidden) => {
+            Err(Problem::forbidden()
+                .with_detail("this key may read the wallet of this site, not spend from it"))
+        }
     }
 }
 
@@ -169,11 +178,7 @@ const LABEL_CHARS_MAX: usize = 500;
 const REFERENCE_CHARS_MAX: usize = 255;
 
 /// An amount above zero.
-pub(super) fn positive(
-    fields: &Map<String, Value>,
-    name: &str,
-    errors: &mut Vec<Fault>,
-) -> Option<Credits> {
+pub(super) fn positive(fields: &Map<String, Value>, name: &str, errors: &mut Vec<Fault>) -> Option<Credits> {
     let amount = required::<Credits>(fields, name, errors)?;
     if amount.is_zero() {
         errors.push(Fault::new(format!("/{name}"), "must be above 0"));

@@ -69,9 +69,7 @@ pub async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, Problem
             Err(Problem::payload_too_large(limit))
         }
         Err(cause) if is_caused_by::<BodyTooSlow>(cause.as_ref()) => Err(Problem::request_timeout()),
-        Err(_) => Err(Problem::bad_request(
-            "the body ended early or its chunks are broken",
-        )),
+        Err(_) => Err(Problem::bad_request("the body ended early or its chunks are broken")),
     }
 }
 
@@ -79,21 +77,25 @@ fn is_caused_by<E: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool
     std::iter::successors(Some(error), |&error| error.source()).any(<dyn StdError>::is::<E>)
 }
 
-/// Reads `body` as JSON of one value.
+/// Reads `body` as one JSON object.
 ///
 /// # Errors
 /// `invalid_request`, pointing to the part that is wrong.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    if body.is_empty() {
-        return Err(Problem::invalid("", "the body is empty where JSON is expected"));
+    // Without this serde would take a list of the values in the order of a struct's fields.
+    match body.trim_ascii_start().first() {
+        Some(b'{') => {}
+        Some(_) => return Err(Problem::invalid("", "not a JSON object")),
+        None => {
+            return Err(Problem::invalid("", "the body is empty where a JSON object is expected"));
+        }
     }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().clone();
         Problem::invalid_request(vec![fault(&path, error.inner())])
     })?;
-    json.end()
-        .map_err(|error| Problem::invalid("", format!("not JSON: {error}")))?;
+    json.end().map_err(|error| Problem::invalid("", format!("not JSON: {error}")))?;
     Ok(value)
 }
 
@@ -103,19 +105,18 @@ fn fault(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Fault {
     }
     let said = error.to_string();
     // The place in the text helps nobody who made the text with a program; the pointer does.
-    let said = said
-        .rsplit_once(" at line ")
-        .map_or(said.as_str(), |(said, _place)| said);
+    let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _place)| said);
     locate(path, said)
 }
 
-/// The fault `said` at `path`; one about a missing field is located where the field should be.
+/// The fault `said` at `path`; serde knows a field that is missing or doubled only by its name.
 fn locate(path: &serde_path_to_error::Path, said: &str) -> Fault {
     let mut pointer = pointer(path);
-    let missing = said
+    let named = said
         .strip_prefix("missing field `")
+        .or_else(|| said.strip_prefix("duplicate field `"))
         .and_then(|rest| rest.strip_suffix('`'));
-    if let Some(field) = missing {
+    if let Some(field) = named {
         pointer.push('/');
         pointer.push_str(&escape(field));
     }

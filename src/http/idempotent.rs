@@ -56,7 +56,12 @@ impl Requested {
         const PLACE: &str = "/headers/Idempotency-Key";
         let key = match &self.key {
             Ok(Some(key)) => key,
-            Ok(None) => return Err(Problem::invalid(PLACE, "is missing: send a new one of your own with each request")),
+            Ok(None) => {
+                return Err(Problem::invalid(
+                    PLACE,
+                    "is missing: send a new one of your own with each request",
+                ));
+            }
             Err(error) => return Err(Problem::invalid(PLACE, error)),
         };
         match idempotency::store::look(tx, caller, key, &self.digest)? {

@@ -16,8 +16,8 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware};
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use tokio::sync::Notify;
 
 use self::problem::Problem;
@@ -57,6 +57,7 @@ pub fn routes(app: App) -> Router {
 }
 
 /// The problem a refusal of the ledger is to a client; `top_up_url` is where there are more credits.
+#[must_use]
 pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Problem {
     use ledger::store::Error as E;
     match refusal {

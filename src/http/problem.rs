@@ -212,12 +212,9 @@ impl Code {
                 "The key belongs to another website",
                 "Have the owner say whether the site moved or was copied, and use a key of its own for a copy.",
             ),
-            Self::PayloadTooLarge => (
-                S::PAYLOAD_TOO_LARGE,
-                "payload_too_large",
-                "Too large",
-                "Send less at once.",
-            ),
+            Self::PayloadTooLarge => {
+                (S::PAYLOAD_TOO_LARGE, "payload_too_large", "Too large", "Send less at once.")
+            }
             Self::IdempotencyMismatch => (
                 S::UNPROCESSABLE_ENTITY,
                 "idempotency_mismatch",
@@ -280,12 +277,7 @@ impl Problem {
     /// A problem of this kind, without particulars.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self {
-            code,
-            detail: None,
-            members: Vec::new(),
-            retry_after_s: None,
-        }
+        Self { code, detail: None, members: Vec::new(), retry_after_s: None }
     }
 
     /// Says more about this one answer, for people. Never a secret, never the database's words.
@@ -343,15 +335,13 @@ impl Problem {
     /// 402: a spending limit leaves `available`, and `required` is more.
     #[must_use]
     pub fn limit_reached(available: Credits, required: Credits, top_up_url: Option<&str>) -> Self {
-        Self::short_of(Code::LimitReached, available, required, top_up_url).with_detail(format!(
-            "{required} credits needed, {available} left under the spending limit"
-        ))
+        Self::short_of(Code::LimitReached, available, required, top_up_url)
+            .with_detail(format!("{required} credits needed, {available} left under the spending limit"))
     }
 
     fn short_of(code: Code, available: Credits, required: Credits, top_up_url: Option<&str>) -> Self {
-        let problem = Self::new(code)
-            .with("available", available.to_string())
-            .with("required", required.to_string());
+        let problem =
+            Self::new(code).with("available", available.to_string()).with("required", required.to_string());
         match top_up_url {
             Some(url) => problem.with("top_up_url", url),
             None => problem,
@@ -421,15 +411,9 @@ impl Problem {
     /// 422: these parts of the request cannot be meant.
     #[must_use]
     pub fn invalid_request(faults: Vec<Fault>) -> Self {
-        let detail = faults
-            .iter()
-            .map(|fault| fault.to_string())
-            .collect::<Vec<_>>()
-            .join("; ");
+        let detail = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let errors = serde_json::to_value(faults).unwrap_or_default();
-        Self::new(Code::InvalidRequest)
-            .with_detail(detail)
-            .with("errors", errors)
+        Self::new(Code::InvalidRequest).with_detail(detail).with("errors", errors)
     }
 
     /// 422: this one part of the request cannot be meant.
@@ -528,10 +512,7 @@ impl Fault {
     /// `pointer` is wrong, because of `detail`.
     #[must_use]
     pub fn new(pointer: impl Into<String>, detail: impl fmt::Display) -> Self {
-        Self {
-            pointer: pointer.into(),
-            detail: shorten(&detail.to_string()),
-        }
+        Self { pointer: pointer.into(), detail: shorten(&detail.to_string()) }
     }
 }
 
@@ -553,12 +534,7 @@ pub fn pages<S: Clone + Send + Sync + 'static>() -> Router<S> {
 async fn page(Path(code): Path<String>) -> Result<String, Problem> {
     let code = Code::ALL.into_iter().find(|known| known.as_str() == code);
     let code = code.ok_or(Problem::not_found())?;
-    Ok(format!(
-        "{code}: {}\n\nHTTP status {}\n{}\n",
-        code.title(),
-        code.status().as_u16(),
-        code.remedy()
-    ))
+    Ok(format!("{code}: {}\n\nHTTP status {}\n{}\n", code.title(), code.status().as_u16(), code.remedy()))
 }
 
 /// Cuts what a stranger's input made long.
@@ -587,11 +563,7 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for code in Code::ALL {
             assert!(seen.insert(code.as_str()), "{code} twice");
-            assert!(
-                code.as_str()
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-            );
+            assert!(code.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
         }
         assert!(Code::ALL.is_sorted_by_key(|code| code.status()));
     }

@@ -28,7 +28,13 @@ impl Query {
         let mut query = Self { values: BTreeMap::new(), errors: Vec::new() };
         for (name, value) in pairs {
             if !known.contains(&name.as_str()) {
-                query.refuse(&name, format!("there is no such parameter; there are {}", known.join(", ")));
+                query.refuse(
+                    &name,
+                    match known {
+                        [] => "there are no parameters here".to_owned(),
+                        known => format!("there is no such parameter; there are {}", known.join(", ")),
+                    },
+                );
             } else if !value.is_empty() && query.values.insert(name.clone(), value).is_some() {
                 query.refuse(&name, "given more than once");
             }

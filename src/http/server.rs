@@ -55,6 +55,14 @@ pub struct Limits {
     pub connections_per_address_max: usize,
 }
 
+impl Limits {
+    /// How often a connection's clock looks at its pace: at least as often as its shortest time, so that
+    /// what begins between two looks is not noticed late.
+    fn look_interval(&self) -> Duration {
+        self.header_timeout.min(self.idle_timeout)
+    }
+}
+
 impl From<&config::Http> for Limits {
     fn from(http: &config::Http) -> Self {
         Self {
@@ -83,11 +91,7 @@ pub struct CutOff {
 /// # Errors
 /// When the address is taken, or not this machine's.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -107,12 +111,7 @@ pub async fn serve(
 ) -> Result<(), CutOff> {
     let slots = Arc::new(Semaphore::new(limits.connections_max));
     let (phase, _) = watch::channel(Phase::Serving);
-    let host = Host {
-        app,
-        guests: Arc::default(),
-        phase: phase.clone(),
-        limits: Arc::new(limits),
-    };
+    let host = Host { app, guests: Arc::default(), phase: phase.clone(), limits: Arc::new(limits) };
 
     let mut shutdown = pin!(shutdown);
     let mut exhausted = false;
@@ -218,10 +217,7 @@ impl Guests {
             return None;
         }
         *count += 1;
-        Some(Guest {
-            guests: Arc::clone(guests),
-            address,
-        })
+        Some(Guest { guests: Arc::clone(guests), address })
     }
 }
 
@@ -254,16 +250,8 @@ async fn attend(
     limits: &Limits,
 ) {
     let pace = Arc::new(Pace::new());
-    let desk = Desk {
-        app,
-        peer,
-        pace: Arc::clone(&pace),
-        body_timeout: limits.body_timeout,
-    };
-    let paced = Paced {
-        stream,
-        pace: Arc::clone(&pace),
-    };
+    let desk = Desk { app, peer, pace: Arc::clone(&pace), body_timeout: limits.body_timeout };
+    let paced = Paced { stream, pace: Arc::clone(&pace) };
     let mut connection = http1::Builder::new()
         // Who closes its sending side after a request still waits for the answer.
         .half_close(true)
@@ -303,7 +291,7 @@ async fn drive(
     phase: &mut watch::Receiver<Phase>,
     limits: &Limits,
 ) -> End {
-    let mut look = pin!(sleep(limits.header_timeout));
+    let mut look = pin!(sleep(limits.look_interval()));
     // Once a stop was asked for: when to stop waiting for the first request.
     let mut first_until: Option<Instant> = None;
     loop {
@@ -437,8 +425,6 @@ impl Pace {
 
     /// When to look again, or how the connection ends for being late.
     ///
-    /// It looks at least as often as a head may take, so one that begins between two looks is not
-    /// noticed late.
     fn verdict(&self, limits: &Limits) -> Result<Instant, End> {
         let progress = lock(&self.0);
         let now = Instant::now();
@@ -446,9 +432,8 @@ impl Pace {
         let stage_until = match progress.stage {
             Stage::Fresh | Stage::Head => Some(progress.since + limits.header_timeout),
             Stage::Idle if blocked_until.is_none() => Some(progress.since + limits.idle_timeout),
-            Stage::Idle => None,
-            // The body has a clock of its own, the handler none.
-            Stage::Busy => None,
+            // A client that takes an answer is not idle; the body has a clock of its own, the handler none.
+            Stage::Idle | Stage::Busy => None,
         };
         if blocked_until.is_some_and(|until| until <= now) {
             return Err(End::Cut);
@@ -460,7 +445,7 @@ impl Pace {
             });
         }
         let next = [blocked_until, stage_until].into_iter().flatten().min();
-        let soon = now + limits.header_timeout.min(limits.idle_timeout);
+        let soon = now + limits.look_interval();
         Ok(next.map_or(soon, |next| next.min(soon)))
     }
 }
@@ -550,10 +535,7 @@ impl hyper::service::Service<Request<Incoming>> for Desk {
                     .await
                     .map_or_else(|_panic| panicked(), |Ok(response)| response),
             };
-            Ok(response.map(|body| Answer {
-                body,
-                _answering: answering,
-            }))
+            Ok(response.map(|body| Answer { body, _answering: answering }))
         })
     }
 }
@@ -565,9 +547,7 @@ fn framing_fault(request: &Request<Incoming>) -> Option<Problem> {
     if let Some(coding) = codings.next()
         && (codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
     {
-        return Some(Problem::bad_request(
-            "the only transfer coding understood is \"chunked\", once",
-        ));
+        return Some(Problem::bad_request("the only transfer coding understood is \"chunked\", once"));
     }
     let mut hosts = headers.get_all(HOST).iter();
     let has_host = hosts.next().is_some();
@@ -629,12 +609,7 @@ struct TimedBody {
 
 impl TimedBody {
     fn new(body: Incoming, time: Duration, pace: Arc<Pace>) -> Self {
-        Self {
-            body,
-            until: Instant::now() + time,
-            clock: None,
-            pace,
-        }
+        Self { body, until: Instant::now() + time, clock: None, pace }
     }
 }
 
@@ -674,10 +649,7 @@ impl Body for TimedBody {
 /// Whether `error` is about one connection that broke before it was accepted, not about this process.
 fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind as E;
-    matches!(
-        error.kind(),
-        E::ConnectionAborted | E::ConnectionReset | E::ConnectionRefused | E::Interrupted
-    )
+    matches!(error.kind(), E::ConnectionAborted | E::ConnectionReset | E::ConnectionRefused | E::Interrupted)
 }
 
 /// The connections the kernel has completed and nobody has accepted.

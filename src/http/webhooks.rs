@@ -35,11 +35,16 @@ pub async fn receive(
         Err(_) => None,
     };
     // An unknown store is checked against a secret nobody has, so that it takes as long and looks the same.
-    let key = found.as_ref().map_or_else(|| NOBODYS_SECRET.to_vec(), |(_, secret)| secret.signing_key().expose_secret().as_bytes().to_vec());
+    let key = found.as_ref().map_or_else(
+        || NOBODYS_SECRET.to_vec(),
+        |(_, secret)| secret.signing_key().expose_secret().as_bytes().to_vec(),
+    );
     let verified = signature::verify(&key, &headers, body);
     let (Some((shop, _)), Ok(verified)) = (found, verified) else {
         tracing::warn!(store = shorten(&store), "a delivery without a right signature was refused");
-        return Err(Problem::unauthorized().with_detail("the delivery is not signed with this store's secret"));
+        return Err(
+            Problem::unauthorized().with_detail("the delivery is not signed with this store's secret")
+        );
     };
     let incoming = std::sync::Arc::new(Incoming::read(envelope(&headers), verified, &shop));
     let rules = app.rules.clone();
@@ -51,7 +56,9 @@ pub async fn receive(
         Err(apply::Error::Ledger(refusal)) => {
             let refusal = refusal.to_string();
             tracing::warn!(store = %shop.name, %refusal, "a delivery was set aside: {refusal}");
-            app.db.write("webhooks::set_aside", move |tx| inbox::set_aside(tx, &shop, &incoming, &refusal)).await?
+            app.db
+                .write("webhooks::set_aside", move |tx| inbox::set_aside(tx, &shop, &incoming, &refusal))
+                .await?
         }
     };
     app.wake_worker.notify_one();
@@ -61,9 +68,9 @@ pub async fn receive(
 /// WooCommerce's sign of life for a new webhook: a form with the webhook's number, unsigned.
 fn is_ping(headers: &HeaderMap, body: &[u8]) -> bool {
     !headers.contains_key(signature::SIGNATURE)
-        && body.strip_prefix(b"webhook_id=").is_some_and(|number| {
-            (1..=20).contains(&number.len()) && number.iter().all(u8::is_ascii_digit)
-        })
+        && body
+            .strip_prefix(b"webhook_id=")
+            .is_some_and(|number| (1..=20).contains(&number.len()) && number.iter().all(u8::is_ascii_digit))
 }
 
 const NOBODYS_SECRET: &[u8] = b"no store has this secret, so nothing fits it";

@@ -101,7 +101,13 @@ pub fn receive(
         _ => None,
     };
     let seq = store::insert(tx, &id, &incoming.row(shop, State::Applied, order))?;
-    let done = take(tx, shop, rules, &incoming.said, Source { operation: id.as_str(), from_rest: false, arrival: seq })?;
+    let done = take(
+        tx,
+        shop,
+        rules,
+        &incoming.said,
+        Source { operation: id.as_str(), from_rest: false, arrival: seq },
+    )?;
     store::settle(tx, &id, done.state, done.result, done.reason.as_deref())?;
     if done.state == State::Applied
         && let Some(order) = order
@@ -112,12 +118,18 @@ pub fn receive(
 }
 
 /// Applies a kept delivery once more. What is in the books already changes nothing.
-pub fn replay(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, kept: &store::Kept) -> Result<Done, apply::Error> {
+pub fn replay(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    kept: &store::Kept,
+) -> Result<Done, apply::Error> {
     let said = read(&kept.topic, &kept.body, shop);
     let source = Source { operation: kept.id.as_str(), from_rest: false, arrival: kept.seq };
     let done = take(tx, shop, rules, &said, source)?;
     // What was applied once and is stale now was right when it came.
-    let state = if done.state == State::Stale && kept.state == State::Applied { kept.state } else { done.state };
+    let state =
+        if done.state == State::Stale && kept.state == State::Applied { kept.state } else { done.state };
     store::settle(tx, &kept.id, state, done.result, done.reason.as_deref())?;
     Ok(done)
 }

@@ -42,7 +42,10 @@ impl State {
 impl db::FromColumn for State {
     fn from_column(row: &Row<'_>, column: usize) -> Result<Self, db::Error> {
         let text = String::from_column(row, column)?;
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(db::Error::Column { column, found: text })
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or(db::Error::Column { column, found: text })
     }
 }
 
@@ -95,7 +98,12 @@ pub struct Delivery {
 }
 
 /// The delivery of this store, topic and content, if it came before.
-pub fn find(tx: &mut Tx<'_>, store: i64, topic: &str, digest: &[u8; 32]) -> Result<Option<DeliveryId>, db::Error> {
+pub fn find(
+    tx: &mut Tx<'_>,
+    store: i64,
+    topic: &str,
+    digest: &[u8; 32],
+) -> Result<Option<DeliveryId>, db::Error> {
     tx.query_opt(
         "-- inbox::store::find
          SELECT id FROM delivery WHERE store_id = $1 AND topic = $2 AND digest = $3",
@@ -181,8 +189,11 @@ pub fn of_order(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Delivery>
     )
 }
 
-/// One delivery with its raw body, unless that was pruned.
-pub fn show(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<(Delivery, Option<Vec<u8>>)>, db::Error> {
+/// A delivery with its raw body, unless that was pruned.
+pub type Whole = (Delivery, Option<Vec<u8>>);
+
+/// One delivery, whole.
+pub fn show(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<Whole>, db::Error> {
     tx.query_opt(
         "-- inbox::store::show
          SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id,

@@ -178,7 +178,7 @@ pub fn apply(
         applied_at: now,
         order: incoming,
     };
-    post(tx, shop, rules, next, before.as_ref(), source.operation)
+    post(tx, shop, rules, &next, before.as_ref(), source.operation)
 }
 
 /// Applies the newest known state of an order once more, because facts it waited for may be there now.
@@ -194,7 +194,7 @@ pub fn again(
     };
     let before = known.order.clone();
     let next = Known { parked: None, attention: None, ..known };
-    post(tx, shop, rules, next, Some(&before), operation)
+    post(tx, shop, rules, &next, Some(&before), operation)
 }
 
 /// One line of an order: what is remembered of it, and why that is not all.
@@ -220,13 +220,13 @@ fn post(
     tx: &mut Tx<'_>,
     shop: &Store,
     rules: &Rules,
-    next: Known,
+    next: &Known,
     before: Option<&Order>,
     operation: &str,
 ) -> Result<Applied, Error> {
     let order = &next.order;
     let mut notes = Notes::default();
-    store::save(tx, shop.id, &next)?;
+    store::save(tx, shop.id, next)?;
     let lines = remember(tx, shop, order)?;
     let known = facts(&lines, order, next.from_rest);
     let decisions = target::decide(order, &known, &rules.settings(shop));
@@ -444,7 +444,12 @@ impl Posting<'_> {
         if !line.booked.is_zero() {
             account.set_frozen(purchase, false)?;
             if moves {
-                account.relocate_purchase(purchase.store, purchase.order, Some(purchase.line), &compartment)?;
+                account.relocate_purchase(
+                    purchase.store,
+                    purchase.order,
+                    Some(purchase.line),
+                    &compartment,
+                )?;
             }
         }
         if let Some(lacking) = line.target.checked_sub(line.booked).filter(|lacking| !lacking.is_zero()) {
@@ -467,7 +472,13 @@ impl Posting<'_> {
         if surplus.is_zero() {
             return Ok(Outcome::Unchanged);
         }
-        account.claw_back(self.operation, purchase, surplus, &self.takes_back_because(), self.rules.shortfall)?;
+        account.claw_back(
+            self.operation,
+            purchase,
+            surplus,
+            &self.takes_back_because(),
+            self.rules.shortfall,
+        )?;
         Ok(Outcome::ClawedBack)
     }
 
@@ -515,7 +526,9 @@ impl Posting<'_> {
             }
         }
         notes.attend(match owner {
-            Some(_) => format!("site {site} on order {order} belongs to another account: its credits are in the pool"),
+            Some(_) => format!(
+                "site {site} on order {order} belongs to another account: its credits are in the pool"
+            ),
             None => format!("site {site} on order {order} belongs to nobody: its credits are in the pool"),
         });
         Ok(Compartment::Pool)

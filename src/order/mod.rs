@@ -219,9 +219,7 @@ impl Order {
     /// Whether shipping or fees cost anything, so that a refund may be of them. Free shipping does not count.
     #[must_use]
     pub fn has_shipping_or_fees(&self) -> bool {
-        self.other_lines
-            .iter()
-            .any(|line| !line.total.is_zero() || !line.total_tax.is_zero())
+        self.other_lines.iter().any(|line| !line.total.is_zero() || !line.total_tax.is_zero())
     }
 
     /// Whether it names refunds nobody described yet: a reason to read them from the shop.
@@ -240,10 +238,7 @@ impl Order {
     pub fn with_refunds(mut self, refunds: Vec<Refund>) -> Result<Self, Torn> {
         let listed = |id| refunds.iter().any(|refund| refund.id == id);
         if let Some(named) = self.refunds.iter().find(|named| !listed(named.id)) {
-            return Err(Torn {
-                order: self.id,
-                refund: named.id,
-            });
+            return Err(Torn { order: self.id, refund: named.id });
         }
         self.refund_details = Some(refunds);
         Ok(self)
@@ -262,10 +257,7 @@ impl Order {
             .refunds
             .iter()
             .map(|named| {
-                known
-                    .iter()
-                    .find(|refund| refund.id == named.id && refund.amount == named.amount)
-                    .cloned()
+                known.iter().find(|refund| refund.id == named.id && refund.amount == named.amount).cloned()
             })
             .collect();
     }
@@ -273,10 +265,7 @@ impl Order {
     /// The same order after the shop said it no longer has it.
     #[must_use]
     pub fn deleted(&self) -> Self {
-        Self {
-            status: DELETED.to_owned(),
-            ..self.clone()
-        }
+        Self { status: DELETED.to_owned(), ..self.clone() }
     }
 }
 
@@ -304,12 +293,7 @@ mod tests {
     }
 
     fn refund(id: i64, sum: &str) -> Refund {
-        Refund {
-            id,
-            amount: amount(sum),
-            lines: Vec::new(),
-            other: Some(Decimal::ZERO),
-        }
+        Refund { id, amount: amount(sum), lines: Vec::new(), other: Some(Decimal::ZERO) }
     }
 
     #[test]
@@ -325,9 +309,7 @@ mod tests {
 
     #[test]
     fn an_order_is_read_back_as_it_was_kept() {
-        let order = order(2, "a@example.test")
-            .with_refunds(vec![refund(9, "5.00")])
-            .unwrap();
+        let order = order(2, "a@example.test").with_refunds(vec![refund(9, "5.00")]).unwrap();
         let kept = serde_json::to_string(&order).unwrap();
         assert_eq!(serde_json::from_str::<Order>(&kept).unwrap(), order);
     }
@@ -335,14 +317,9 @@ mod tests {
     #[test]
     fn a_list_without_a_named_refund_is_torn() {
         let order = order(2, "");
-        assert_eq!(
-            order.clone().with_refunds(Vec::new()),
-            Err(Torn { order: 7, refund: 9 })
-        );
+        assert_eq!(order.clone().with_refunds(Vec::new()), Err(Torn { order: 7, refund: 9 }));
         // A refund made between the two readings counts.
-        let whole = order
-            .with_refunds(vec![refund(10, "1.00"), refund(9, "5.00")])
-            .unwrap();
+        let whole = order.with_refunds(vec![refund(10, "1.00"), refund(9, "5.00")]).unwrap();
         assert_eq!(whole.refund_details.unwrap().len(), 2);
     }
 
@@ -355,10 +332,7 @@ mod tests {
         assert_eq!(later.refund_details, earlier.refund_details);
 
         let mut another = order(2, "");
-        another.refunds.push(RefundRef {
-            id: 10,
-            amount: amount("1.00"),
-        });
+        another.refunds.push(RefundRef { id: 10, amount: amount("1.00") });
         another.recall_refunds(&earlier);
         assert!(another.lacks_refund_details(), "one of two is not enough");
 

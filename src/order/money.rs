@@ -12,11 +12,7 @@ pub fn parse(text: &str) -> Option<Decimal> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if all_digits(whole) && all_digits(fraction) {
-        Decimal::from_str_exact(text).ok()
-    } else {
-        None
-    }
+    if all_digits(whole) && all_digits(fraction) { Decimal::from_str_exact(text).ok() } else { None }
 }
 
 /// The sum, or `None` where it cannot be kept exactly.
@@ -88,10 +84,7 @@ impl Ratio {
     pub(crate) const ONE: Self = Self::whole(1);
 
     pub(crate) const fn whole(number: i128) -> Self {
-        Self {
-            numerator: number,
-            denominator: 1,
-        }
+        Self { numerator: number, denominator: 1 }
     }
 
     /// `numerator ÷ denominator`, or `None` if that is a division by zero or does not fit.
@@ -115,19 +108,15 @@ impl Ratio {
         let shared = gcd(self.denominator, other.denominator)?;
         let (left, right) = (other.denominator / shared, self.denominator / shared);
         Self::new(
-            self.numerator
-                .checked_mul(left)?
-                .checked_add(other.numerator.checked_mul(right)?)?,
+            self.numerator.checked_mul(left)?.checked_add(other.numerator.checked_mul(right)?)?,
             self.denominator.checked_mul(left)?,
         )
     }
 
     pub(crate) fn times(self, other: Self) -> Option<Self> {
         // Reduced crosswise first: the product is then in lowest terms and as small as it can be.
-        let (left, right) = (
-            Self::new(self.numerator, other.denominator)?,
-            Self::new(other.numerator, self.denominator)?,
-        );
+        let (left, right) =
+            (Self::new(self.numerator, other.denominator)?, Self::new(other.numerator, self.denominator)?);
         Some(Self {
             numerator: left.numerator.checked_mul(right.numerator)?,
             denominator: left.denominator.checked_mul(right.denominator)?,

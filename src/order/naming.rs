@@ -46,10 +46,7 @@ pub fn site_of(order: &Order, line: &Line, keys: &[String]) -> Naming {
     let named = |names: &[SiteName]| {
         keys.iter().find_map(|key| {
             let key = normal_key(key);
-            names
-                .iter()
-                .find(|name| name.key == key)
-                .map(|name| name.value.clone())
+            names.iter().find(|name| name.key == key).map(|name| name.value.clone())
         })
     };
     match named(&line.site_names).or_else(|| named(&order.site_names)) {
@@ -99,18 +96,10 @@ mod tests {
         let invalid = |text: &str| Naming::Invalid(text.to_owned());
         for (line, order, expected) in [
             ("[]", "[]", Naming::NotNamed),
-            (
-                r#"[{"key":"_site_id","value":"a"}]"#,
-                r#"[{"key":"_site_id","value":"b"}]"#,
-                site("a"),
-            ),
+            (r#"[{"key":"_site_id","value":"a"}]"#, r#"[{"key":"_site_id","value":"b"}]"#, site("a")),
             ("[]", r#"[{"key":"_site_id","value":"b"}]"#, site("b")),
             // The list's order counts, not the order's.
-            (
-                r#"[{"key":"_site_id","value":"a"},{"key":"Site ID","value":"b"}]"#,
-                "[]",
-                site("b"),
-            ),
+            (r#"[{"key":"_site_id","value":"a"},{"key":"Site ID","value":"b"}]"#, "[]", site("b")),
             (r#"[{"key":"SITE_ID","value":" a \n"}]"#, "[]", site("a")),
             // Empty, blank and what is not text count as absent.
             (
@@ -129,11 +118,7 @@ mod tests {
                 r#"[{"key":"site_id","value":"b"}]"#,
                 invalid("my shop"),
             ),
-            (
-                "[]",
-                r#"[{"key":"site_note","value":"b"},{"key":"site-id","value":"b"}]"#,
-                Naming::NotNamed,
-            ),
+            ("[]", r#"[{"key":"site_note","value":"b"},{"key":"site-id","value":"b"}]"#, Naming::NotNamed),
             ("{}", r#"{"3":{"key":"site_id","value":"b"}}"#, site("b")),
         ] {
             assert_eq!(naming(line, order, &KEYS), expected, "{line} {order}");

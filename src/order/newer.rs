@@ -80,11 +80,7 @@ pub fn rank(status: &str) -> u8 {
 }
 
 fn precedence(sighting: &Sighting<'_>) -> (u8, usize, i64) {
-    (
-        rank(&sighting.order.status),
-        sighting.order.refunds.len(),
-        sighting.arrival,
-    )
+    (rank(&sighting.order.status), sighting.order.refunds.len(), sighting.arrival)
 }
 
 /// Whether `incoming` says the same and knows no more of the refunds.
@@ -100,10 +96,7 @@ fn adds_details(applied: &Order, incoming: &Order) -> bool {
 
 /// Whether they say the same, but for the lines of refunds.
 fn alike(one: &Order, other: &Order) -> bool {
-    *one == Order {
-        refund_details: one.refund_details.clone(),
-        ..other.clone()
-    }
+    *one == Order { refund_details: one.refund_details.clone(), ..other.clone() }
 }
 
 #[cfg(test)]
@@ -117,9 +110,8 @@ mod tests {
     const REST: i64 = 0;
 
     fn order(second: u8, status: &str, refunds: usize) -> Order {
-        let refunds: Vec<_> = (1..=refunds)
-            .map(|id| serde_json::json!({ "id": id, "total": "-1.00" }))
-            .collect();
+        let refunds: Vec<_> =
+            (1..=refunds).map(|id| serde_json::json!({ "id": id, "total": "-1.00" })).collect();
         let body = serde_json::json!({
             "id": 7, "status": status, "total": "30.00", "refunds": refunds,
             "date_modified_gmt": format!("2026-11-20T16:00:{second:02}"),
@@ -132,21 +124,13 @@ mod tests {
     }
 
     fn sighting(order: &Order, arrival: i64) -> Sighting<'_> {
-        Sighting {
-            order,
-            from_rest: arrival == REST,
-            arrival,
-        }
+        Sighting { order, from_rest: arrival == REST, arrival }
     }
 
     fn detailed(mut order: Order, amount: &str) -> Order {
         let amount = money::parse(amount).unwrap();
-        order.refund_details = Some(vec![Refund {
-            id: 1,
-            amount,
-            lines: Vec::new(),
-            other: Some(Decimal::ZERO),
-        }]);
+        order.refund_details =
+            Some(vec![Refund { id: 1, amount, lines: Vec::new(), other: Some(Decimal::ZERO) }]);
         order
     }
 
@@ -196,35 +180,24 @@ mod tests {
         assert_eq!(compare(&sighting(&thin, 1), &sighting(&rich, 2)), Verdict::Newer);
         assert_eq!(compare(&sighting(&rich, 1), &sighting(&rich, 2)), Verdict::Same);
         assert_eq!(compare(&sighting(&rich, 1), &sighting(&thin, 2)), Verdict::Same);
-        assert_eq!(
-            compare(&sighting(&rich, REST), &sighting(&thin, 2)),
-            Verdict::Same
-        );
+        assert_eq!(compare(&sighting(&rich, REST), &sighting(&thin, 2)), Verdict::Same);
         // Deleted and made again within a second, as the shop shows it.
         let other = detailed(thin.clone(), "0.50");
-        assert_eq!(
-            compare(&sighting(&rich, REST), &sighting(&other, REST)),
-            Verdict::Newer
-        );
+        assert_eq!(compare(&sighting(&rich, REST), &sighting(&other, REST)), Verdict::Newer);
     }
 
     #[test]
     fn deliveries_of_one_second_end_in_one_state_whatever_way_they_come() {
-        let states: Vec<(Order, i64)> = [
-            ("processing", 0),
-            ("completed", 0),
-            ("completed", 1),
-            ("completed", 1),
-            ("refunded", 1),
-        ]
-        .into_iter()
-        .zip(1..)
-        .map(|((status, refunds), arrival)| {
-            let mut order = order(1, status, refunds);
-            order.number = arrival.to_string();
-            (order, arrival)
-        })
-        .collect();
+        let states: Vec<(Order, i64)> =
+            [("processing", 0), ("completed", 0), ("completed", 1), ("completed", 1), ("refunded", 1)]
+                .into_iter()
+                .zip(1..)
+                .map(|((status, refunds), arrival)| {
+                    let mut order = order(1, status, refunds);
+                    order.number = arrival.to_string();
+                    (order, arrival)
+                })
+                .collect();
         // Every rotation, forwards and backwards, without and with the last state.
         for count in [states.len() - 1, states.len()] {
             for start in 0..count {
@@ -233,10 +206,8 @@ mod tests {
                     for step in 1..count {
                         let at = (start + if backwards { count - step } else { step }) % count;
                         let incoming = &states[at];
-                        let verdict = compare(
-                            &sighting(&applied.0, applied.1),
-                            &sighting(&incoming.0, incoming.1),
-                        );
+                        let verdict =
+                            compare(&sighting(&applied.0, applied.1), &sighting(&incoming.0, incoming.1));
                         if verdict == (Verdict::SameSecond { incoming_wins: true }) {
                             applied = incoming;
                         }

@@ -80,8 +80,9 @@ pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db
 
 /// Writes the order's newest state.
 pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error> {
-    let state = serde_json::to_string(&known.order)
-        .map_err(|error| db::Error::Unusable(format!("order {} cannot be written: {error}", known.order.id)))?;
+    let state = serde_json::to_string(&known.order).map_err(|error| {
+        db::Error::Unusable(format!("order {} cannot be written: {error}", known.order.id))
+    })?;
     tx.execute(
         "-- order::store::save
          INSERT INTO shop_order (store_id, order_id, account_id, state, status, modified_at, from_rest, recheck, parked,
@@ -346,5 +347,6 @@ pub fn grants(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<GrantOf>, d
 
 fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, db::Error> {
     let text: String = row.get(column)?;
-    serde_json::from_str(&text).map_err(|error| db::Error::Column { column, found: format!("unreadable JSON: {error}") })
+    serde_json::from_str(&text)
+        .map_err(|error| db::Error::Column { column, found: format!("unreadable JSON: {error}") })
 }

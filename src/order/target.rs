@@ -162,23 +162,13 @@ pub fn decide(order: &Order, known: &Known, settings: &Settings) -> Vec<LineDeci
     let refunds = Refunds::of(order, known);
     let lines = order.lines.iter().map(|line| LineDecision {
         line_id: line.id,
-        decision: decide_line(
-            order,
-            line,
-            known.facts.get(&line.id),
-            standing,
-            &refunds,
-            settings,
-        ),
+        decision: decide_line(order, line, known.facts.get(&line.id), standing, &refunds, settings),
     });
     let removed = known
         .removed
         .iter()
         .filter(|&&id| order.line(id).is_none())
-        .map(|&line_id| LineDecision {
-            line_id,
-            decision: decide_removed(order, known, standing),
-        });
+        .map(|&line_id| LineDecision { line_id, decision: decide_removed(order, known, standing) });
     lines.chain(removed).collect()
 }
 
@@ -201,37 +191,24 @@ fn decide_line(
         return Decision::NotTokens;
     }
     match standing {
-        Standing::Undone => Decision::Target {
-            credits: Credits::ZERO,
-            gross: Credits::ZERO,
-        },
+        Standing::Undone => Decision::Target { credits: Credits::ZERO, gross: Credits::ZERO },
         Standing::Waiting => Decision::Keep { frozen: true },
         Standing::WithoutDate | Standing::Gone => Decision::Keep { frozen: false },
         Standing::Paid => {
             let known = facts.and_then(|facts| facts.worth.as_ref());
             let (Some(_), Some(worth)) = (is_tokens, known) else {
-                return Decision::Parked {
-                    reason: what_is_missing(line, facts, is_tokens),
-                };
+                return Decision::Parked { reason: what_is_missing(line, facts, is_tokens) };
             };
             let Some(gross) = gross(line, worth.basis, settings) else {
-                return Decision::Parked {
-                    reason: too_large(line),
-                };
+                return Decision::Parked { reason: too_large(line) };
             };
             match refunds {
                 Ok(refunds) => match refunds.fraction(order, line).and_then(|part| less(gross, part)) {
                     Some(credits) => Decision::Target { credits, gross },
-                    None => Decision::Parked {
-                        reason: too_large(line),
-                    },
+                    None => Decision::Parked { reason: too_large(line) },
                 },
-                Err(NoRefunds::Unsplit(reason)) => Decision::Attention {
-                    reason: reason.clone(),
-                },
-                Err(NoRefunds::TooLarge) => Decision::Parked {
-                    reason: too_large(line),
-                },
+                Err(NoRefunds::Unsplit(reason)) => Decision::Attention { reason: reason.clone() },
+                Err(NoRefunds::TooLarge) => Decision::Parked { reason: too_large(line) },
             }
         }
     }
@@ -246,10 +223,9 @@ fn decide_removed(order: &Order, known: &Known, standing: Standing) -> Decision 
                 order.id
             ),
         },
-        Standing::Paid | Standing::Undone => Decision::Target {
-            credits: Credits::ZERO,
-            gross: Credits::ZERO,
-        },
+        Standing::Paid | Standing::Undone => {
+            Decision::Target { credits: Credits::ZERO, gross: Credits::ZERO }
+        }
         Standing::Waiting => Decision::Keep { frozen: true },
         Standing::WithoutDate | Standing::Gone => Decision::Keep { frozen: false },
     }
@@ -292,9 +268,9 @@ fn gross(line: &Line, basis: Basis, settings: &Settings) -> Option<Credits> {
         Basis::PerUnit(credits) => {
             let full = micro(credits).times(Ratio::of(line.quantity)?)?;
             match settings.discount {
-                Discount::Proportional if !line.subtotal.is_zero() => full
-                    .times(Ratio::of(line.total)?)?
-                    .over(Ratio::of(line.subtotal)?)?,
+                Discount::Proportional if !line.subtotal.is_zero() => {
+                    full.times(Ratio::of(line.total)?)?.over(Ratio::of(line.subtotal)?)?
+                }
                 Discount::Proportional | Discount::Full => full,
             }
         }
@@ -397,10 +373,7 @@ impl Refunds {
             Some(details) => details.iter().map(|refund| refund.amount).collect(),
             None => order.refunds.iter().map(|refund| refund.amount).collect(),
         };
-        Some(Self {
-            by_line: BTreeMap::new(),
-            untied: money::sum(amounts)?,
-        })
+        Some(Self { by_line: BTreeMap::new(), untied: money::sum(amounts)? })
     }
 
     /// The share of `line` that was refunded, from nothing to all of it.
@@ -430,8 +403,5 @@ impl Refunds {
 /// Whether refunds of this order can be of nothing but Tokens lines.
 fn is_all_tokens(order: &Order, known: &Known) -> bool {
     !order.has_shipping_or_fees()
-        && order
-            .lines
-            .iter()
-            .all(|line| is_tokens(line, known.facts.get(&line.id)) == Some(true))
+        && order.lines.iter().all(|line| is_tokens(line, known.facts.get(&line.id)) == Some(true))
 }

@@ -99,49 +99,31 @@ pub enum NotAnOrder {
 pub fn parse_delivery(topic: &str, body: &[u8], site_keys: &[String]) -> Result<Body, Unreadable> {
     let body: RawBody<'_> = object(read_json(body)?, "")?;
     if let (Some(code), Some(message), None) = (body.code, body.message, body.id) {
-        return Ok(Body::ErrorObject {
-            code: text(Some(code)),
-            message: text(Some(message)),
-        });
+        return Ok(Body::ErrorObject { code: text(Some(code)), message: text(Some(message)) });
     }
     let looks_like_an_order = body.line_items.is_some() && body.status.is_some();
-    let hint = |order_id| {
-        Ok(Body::Hint {
-            order_id,
-            what: shorten(topic),
-        })
-    };
+    let hint = |order_id| Ok(Body::Hint { order_id, what: shorten(topic) });
     match topic.split_once('.').map_or(topic, |(resource, _)| resource) {
         "action" => match body.action {
             Some(action) => {
                 let action = text(Some(action));
-                let order_id = body
-                    .arg
-                    .filter(|_| is_about_an_order(&action))
-                    .and_then(|arg| read_id(arg, "/arg").ok());
-                Ok(Body::Hint {
-                    order_id,
-                    what: shorten(&action),
-                })
+                let order_id =
+                    body.arg.filter(|_| is_about_an_order(&action)).and_then(|arg| read_id(arg, "/arg").ok());
+                Ok(Body::Hint { order_id, what: shorten(&action) })
             }
             None => Err(unreadable("/action", "an action delivery without it")),
         },
         "order" if looks_like_an_order => {
             read_order(&body, site_keys).map(|order| Body::Order(Box::new(order)))
         }
-        "order" if body.order.is_some() => Err(unreadable(
-            "/order",
-            "the format of the legacy API: set the webhook's API version to v3",
-        )),
+        "order" if body.order.is_some() => {
+            Err(unreadable("/order", "the format of the legacy API: set the webhook's API version to v3"))
+        }
         "order" if body.id.is_some() && body.status.is_none() && body.line_items.is_none() => {
             read_id_at(body.id, "/id").and_then(|id| hint(Some(id)))
         }
         "order" => {
-            let missing = if body.status.is_none() {
-                "/status"
-            } else {
-                "/line_items"
-            };
+            let missing = if body.status.is_none() { "/status" } else { "/line_items" };
             Err(unreadable(missing, "missing"))
         }
         "product" if looks_like_an_order => hint(body.id.and_then(|id| read_id(id, "/id").ok())),
@@ -325,19 +307,14 @@ fn read_order(body: &RawBody<'_>, site_keys: &[String]) -> Result<Order, Unreada
         .or(created_at)
         .ok_or_else(|| unreadable("/date_modified_gmt", "missing"))?;
 
-    let lines = read_list(body.line_items, "/line_items", |raw, at| {
-        read_line(raw, at, site_keys)
-    })?;
+    let lines = read_list(body.line_items, "/line_items", |raw, at| read_line(raw, at, site_keys))?;
     refuse_twins(lines.iter().map(|line| line.id), "/line_items")?;
     let mut other_lines = read_others(body.shipping_lines, "/shipping_lines", OtherKind::Shipping)?;
     other_lines.extend(read_others(body.fee_lines, "/fee_lines", OtherKind::Fee)?);
     let refunds = read_list(body.refunds, "/refunds", read_refund_ref)?;
     refuse_twins(refunds.iter().map(|refund| refund.id), "/refunds")?;
 
-    let billing = body
-        .billing
-        .and_then(|raw| object::<RawBilling<'_>>(raw, "").ok())
-        .unwrap_or_default();
+    let billing = body.billing.and_then(|raw| object::<RawBilling<'_>>(raw, "").ok()).unwrap_or_default();
     let number = text(body.number);
     let mut order = Order {
         id,
@@ -379,10 +356,7 @@ fn read_line(raw: &RawValue, at: &str, site_keys: &[String]) -> Result<Line, Unr
         subtotal: read_money_or(line.subtotal, &format!("{at}/subtotal"), total)?,
         total,
         total_tax: read_money_or(line.total_tax, &format!("{at}/total_tax"), Decimal::ZERO)?,
-        credits_promised: promise
-            .as_ref()
-            .and_then(|promise| promise.as_ref().ok())
-            .copied(),
+        credits_promised: promise.as_ref().and_then(|promise| promise.as_ref().ok()).copied(),
         promise_unreadable: promise.and_then(Result::err),
         site_names: naming::candidates(texts(&meta), site_keys),
     })
@@ -422,16 +396,11 @@ fn read_refunds(list: &RawValue, at: &str) -> Result<Vec<Refund>, Unreadable> {
 fn read_refund(raw: &RawValue, at: &str) -> Result<Refund, Unreadable> {
     let refund: RawRefund<'_> = object(raw, at)?;
     let other = if refund.shipping_lines.is_some() && refund.fee_lines.is_some() {
-        let shipping = read_others(
-            refund.shipping_lines,
-            &format!("{at}/shipping_lines"),
-            OtherKind::Shipping,
-        )?;
+        let shipping =
+            read_others(refund.shipping_lines, &format!("{at}/shipping_lines"), OtherKind::Shipping)?;
         let fees = read_others(refund.fee_lines, &format!("{at}/fee_lines"), OtherKind::Fee)?;
-        let amounts = shipping
-            .iter()
-            .chain(&fees)
-            .flat_map(|line| [negated(line.total), negated(line.total_tax)]);
+        let amounts =
+            shipping.iter().chain(&fees).flat_map(|line| [negated(line.total), negated(line.total_tax)]);
         Some(money::sum(amounts).ok_or_else(|| unreadable(at, "its amounts are too large to add up"))?)
     } else {
         // Not everything that lists refunds lists these; zero would be a guess.
@@ -453,17 +422,9 @@ fn read_refund_line(raw: &RawValue, at: &str) -> Result<RefundLine, Unreadable> 
         .find_map(|(_, value)| read_id(value, at).ok());
     Ok(RefundLine {
         order_line_id,
-        quantity: negated(read_money_or(
-            line.quantity,
-            &format!("{at}/quantity"),
-            Decimal::ZERO,
-        )?),
+        quantity: negated(read_money_or(line.quantity, &format!("{at}/quantity"), Decimal::ZERO)?),
         total: negated(read_money(line.total, &format!("{at}/total"))?),
-        total_tax: negated(read_money_or(
-            line.total_tax,
-            &format!("{at}/total_tax"),
-            Decimal::ZERO,
-        )?),
+        total_tax: negated(read_money_or(line.total_tax, &format!("{at}/total_tax"), Decimal::ZERO)?),
     })
 }
 
@@ -484,11 +445,7 @@ fn promise(meta: &[(Cow<'_, str>, &RawValue)]) -> Option<Result<Credits, String>
 fn buyer_name(billing: &RawBilling<'_>) -> String {
     let name = format!("{} {}", text(billing.first_name), text(billing.last_name));
     let name = name.trim();
-    if name.is_empty() {
-        text(billing.company).trim().to_owned()
-    } else {
-        name.to_owned()
-    }
+    if name.is_empty() { text(billing.company).trim().to_owned() } else { name.to_owned() }
 }
 
 /// Actions whose first argument is an order's id. Those about refunds carry the refund's.
@@ -513,8 +470,7 @@ fn read_meta(list: Option<&RawValue>) -> Vec<(Cow<'_, str>, &RawValue)> {
 
 /// Those of the meta fields that are texts.
 fn texts<'a>(meta: &'a [(Cow<'a, str>, &'a RawValue)]) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
-    meta.iter()
-        .filter_map(|(key, value)| Some((key.as_ref(), string(value)?)))
+    meta.iter().filter_map(|(key, value)| Some((key.as_ref(), string(value)?)))
 }
 
 /// Reads each element of a list, with the place it stands at.
@@ -573,9 +529,7 @@ fn read_date(raw: Option<&RawValue>, at: &str) -> Result<Option<Timestamp>, Unre
 
 fn read_money(raw: Option<&RawValue>, at: &str) -> Result<Decimal, Unreadable> {
     let raw = raw.ok_or_else(|| unreadable(at, "missing"))?;
-    scalar(raw)
-        .and_then(|text| money::parse(text.trim()))
-        .ok_or_else(|| not(raw, at, "a plain decimal"))
+    scalar(raw).and_then(|text| money::parse(text.trim())).ok_or_else(|| not(raw, at, "a plain decimal"))
 }
 
 /// As [`read_money`]; absent and empty are `default`.
@@ -645,9 +599,7 @@ fn read_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Unreadable> {
     serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         // The place stands in front already.
-        let what = message
-            .rsplit_once(" at line ")
-            .map_or(message.as_str(), |(what, _)| what);
+        let what = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
         unreadable(format!("line {} column {}", error.line(), error.column()), what)
     })
 }
@@ -657,10 +609,7 @@ fn not(raw: &RawValue, at: &str, wanted: &str) -> Unreadable {
 }
 
 fn unreadable(at: impl Into<String>, what: impl Into<String>) -> Unreadable {
-    Unreadable {
-        at: at.into(),
-        what: what.into(),
-    }
+    Unreadable { at: at.into(), what: what.into() }
 }
 
 /// Short enough for a list of reasons.

@@ -38,15 +38,18 @@ impl TestApp {
     /// Starts with a changed configuration.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut config = Config::default();
-        config.database = format!("sqlite:{}", dir.path().join("wallet.db").display()).parse().unwrap();
-        config.listen = "127.0.0.1:0".parse().unwrap();
-        config.durability = db::Durability::Process;
+        let mut config = Config {
+            database: format!("sqlite:{}", dir.path().join("wallet.db").display()).parse().unwrap(),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            durability: db::Durability::Process,
+            ..Config::default()
+        };
         change(&mut config);
         let clock = Clock::standing_at("2026-11-20T18:00:00Z".parse().unwrap());
         let running = Running::start(&config, clock.clone()).await.unwrap();
         let db = running.app.db.clone();
-        let (store, admin) = tokio::task::spawn_blocking(move || (lab(&db), key(&db, "admin"))).await.unwrap();
+        let (store, admin) =
+            tokio::task::spawn_blocking(move || (lab(&db), key(&db, "admin"))).await.unwrap();
         Self { running, clock, store, http: reqwest::Client::new(), admin, _dir: dir }
     }
 
@@ -158,14 +161,18 @@ pub(crate) fn write<T: Send + 'static, E: From<db::Error> + std::fmt::Debug + Se
 /// A key with one scope.
 pub(crate) fn key(db: &Db, scope: &str) -> String {
     let scope: Scope = scope.parse().unwrap();
-    write(db, move |tx| access::store::create(tx, "test", &[scope], None).map(|(_, secret)| secret.reveal().to_owned()))
+    write(db, move |tx| {
+        access::store::create(tx, "test", &[scope], None).map(|(_, secret)| secret.reveal().to_owned())
+    })
 }
 
 /// The store the deliveries were recorded in, and what its products bring.
 pub(crate) fn lab(db: &Db) -> Store {
     write(db, |tx| {
-        let settings =
-            shop::store::Settings::new("http://127.0.0.1:8088".parse().unwrap(), SECRET.parse::<HookSecret>().unwrap());
+        let settings = shop::store::Settings::new(
+            "http://127.0.0.1:8088".parse().unwrap(),
+            SECRET.parse::<HookSecret>().unwrap(),
+        );
         let store = shop::store::add(tx, &"lab".parse().unwrap(), &settings).unwrap();
         for (target, credits) in [
             ("product:10", "1000"),
@@ -198,7 +205,11 @@ pub(crate) fn lab(db: &Db) -> Store {
             price_html: String::new(),
             on_sale_now: true,
             credits: None,
-            categories: Some(vec![CategoryRef { id: 18, slug: "apparel".to_owned(), name: "Apparel".to_owned() }]),
+            categories: Some(vec![CategoryRef {
+                id: 18,
+                slug: "apparel".to_owned(),
+                name: "Apparel".to_owned(),
+            }]),
             modified_at: Timestamp::from_millis(0),
         };
         catalog::store::learn_product(tx, store.id, &shirt)?;

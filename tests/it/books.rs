@@ -67,7 +67,8 @@ type Answer = Result<String, Error>;
 impl<'t> Book<'t> {
     fn open(test: &'t TestDb) -> Self {
         let accounts: HashMap<_, _> = ["account", "bob"].map(|name| (name, AccountId::new())).into();
-        for id in accounts.values().cloned() {
+        for id in accounts.values() {
+            let id = id.clone();
             write(&test.db, move |tx| {
                 tx.execute(
                     "-- test
@@ -186,7 +187,7 @@ impl<'t> Book<'t> {
         for pair in rest.chunks(2) {
             match pair {
                 ["expires", validity] => grant.expiry = Expiry::After(validity.parse().unwrap()),
-                ["label", label] => grant.label = (*label).to_owned(),
+                ["label", label] => (*label).clone_into(&mut grant.label),
                 ["order", order] => grant.purchase = Some(purchase(order)),
                 _ => panic!("nobody knows {pair:?}"),
             }

@@ -126,6 +126,7 @@ fn a_shop_is_set_up_from_the_first_command_to_the_proof() {
     assert_eq!(desk.json("site list --client acme")["items"].as_array().unwrap().len(), 1);
     assert_eq!(desk.json("account list --query BOB")["items"].as_array().unwrap().len(), 1);
     assert_eq!(desk.json("account show lab:email:Bob@Example.com")["sites"][0]["id"], "blog");
+    assert_eq!(desk.json("account show lab:customer:1")["wallet"]["available"], "1050.5");
 
     desk.ok("wallet allocate --account lab:customer:1 --site shop --credits 200");
     desk.ok("wallet reclaim --site shop --credits 20");
@@ -654,6 +655,16 @@ async fn an_order_is_followed_from_its_delivery_to_the_wallet_while_the_daemon_s
     assert!(desk.run("store remove lab").err.contains("it stays"));
 
     assert_eq!(daemon.stop(), Some(0));
+}
+
+#[test]
+fn the_demo_ends_with_books_that_are_right() {
+    let desk = Desk::empty();
+    let recordings = format!("{}/fixtures/woocommerce", env!("CARGO_MANIFEST_DIR"));
+    let out = desk.ok(&format!("demo --once --listen 127.0.0.1:0 --recordings '{recordings}'"));
+    assert!(out.starts_with("listening on http://127.0.0.1:"), "{out}");
+    assert!(out.contains("verified: "), "{out}");
+    assert_eq!(std::fs::read_dir(desk.folder.path()).unwrap().count(), 0, "nothing is left here");
 }
 
 #[test]

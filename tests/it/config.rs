@@ -15,10 +15,8 @@ fn load_with(text: &str, variables: &[(&str, &str)], overrides: Overrides) -> Re
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wallet.toml");
     std::fs::write(&path, text).unwrap();
-    let variables: Vec<_> = variables
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let variables: Vec<_> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Config::load(Some(&path), variables.into_iter(), overrides)
 }
 
@@ -90,10 +88,7 @@ fn every_key_can_be_set_in_the_file() {
     .unwrap();
 
     assert_eq!(config.listen.to_string(), "[::1]:0");
-    assert_eq!(
-        config.public_url.unwrap().with_path("/feed"),
-        "https://wallet.example/feed"
-    );
+    assert_eq!(config.public_url.unwrap().with_path("/feed"), "https://wallet.example/feed");
     assert_eq!(config.unit.as_str(), "Sparks");
     assert_eq!(shown(&config.low_balance), ["500", "10%"]);
     assert_eq!(config.inbox.retention.to_string(), "7d");
@@ -122,11 +117,7 @@ fn a_variable_goes_over_the_file_and_a_flag_over_both() {
     assert_eq!(config.database.to_string(), "sqlite:other.db");
     assert_eq!(config.unit.as_str(), "Variable");
     assert!(!config.orders.free_lines);
-    assert_eq!(
-        config.orders.shortfall,
-        Shortfall::Freeze,
-        "what nothing overrides stays"
-    );
+    assert_eq!(config.orders.shortfall, Shortfall::Freeze, "what nothing overrides stays");
 }
 
 #[test]
@@ -162,10 +153,7 @@ fn the_file_can_be_named_by_a_variable() {
     let variable = ("NIVELLA_WALLET_CONFIG".to_owned(), "no/such/file.toml".to_owned());
     let refusal = Config::load(None, [variable].into_iter(), Overrides::default()).unwrap_err();
     assert!(matches!(refusal, Error::Unreadable { .. }));
-    assert!(
-        refusal.to_string().starts_with("no/such/file.toml: "),
-        "{refusal}"
-    );
+    assert!(refusal.to_string().starts_with("no/such/file.toml: "), "{refusal}");
 }
 
 /// Each row: what the file says, then fragments the error must have besides the file's name.
@@ -176,194 +164,65 @@ const WRONG_FILES: &[(&str, &[&str])] = &[
     ("unit = 'a'\nunit = 'b'", &[":2: unit: ", "duplicate key"]),
     ("\n\n[orders\n", &[":3: "]),
     // Unknown keys.
-    (
-        "unit = 'a'\nlisen = '127.0.0.1:80'",
-        &[":2: lisen: ", "unknown field", "`listen`"],
-    ),
-    (
-        "[inbox]\nretain = '7d'",
-        &[":2: inbox.retain: ", "unknown field", "`retention`"],
-    ),
-    (
-        "[order]\nfree_lines = true",
-        &[":1: order: ", "unknown field", "`orders`"],
-    ),
+    ("unit = 'a'\nlisen = '127.0.0.1:80'", &[":2: lisen: ", "unknown field", "`listen`"]),
+    ("[inbox]\nretain = '7d'", &[":2: inbox.retain: ", "unknown field", "`retention`"]),
+    ("[order]\nfree_lines = true", &[":1: order: ", "unknown field", "`orders`"]),
     ("inbox.days = 3", &[":1: inbox.days: ", "unknown field"]),
     ("file = 'x'", &[":1: file: ", "unknown field"]),
     // Wrong types.
-    (
-        "listen = 8080",
-        &[":1: listen: ", "integer `8080`", "expected a string"],
-    ),
-    (
-        "database = ['sqlite:x.db']",
-        &[":1: database: ", "expected a string"],
-    ),
-    (
-        "[database]\nurl = 'sqlite:x.db'",
-        &[":1: database: ", "expected a string"],
-    ),
+    ("listen = 8080", &[":1: listen: ", "integer `8080`", "expected a string"]),
+    ("database = ['sqlite:x.db']", &[":1: database: ", "expected a string"]),
+    ("[database]\nurl = 'sqlite:x.db'", &[":1: database: ", "expected a string"]),
     ("unit = true", &[":1: unit: ", "expected a string"]),
-    (
-        "low_balance = '20%'",
-        &[":1: low_balance: ", "expected a sequence"],
-    ),
-    (
-        "low_balance = [20]",
-        &[":1: low_balance[0]: ", "expected a string"],
-    ),
+    ("low_balance = '20%'", &[":1: low_balance: ", "expected a sequence"]),
+    ("low_balance = [20]", &[":1: low_balance[0]: ", "expected a string"]),
     ("inbox = '30d'", &[":1: inbox: ", "string"]),
-    (
-        "[inbox]\nretention = 30",
-        &[":2: inbox.retention: ", "expected a string"],
-    ),
-    (
-        "[orders]\n\nfree_lines = 'yes'",
-        &[":3: orders.free_lines: ", "expected a boolean"],
-    ),
-    (
-        "[orders]\nrequire_date_paid = 1",
-        &[":2: orders.require_date_paid: ", "expected a boolean"],
-    ),
-    (
-        "[sites]\nauto_register = 'true'",
-        &[":2: sites.auto_register: ", "expected a boolean"],
-    ),
-    (
-        "[http]\nconnections_max = '1024'",
-        &[":2: http.connections_max: ", "string \"1024\""],
-    ),
-    (
-        "[http]\nheader_timeout_s = 1.5",
-        &[":2: http.header_timeout_s: ", "floating point"],
-    ),
+    ("[inbox]\nretention = 30", &[":2: inbox.retention: ", "expected a string"]),
+    ("[orders]\n\nfree_lines = 'yes'", &[":3: orders.free_lines: ", "expected a boolean"]),
+    ("[orders]\nrequire_date_paid = 1", &[":2: orders.require_date_paid: ", "expected a boolean"]),
+    ("[sites]\nauto_register = 'true'", &[":2: sites.auto_register: ", "expected a boolean"]),
+    ("[http]\nconnections_max = '1024'", &[":2: http.connections_max: ", "string \"1024\""]),
+    ("[http]\nheader_timeout_s = 1.5", &[":2: http.header_timeout_s: ", "floating point"]),
     ("public_url = 1", &[":1: public_url: ", "expected a string"]),
     // Bad values.
-    (
-        "listen = 'localhost'",
-        &[":1: listen: ", "\"localhost\"", "like 127.0.0.1:8080"],
-    ),
-    (
-        "listen = '127.0.0.1:99999'",
-        &[":1: listen: ", "is not an address"],
-    ),
-    (
-        "database = 'wallet.db'",
-        &[":1: database: ", "sqlite:PATH or postgres://"],
-    ),
-    (
-        "database = 'mysql://u:swordfish@h/d'",
-        &[":1: database: ", "sqlite:PATH"],
-    ),
+    ("listen = 'localhost'", &[":1: listen: ", "\"localhost\"", "like 127.0.0.1:8080"]),
+    ("listen = '127.0.0.1:99999'", &[":1: listen: ", "is not an address"]),
+    ("database = 'wallet.db'", &[":1: database: ", "sqlite:PATH or postgres://"]),
+    ("database = 'mysql://u:swordfish@h/d'", &[":1: database: ", "sqlite:PATH"]),
     ("database = ''", &[":1: database: ", "sqlite:PATH"]),
-    (
-        "public_url = 'wallet.example'",
-        &[":1: public_url: ", "not a web address"],
-    ),
-    (
-        "public_url = 'ftp://wallet.example'",
-        &[":1: public_url: ", "not an http or https"],
-    ),
-    (
-        "public_url = 'https://'",
-        &[":1: public_url: ", "not a web address"],
-    ),
-    (
-        "public_url = 'https://u:swordfish@wallet.example'",
-        &[":1: public_url: ", "password does not belong"],
-    ),
-    (
-        "top_up_url = 'https://shop.example/?a=1'",
-        &[":1: top_up_url: ", "query"],
-    ),
+    ("public_url = 'wallet.example'", &[":1: public_url: ", "not a web address"]),
+    ("public_url = 'ftp://wallet.example'", &[":1: public_url: ", "not an http or https"]),
+    ("public_url = 'https://'", &[":1: public_url: ", "not a web address"]),
+    ("public_url = 'https://u:swordfish@wallet.example'", &[":1: public_url: ", "password does not belong"]),
+    ("top_up_url = 'https://shop.example/?a=1'", &[":1: top_up_url: ", "query"]),
     ("docs_url = ''", &[":1: docs_url: ", "not a web address"]),
     ("unit = ''", &[":1: unit: ", "1 to 40 characters"]),
     ("unit = ' Credits'", &[":1: unit: ", "1 to 40 characters"]),
     ("unit = \"a\\nb\"", &[":1: unit: ", "1 to 40 characters"]),
-    (
-        "durability = 'none'",
-        &[":1: durability: ", "`none`", "`full` or `process`"],
-    ),
-    (
-        "low_balance = []",
-        &[":1: low_balance: ", "0 alert levels", "one to 3"],
-    ),
-    (
-        "low_balance = ['30%', '20%', '5%', '0']",
-        &[":1: low_balance: ", "4 alert levels"],
-    ),
-    (
-        "low_balance = ['20%', '101%']",
-        &[":1: low_balance: ", "\"101%\" is not an alert level"],
-    ),
-    (
-        "low_balance = ['-5']",
-        &[":1: low_balance: ", "is not an alert level"],
-    ),
-    (
-        "low_balance = ['5%', '20%']",
-        &[":1: low_balance: ", "\"20%\" is not below \"5%\""],
-    ),
-    (
-        "low_balance = ['5%', '5%']",
-        &[":1: low_balance: ", "is not below"],
-    ),
-    (
-        "low_balance = ['100', '500']",
-        &[":1: low_balance: ", "\"500\" is not below \"100\""],
-    ),
-    (
-        "low_balance = ['0', '5%']",
-        &[":1: low_balance: ", "is not below \"0\""],
-    ),
-    (
-        "[inbox]\nretention = '30'",
-        &[":2: inbox.retention: ", "\"30\" is not a retention"],
-    ),
-    (
-        "[inbox]\nretention = '0d'",
-        &[":2: inbox.retention: ", "1d to 3650d"],
-    ),
-    (
-        "[inbox]\nretention = '-1d'",
-        &[":2: inbox.retention: ", "is not a retention"],
-    ),
-    (
-        "[inbox]\nretention = '9999d'",
-        &[":2: inbox.retention: ", "is not a retention"],
-    ),
-    (
-        "[orders]\non_delete = 'clawback'",
-        &[":2: orders.on_delete: ", "`keep` or `claw_back`"],
-    ),
-    (
-        "[orders]\ndiscount = 'half'",
-        &[":2: orders.discount: ", "`full` or `proportional`"],
-    ),
-    (
-        "[orders]\nshortfall = 'forgive'",
-        &[":2: orders.shortfall: ", "`debt`, `write_off`", "`freeze`"],
-    ),
-    (
-        "[http]\nheader_timeout_s = 0",
-        &[":2: http.header_timeout_s: ", "0 is not within 1 to 3600"],
-    ),
-    (
-        "[http]\nbody_timeout_s = -1",
-        &[":2: http.body_timeout_s: ", "-1 is not within"],
-    ),
+    ("durability = 'none'", &[":1: durability: ", "`none`", "`full` or `process`"]),
+    ("low_balance = []", &[":1: low_balance: ", "0 alert levels", "one to 3"]),
+    ("low_balance = ['30%', '20%', '5%', '0']", &[":1: low_balance: ", "4 alert levels"]),
+    ("low_balance = ['20%', '101%']", &[":1: low_balance: ", "\"101%\" is not an alert level"]),
+    ("low_balance = ['-5']", &[":1: low_balance: ", "is not an alert level"]),
+    ("low_balance = ['5%', '20%']", &[":1: low_balance: ", "\"20%\" is not below \"5%\""]),
+    ("low_balance = ['5%', '5%']", &[":1: low_balance: ", "is not below"]),
+    ("low_balance = ['100', '500']", &[":1: low_balance: ", "\"500\" is not below \"100\""]),
+    ("low_balance = ['0', '5%']", &[":1: low_balance: ", "is not below \"0\""]),
+    ("[inbox]\nretention = '30'", &[":2: inbox.retention: ", "\"30\" is not a retention"]),
+    ("[inbox]\nretention = '0d'", &[":2: inbox.retention: ", "1d to 3650d"]),
+    ("[inbox]\nretention = '-1d'", &[":2: inbox.retention: ", "is not a retention"]),
+    ("[inbox]\nretention = '9999d'", &[":2: inbox.retention: ", "is not a retention"]),
+    ("[orders]\non_delete = 'clawback'", &[":2: orders.on_delete: ", "`keep` or `claw_back`"]),
+    ("[orders]\ndiscount = 'half'", &[":2: orders.discount: ", "`full` or `proportional`"]),
+    ("[orders]\nshortfall = 'forgive'", &[":2: orders.shortfall: ", "`debt`, `write_off`", "`freeze`"]),
+    ("[http]\nheader_timeout_s = 0", &[":2: http.header_timeout_s: ", "0 is not within 1 to 3600"]),
+    ("[http]\nbody_timeout_s = -1", &[":2: http.body_timeout_s: ", "-1 is not within"]),
     (
         "[http]\nconnections_per_address_max = 127",
         &[":2: http.connections_per_address_max: ", "within 128 to"],
     ),
-    (
-        "[http]\nwebhook_body_bytes_max = 5000000000",
-        &[":2: http.webhook_body_bytes_max: ", "is not within"],
-    ),
-    (
-        "[log]\nformat = 'xml'",
-        &[":2: log.format: ", "`human` or `json`"],
-    ),
+    ("[http]\nwebhook_body_bytes_max = 5000000000", &[":2: http.webhook_body_bytes_max: ", "is not within"]),
+    ("[log]\nformat = 'xml'", &[":2: log.format: ", "`human` or `json`"]),
     ("[log]\nlevel = 'loud'", &[":2: log.level: ", "`loud`", "`info`"]),
 ];
 
@@ -375,10 +234,7 @@ fn a_wrong_file_is_refused_by_file_line_and_key() {
             Err(refusal) => refusal.to_string(),
         };
         for fragment in ["wallet.toml:"].iter().chain(*fragments) {
-            assert!(
-                refusal.contains(fragment),
-                "{text:?}\n gave {refusal}\n without {fragment}"
-            );
+            assert!(refusal.contains(fragment), "{text:?}\n gave {refusal}\n without {fragment}");
         }
         assert!(!refusal.contains("swordfish"), "{refusal}");
         assert!(!refusal.contains('\n'), "{refusal:?}");
@@ -388,20 +244,12 @@ fn a_wrong_file_is_refused_by_file_line_and_key() {
 /// Each row: a variable, what it says, then fragments the error must have besides its name.
 const WRONG_VARIABLES: &[(&str, &str, &[&str])] = &[
     ("LISEN", "127.0.0.1:80", &["no key `lisen`", "`listen`"]),
-    (
-        "INBOX",
-        "{retention = '7d'}",
-        &["no key `inbox`", "`inbox.retention`"],
-    ),
+    ("INBOX", "{retention = '7d'}", &["no key `inbox`", "`inbox.retention`"]),
     ("INBOX_RETENTION", "7d", &["no key `inbox_retention`"]),
     ("", "x", &["no key ``"]),
     ("LISTEN", "8080", &["\"8080\" is not an address"]),
     ("LISTEN", "", &["is not an address"]),
-    (
-        "DATABASE",
-        "mysql://u:swordfish@h/d",
-        &["sqlite:PATH or postgres://"],
-    ),
+    ("DATABASE", "mysql://u:swordfish@h/d", &["sqlite:PATH or postgres://"]),
     ("DURABILITY", "yes", &["`full` or `process`"]),
     ("LOW_BALANCE", "20%", &["expected a sequence"]),
     ("LOW_BALANCE", "[]", &["0 alert levels"]),
@@ -412,11 +260,7 @@ const WRONG_VARIABLES: &[(&str, &str, &[&str])] = &[
     ("ORDERS__ON_DELETE", "drop", &["`keep` or `claw_back`"]),
     ("HTTP__CONNECTIONS_MAX", "5", &["5 is not within 128 to 65536"]),
     ("HTTP__CONNECTIONS_MAX", "many", &["string \"many\""]),
-    (
-        "PUBLIC_URL",
-        "https://u:swordfish@wallet.example",
-        &["password does not belong"],
-    ),
+    ("PUBLIC_URL", "https://u:swordfish@wallet.example", &["password does not belong"]),
 ];
 
 #[test]
@@ -428,10 +272,7 @@ fn a_wrong_variable_is_refused_by_its_name() {
             Err(refusal) => refusal.to_string(),
         };
         for fragment in [name.as_str()].iter().chain(*fragments) {
-            assert!(
-                refusal.contains(fragment),
-                "{name}={text}\n gave {refusal}\n without {fragment}"
-            );
+            assert!(refusal.contains(fragment), "{name}={text}\n gave {refusal}\n without {fragment}");
         }
         assert!(!refusal.contains("swordfish"), "{refusal}");
     }
@@ -452,22 +293,14 @@ fn a_file_that_cannot_be_read_is_named() {
         binary
     }] {
         let refusal = Config::load(Some(&path), std::iter::empty(), Overrides::default()).unwrap_err();
-        assert!(
-            refusal.to_string().starts_with(&path.display().to_string()),
-            "{refusal}"
-        );
+        assert!(refusal.to_string().starts_with(&path.display().to_string()), "{refusal}");
     }
 }
 
 #[test]
 fn a_password_is_never_printed() {
-    let config = load(
-        "",
-        &[(
-            "NIVELLA_WALLET_DATABASE",
-            "postgres://u:swordfish@db.example/w?password=swordfish",
-        )],
-    );
+    let config =
+        load("", &[("NIVELLA_WALLET_DATABASE", "postgres://u:swordfish@db.example/w?password=swordfish")]);
     let config = config.unwrap();
     assert!(!format!("{config:?}").contains("swordfish"), "{config:?}");
     assert!(!config.database.to_string().contains("swordfish"));

@@ -33,7 +33,8 @@ struct Answer {
 
 impl Answer {
     async fn of(response: Response) -> Self {
-        let header = |name| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        let header =
+            |name| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
         let (status, replayed) = (response.status().as_u16(), header("idempotent-replayed") == "true");
         Self { status, replayed, kind: header("content-type"), text: response.text().await.unwrap() }
     }
@@ -76,7 +77,11 @@ impl World {
         let (category, validity) = what.split_once(' ').unwrap_or((what, "never"));
         let category: Category = category.parse().unwrap();
         let grant = NewGrant {
-            compartment: if to == "pool" { Compartment::Pool } else { Compartment::Site(to.parse().unwrap()) },
+            compartment: if to == "pool" {
+                Compartment::Pool
+            } else {
+                Compartment::Site(to.parse().unwrap())
+            },
             amount: credits.parse().unwrap(),
             category,
             priority: None,
@@ -100,7 +105,12 @@ impl World {
         self.debit_with(&self.app.admin, Some(idempotency_key), body).await
     }
 
-    async fn debit_with(&self, api_key: &str, idempotency_key: Option<&str>, body: impl Into<Vec<u8>>) -> Answer {
+    async fn debit_with(
+        &self,
+        api_key: &str,
+        idempotency_key: Option<&str>,
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
         let mut request = self.app.http.post(self.app.url("/v1/debits")).body(body.into());
         if !api_key.is_empty() {
             request = request.bearer_auth(api_key);
@@ -160,7 +170,10 @@ async fn the_smallest_amount_is_exact() {
     let answer = world.debit("k1", &ask("shop", "0.000001")).await;
     assert_eq!(answer.json()["available"], "0.999999");
     let answer = world.debit("k2", &ask("shop", "0.999999")).await;
-    assert_eq!((answer.json()["available"].clone(), answer.json()["status"].clone()), (json!("0"), json!("empty")));
+    assert_eq!(
+        (answer.json()["available"].clone(), answer.json()["status"].clone()),
+        (json!("0"), json!("empty"))
+    );
     assert_eq!(answer.json()["mode"], "handover");
     assert_eq!(world.debit("k3", &ask("shop", "0.000001")).await.brief(), "402 insufficient_credits");
 }
@@ -197,7 +210,9 @@ async fn a_debit_and_the_wallet_agree_on_status_and_mode() {
     let world = World::start().await;
     world.grant("shop", "1000", "bonus");
     world.grant("pool", "100", "paid");
-    for (key, credits) in [("a", "700"), ("b", "100"), ("c", "200"), ("d", "79"), ("e", "1"), ("f", "15"), ("g", "5")] {
+    for (key, credits) in
+        [("a", "700"), ("b", "100"), ("c", "200"), ("d", "79"), ("e", "1"), ("f", "15"), ("g", "5")]
+    {
         let debit = world.debit(key, &ask("shop", credits)).await.json();
         let wallet = world.app.get("/v1/wallets/site:shop").await;
         for field in ["available", "status", "mode"] {
@@ -220,8 +235,9 @@ async fn too_little_takes_nothing_and_says_how_much_there_is_and_where_more_is_s
     let problem = answer.json();
     assert!(problem["type"].as_str().unwrap().ends_with("/insufficient_credits"), "{problem}");
     assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
-    let rest: Vec<Value> =
-        ["title", "status", "code", "available", "required", "top_up_url"].map(|name| problem[name].clone()).to_vec();
+    let rest: Vec<Value> = ["title", "status", "code", "available", "required", "top_up_url"]
+        .map(|name| problem[name].clone())
+        .to_vec();
     let expected = json!(["Not enough credits", 402, "insufficient_credits", "2", "3", shop]);
     assert_eq!(Value::from(rest), expected);
     assert_eq!(world.traces(), before);
@@ -247,7 +263,10 @@ async fn credits_are_gone_at_the_instant_they_expire() {
     world.app.clock.turn_to("2026-12-21T00:00:00Z".parse().unwrap());
     assert_eq!(world.app.get("/v1/wallets/site:shop").await["available"], "0");
     let refused = world.debit("k2", &ask("shop", "1")).await;
-    assert_eq!((refused.brief().as_str(), refused.json()["available"].clone()), ("402 insufficient_credits", json!("0")));
+    assert_eq!(
+        (refused.brief().as_str(), refused.json()["available"].clone()),
+        ("402 insufficient_credits", json!("0"))
+    );
     world.app.prove();
 
     // A clock that is set back brings nothing back once the loss was booked, and breaks no chain. What was
@@ -276,7 +295,11 @@ async fn a_frozen_account_keeps_its_credits_and_spends_none() {
         assert!(!answer.text.contains("under review"), "the reason is for the shop");
     }
     let again = world.debit("before", &ask("shop", "1")).await;
-    assert_eq!((again.status, again.replayed, &again.text), (201, true, &kept.text), "what was done stays done");
+    assert_eq!(
+        (again.status, again.replayed, &again.text),
+        (201, true, &kept.text),
+        "what was done stays done"
+    );
     assert_eq!(world.app.get("/v1/wallets/site:shop").await["available"], "9");
     world.sql("-- test\n UPDATE account SET frozen_reason = NULL");
     assert_eq!(world.debit("k1", &ask("shop", "1")).await.brief(), "201");
@@ -296,7 +319,11 @@ async fn the_same_request_again_gets_the_same_answer_and_takes_nothing() {
         assert_eq!((again.status, again.replayed, &again.text), (201, true, &first.text));
     }
     // Another body is another request, also where it means the same.
-    for body in [r#"{"site":"shop","credits":"2"}"#, r#"{"site":"shop", "credits":"1"}"#, r#"{"site":"blog","credits":"1"}"#] {
+    for body in [
+        r#"{"site":"shop","credits":"2"}"#,
+        r#"{"site":"shop", "credits":"1"}"#,
+        r#"{"site":"blog","credits":"1"}"#,
+    ] {
         let other = world.debit("k1", body).await;
         assert_eq!((other.brief().as_str(), other.replayed), ("422 idempotency_mismatch", false), "{body}");
     }
@@ -324,7 +351,10 @@ async fn a_refused_request_leaves_no_trace_and_its_key_may_be_tried_again() {
     let world = World::start().await;
     assert_eq!(world.debit("k1", &ask("shop", "5")).await.brief(), "402 insufficient_credits");
     assert_eq!(world.debit("k1", r#"{"site":"shop","credits":5}"#).await.brief(), "422 invalid_request");
-    assert_eq!(world.debit("k1", r#"{"site":"shop","action":"chat","quantity":1}"#).await.brief(), "422 unknown_action");
+    assert_eq!(
+        world.debit("k1", r#"{"site":"shop","action":"chat","quantity":1}"#).await.brief(),
+        "422 unknown_action"
+    );
     assert_eq!(world.traces(), [0, 0, 0, 0]);
     world.grant("shop", "5", "paid");
     let answer = world.debit("k1", &ask("shop", "5")).await;
@@ -416,12 +446,17 @@ async fn each_scope_spends_where_it_may_and_learns_nothing_elsewhere() {
         ("debit:account:lab:customer:99", [missing, missing, missing]),
     ] {
         let api_key = key(world.app.db(), scope);
-        for (site, expected) in [("shop", shop), ("blog", blog), ("farm", farm), ("stray", missing), ("nowhere", missing)] {
+        for (site, expected) in
+            [("shop", shop), ("blog", blog), ("farm", farm), ("stray", missing), ("nowhere", missing)]
+        {
             let answer = world.debit_with(&api_key, Some(&format!("{scope} {site}")), ask(site, "1")).await;
             assert_eq!(answer.brief(), expected, "{scope} at {site}");
             if answer.status == 404 {
                 let unknown = world.debit_with(&api_key, Some("x"), ask("never-heard-of", "1")).await;
-                assert_eq!(answer.text, unknown.text, "{scope}: foreign and unknown can be told apart at {site}");
+                assert_eq!(
+                    answer.text, unknown.text,
+                    "{scope}: foreign and unknown can be told apart at {site}"
+                );
             }
         }
     }
@@ -604,8 +639,15 @@ async fn hostile_json_is_refused_by_name_and_takes_nothing() {
     for (key, body) in [
         ("escaped", r#"{"s\u0069te":"sh\u006fp","credits":"1"}"#.to_owned()),
         ("zeros", r#" {"site":"shop","credits":"001.50"} "#.to_owned()),
-        ("nulls", r#"{"site":"shop","credits":"1","label":null,"agent":null,"usage":null,"occurred_at":null}"#.to_owned()),
-        ("usage", r#"{"site":"shop","credits":"1","usage":{"site":"blog","\u0000":["\u0000",1.5e300]}}"#.to_owned()),
+        (
+            "nulls",
+            r#"{"site":"shop","credits":"1","label":null,"agent":null,"usage":null,"occurred_at":null}"#
+                .to_owned(),
+        ),
+        (
+            "usage",
+            r#"{"site":"shop","credits":"1","usage":{"site":"blog","\u0000":["\u0000",1.5e300]}}"#.to_owned(),
+        ),
         ("label", json!({ "site": "shop", "credits": "1", "label": label }).to_string()),
     ] {
         let answer = world.debit(key, &body).await;

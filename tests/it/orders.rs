@@ -50,11 +50,7 @@ fn every_recorded_delivery_is_what_its_scenario_says() {
                 }
                 // `order.deleted` has an id and no more.
                 ("order", Ok(Body::Hint { order_id, what })) => {
-                    assert_eq!(
-                        (order_id, what.as_str()),
-                        (recorded.id, "order.deleted"),
-                        "{place}"
-                    );
+                    assert_eq!((order_id, what.as_str()), (recorded.id, "order.deleted"), "{place}");
                     assert!(order_id.is_some() && recorded.status.is_none(), "{place}");
                 }
                 ("order", Ok(Body::ErrorObject { code, .. })) => {
@@ -136,10 +132,7 @@ fn what_an_order_ends_as_is_read_in_full() {
         for order in last.values() {
             let lines = order.lines.iter().map(|line| match line.variation_id {
                 0 => format!(" {}:{}:{}", line.product_id, line.quantity, line.total),
-                variation => format!(
-                    " {}/{variation}:{}:{}",
-                    line.product_id, line.quantity, line.total
-                ),
+                variation => format!(" {}/{variation}:{}:{}", line.product_id, line.quantity, line.total),
             });
             read.push(format!(
                 "{number} {} {} {} {} {} {}{}",
@@ -153,12 +146,7 @@ fn what_an_order_ends_as_is_read_in_full() {
             ));
             assert!(order.created_at <= order.modified_at, "{number} {}", order.id);
             let kept = serde_json::to_string(order).unwrap();
-            assert_eq!(
-                serde_json::from_str::<Order>(&kept).unwrap(),
-                *order,
-                "{} read back",
-                order.id
-            );
+            assert_eq!(serde_json::from_str::<Order>(&kept).unwrap(), *order, "{} read back", order.id);
         }
     }
     let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -173,21 +161,11 @@ fn the_recorded_site_ids_are_found() {
         let Body::Order(order) = woo::parse_delivery("order.updated", &body, &site_keys()).unwrap() else {
             panic!("{delivery} is an order")
         };
-        order
-            .lines
-            .iter()
-            .map(|line| naming::site_of(&order, line, &site_keys()))
-            .collect::<Vec<_>>()
+        order.lines.iter().map(|line| naming::site_of(&order, line, &site_keys())).collect::<Vec<_>>()
     };
     let named = |id: &str| Naming::Named(id.parse().unwrap());
-    assert_eq!(
-        naming("001-order.created"),
-        [named("site-123"), named("site-456")]
-    );
-    assert_eq!(
-        naming("004-order.updated"),
-        [named("site-999"), named("site-456")]
-    );
+    assert_eq!(naming("001-order.created"), [named("site-123"), named("site-456")]);
+    assert_eq!(naming("004-order.updated"), [named("site-999"), named("site-456")]);
 }
 
 #[test]
@@ -200,11 +178,7 @@ fn recorded_rest_answers_are_read() {
             "16-full-refund/rest-refunds.json",
             &[(46, "30.00", Some((33, "3", "30.00")))],
         ),
-        (
-            "16-full-refund/rest-order2.json",
-            "16-full-refund/rest-refunds2.json",
-            &[(48, "10.00", None)],
-        ),
+        ("16-full-refund/rest-order2.json", "16-full-refund/rest-refunds2.json", &[(48, "10.00", None)]),
         (
             "17-partial-refund-line-item/rest-order.json",
             "17-partial-refund-line-item/rest-refunds.json",
@@ -230,11 +204,7 @@ fn recorded_rest_answers_are_read() {
             .map(|refund| {
                 assert_eq!(refund.other, Some(Decimal::ZERO));
                 let line = refund.lines.first().map(|line| {
-                    (
-                        line.order_line_id.unwrap(),
-                        line.quantity.to_string(),
-                        line.total.to_string(),
-                    )
+                    (line.order_line_id.unwrap(), line.quantity.to_string(), line.total.to_string())
                 });
                 (refund.id, refund.amount.to_string(), line)
             })
@@ -254,20 +224,9 @@ fn recorded_rest_answers_are_read() {
         assert_eq!(page.len(), 10, "{name}");
         assert!(page.iter().all(Result::is_ok), "{name}: {page:?}");
     }
-    assert_eq!(
-        woo::parse_orders(&fixture("rest/orders-page-beyond.body"), &[]).unwrap(),
-        []
-    );
-    let gone = woo::parse_rest(
-        &fixture("20-trash-restore-delete/rest-order-gone.json"),
-        None,
-        &[],
-    );
-    assert!(
-        gone.unwrap_err()
-            .to_string()
-            .contains("woocommerce_rest_shop_order_invalid_id")
-    );
+    assert_eq!(woo::parse_orders(&fixture("rest/orders-page-beyond.body"), &[]).unwrap(), []);
+    let gone = woo::parse_rest(&fixture("20-trash-restore-delete/rest-order-gone.json"), None, &[]);
+    assert!(gone.unwrap_err().to_string().contains("woocommerce_rest_shop_order_invalid_id"));
 }
 
 /// Scenario 17 from beginning to end, worth 1000 a pack: what the delivery alone can say, and what REST adds.
@@ -289,17 +248,11 @@ fn the_recorded_partial_refunds_come_to_half() {
                 },
             )
         };
-        Known {
-            facts: order.lines.iter().map(fact).collect(),
-            ..Known::default()
-        }
+        Known { facts: order.lines.iter().map(fact).collect(), ..Known::default() }
     };
     assert!(thin.lacks_refund_details());
     let decided = target::decide(&thin, &facts(&thin), &defaults());
-    assert!(
-        matches!(decided[0].decision, Decision::Attention { .. }),
-        "{decided:?}"
-    );
+    assert!(matches!(decided[0].decision, Decision::Attention { .. }), "{decided:?}");
     assert_eq!(decided[1].decision, Decision::NotTokens);
 
     let details = woo::parse_refunds(&fixture("17-partial-refund-line-item/rest-refunds.json")).unwrap();
@@ -324,10 +277,7 @@ fn the_plugin_can_put_the_refunds_into_the_delivery() {
         other => panic!("{other:?}"),
     };
     body["nivella"] = serde_json::json!({ "refunds": refunds, "version": "1.0" });
-    assert_eq!(
-        read(&body),
-        Some(woo::parse_refunds(refunds.to_string().as_bytes()).unwrap())
-    );
+    assert_eq!(read(&body), Some(woo::parse_refunds(refunds.to_string().as_bytes()).unwrap()));
 
     for broken in [
         serde_json::json!({ "refunds": [refunds[0]] }),
@@ -346,24 +296,13 @@ fn the_plugin_can_put_the_refunds_into_the_delivery() {
 #[test]
 fn the_body_is_trusted_before_the_topic() {
     const ORDER: &str = r#"{"id":7,"status":"completed","total":"1.00","date_modified_gmt":"2026-11-20T16:00:00","line_items":[]}"#;
-    let hint = |order_id, what: &str| Body::Hint {
-        order_id,
-        what: what.to_owned(),
-    };
+    let hint = |order_id, what: &str| Body::Hint { order_id, what: what.to_owned() };
     for (topic, body, expected) in [
         ("order.deleted", r#"{"id":59}"#, hint(Some(59), "order.deleted")),
-        (
-            "order.restored",
-            r#"{"id":"59"}"#,
-            hint(Some(59), "order.restored"),
-        ),
+        ("order.restored", r#"{"id":"59"}"#, hint(Some(59), "order.restored")),
         ("product.deleted", r#"{"id":59}"#, Body::Product),
         ("product.updated", ORDER, hint(Some(7), "product.updated")),
-        (
-            "coupon.created",
-            r#"{"id":1,"code":"ten","message":"x"}"#,
-            Body::Unhandled,
-        ),
+        ("coupon.created", r#"{"id":1,"code":"ten","message":"x"}"#, Body::Unhandled),
         ("subscription.updated", ORDER, Body::Unhandled),
         ("", ORDER, Body::Unhandled),
         (
@@ -381,38 +320,18 @@ fn the_body_is_trusted_before_the_topic() {
             r#"{"action":"woocommerce_new_order_item","arg":58}"#,
             hint(None, "woocommerce_new_order_item"),
         ),
-        (
-            "action.my_own",
-            r#"{"action":"my_own","arg":{"a":1}}"#,
-            hint(None, "my_own"),
-        ),
+        ("action.my_own", r#"{"action":"my_own","arg":{"a":1}}"#, hint(None, "my_own")),
         (
             "action.woocommerce_order_refunded",
             r#"{"action":"woocommerce_order_refunded","arg":-3}"#,
             hint(None, "woocommerce_order_refunded"),
         ),
     ] {
-        assert_eq!(
-            woo::parse_delivery(topic, body.as_bytes(), &[]).unwrap(),
-            expected,
-            "{topic} {body}"
-        );
+        assert_eq!(woo::parse_delivery(topic, body.as_bytes(), &[]).unwrap(), expected, "{topic} {body}");
     }
-    for topic in [
-        "order.updated",
-        "product.restored",
-        "action.x",
-        "coupon.created",
-        "?",
-    ] {
+    for topic in ["order.updated", "product.restored", "action.x", "coupon.created", "?"] {
         let error = br#"{"code":"woocommerce_rest_cannot_view","message":"Sorry","data":{"status":403}}"#;
-        assert!(
-            matches!(
-                woo::parse_delivery(topic, error, &[]),
-                Ok(Body::ErrorObject { .. })
-            ),
-            "{topic}"
-        );
+        assert!(matches!(woo::parse_delivery(topic, error, &[]), Ok(Body::ErrorObject { .. })), "{topic}");
     }
 }
 
@@ -432,35 +351,17 @@ fn what_cannot_be_read_exactly_is_refused_with_its_place() {
         (("\"30.00\",\"date", "null,\"date"), "/total"),
         (("\"30.00\",\"date", "3e1,\"date"), "/total"),
         (("\"30.00\",\"date", "\"NaN\",\"date"), "/total"),
-        (
-            ("\"30.00\",\"date", "\"99999999999999999999999999999999\",\"date"),
-            "/total",
-        ),
+        (("\"30.00\",\"date", "\"99999999999999999999999999999999\",\"date"), "/total"),
         (("2026-11-20T16", "2026-13-20T16"), "/date_modified_gmt"),
-        (
-            ("\"quantity\":3", "\"quantity\":\"three\""),
-            "/line_items/0/quantity",
-        ),
+        (("\"quantity\":3", "\"quantity\":\"three\""), "/line_items/0/quantity"),
         (("\"quantity\":3,", ""), "/line_items/0/quantity"),
-        (
-            ("\"subtotal\":\"30.00\"", "\"subtotal\":{}"),
-            "/line_items/0/subtotal",
-        ),
+        (("\"subtotal\":\"30.00\"", "\"subtotal\":{}"), "/line_items/0/subtotal"),
         (("{\"id\":2", "{\"id\":1"), "/line_items"),
         (("{\"id\":2", "{\"id\":\"\""), "/line_items/1/id"),
-        (
-            ("\"product_id\":13", "\"product_id\":\"x\""),
-            "/line_items/1/product_id",
-        ),
-        (
-            ("[{\"id\":9", "[{\"id\":9,\"total\":\"-1\"},{\"id\":9"),
-            "/refunds",
-        ),
+        (("\"product_id\":13", "\"product_id\":\"x\""), "/line_items/1/product_id"),
+        (("[{\"id\":9", "[{\"id\":9,\"total\":\"-1\"},{\"id\":9"), "/refunds"),
         (("\"-5.00\"", "\"five\""), "/refunds/0/total"),
-        (
-            ("[{\"id\":9,\"total\":\"-5.00\"}]", "[[9,\"-5.00\"]]"),
-            "/refunds/0",
-        ),
+        (("[{\"id\":9,\"total\":\"-5.00\"}]", "[[9,\"-5.00\"]]"), "/refunds/0"),
         (("\"fee_lines\":[]", "\"fee_lines\":\"none\""), "/fee_lines"),
         (("\"status\":\"processing\",", ""), "/status"),
         (("\"line_items\"", "\"items\""), "/line_items"),
@@ -507,14 +408,8 @@ fn what_is_written_carelessly_is_read_all_the_same() {
         ("\"variation_id\":0,", "\"variation_id\":null,"),
         ("2026-11-20T16:00:00", "2026-11-20T17:00:00+01:00"),
         ("\"meta_data\":[]", "\"meta_data\":\"\""),
-        (
-            "\"meta_data\":[]",
-            "\"meta_data\":[null,7,{\"key\":7,\"value\":[]}]",
-        ),
-        (
-            "[{\"id\":9,\"total\":\"-5.00\"}]",
-            "{\"4\":{\"id\":9,\"total\":-5}}",
-        ),
+        ("\"meta_data\":[]", "\"meta_data\":[null,7,{\"key\":7,\"value\":[]}]"),
+        ("[{\"id\":9,\"total\":\"-5.00\"}]", "{\"4\":{\"id\":9,\"total\":-5}}"),
         ("\"fee_lines\":[]", "\"fee_lines\":null"),
         ("\"billing\":{", "\"shipping\":{\"a\":[[[[]]]]},\"billing\":{"),
     ] {
@@ -523,17 +418,9 @@ fn what_is_written_carelessly_is_read_all_the_same() {
     }
     // Without a number an order is called by its id, without an address it has no buyer.
     assert_eq!(plain.number, "7");
-    assert_eq!(
-        read(&PLAIN.replace("\"customer_id\":2", "\"customer_id\":\"\""))
-            .buyer()
-            .natural_key(),
-        None
-    );
+    assert_eq!(read(&PLAIN.replace("\"customer_id\":2", "\"customer_id\":\"\"")).buyer().natural_key(), None);
     // Months ago the date was never set; its creation stands in.
-    let undated = PLAIN.replace(
-        "\"date_modified_gmt\"",
-        "\"date_paid_gmt\":null,\"date_created_gmt\"",
-    );
+    let undated = PLAIN.replace("\"date_modified_gmt\"", "\"date_paid_gmt\":null,\"date_created_gmt\"");
     assert_eq!(read(&undated).modified_at, plain.modified_at);
     for no_date in ["null", "\"\"", "false"] {
         let body = PLAIN.replace("\"refunds\"", &format!("\"date_paid_gmt\":{no_date},\"refunds\""));
@@ -561,13 +448,7 @@ fn a_promise_is_read_from_its_exact_text() {
         ("[1000]", None, Some("[1000]")),
     ] {
         let line = read(&format!(r#"[{{"key":"_nivella_credits","value":{value}}}]"#));
-        assert_eq!(
-            line.credits_promised
-                .map(|credits| credits.to_string())
-                .as_deref(),
-            promised,
-            "{value}"
-        );
+        assert_eq!(line.credits_promised.map(|credits| credits.to_string()).as_deref(), promised, "{value}");
         assert_eq!(line.promise_unreadable.as_deref(), unreadable, "{value}");
         if unreadable.is_some() {
             let order = Order {
@@ -577,10 +458,7 @@ fn a_promise_is_read_from_its_exact_text() {
                 ..plain_order()
             };
             let decided = target::decide(&order, &Known::default(), &defaults());
-            assert!(
-                matches!(decided[0].decision, Decision::Parked { .. }),
-                "{value}: {decided:?}"
-            );
+            assert!(matches!(decided[0].decision, Decision::Parked { .. }), "{value}: {decided:?}");
         }
     }
 }
@@ -609,21 +487,12 @@ fn a_hostile_body_is_refused_or_read_but_never_more() {
 
 #[test]
 fn no_change_of_a_byte_makes_the_reader_fall_over() {
-    let bodies: Vec<Vec<u8>> = folders()
-        .iter()
-        .flat_map(|folder| deliveries(folder))
-        .map(|one| one.body)
-        .collect();
+    let bodies: Vec<Vec<u8>> =
+        folders().iter().flat_map(|folder| deliveries(folder)).map(|one| one.body).collect();
     let changes = (
         0..bodies.len(),
         prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-        prop::sample::select(vec![
-            "order.updated",
-            "order.deleted",
-            "product.updated",
-            "action.x",
-            "",
-        ]),
+        prop::sample::select(vec!["order.updated", "order.deleted", "product.updated", "action.x", ""]),
     );
     run(512, changes, |(body, changes, topic)| {
         let mut body = bodies[body].clone();
@@ -663,18 +532,11 @@ fn defaults() -> Settings {
 }
 
 fn site_keys() -> Vec<String> {
-    ["_nivella_site_id", "site_id", "_site_id"]
-        .map(str::to_owned)
-        .to_vec()
+    ["_nivella_site_id", "site_id", "_site_id"].map(str::to_owned).to_vec()
 }
 
 fn worth(basis: Basis) -> Worth {
-    Worth {
-        basis,
-        validity: Validity::Never,
-        category: Category::Paid,
-        label: None,
-    }
+    Worth { basis, validity: Validity::Never, category: Category::Paid, label: None }
 }
 
 fn shown(decision: &Decision) -> String {
@@ -704,26 +566,14 @@ fn read_and_decide(topic: &str, body: &[u8]) {
     for basis in [each, money] {
         for discount in [Discount::Full, Discount::Proportional] {
             let fact = |line: &Line| {
-                (
-                    line.id,
-                    LineFacts {
-                        is_tokens: Some(true),
-                        worth: Some(worth(basis)),
-                        reason: None,
-                    },
-                )
+                (line.id, LineFacts { is_tokens: Some(true), worth: Some(worth(basis)), reason: None })
             };
             let known = Known {
                 facts: order.lines.iter().map(fact).collect(),
                 removed: [5].into(),
                 from_rest: false,
             };
-            let settings = Settings {
-                discount,
-                free_lines: true,
-                require_date_paid: false,
-                ..defaults()
-            };
+            let settings = Settings { discount, free_lines: true, require_date_paid: false, ..defaults() };
             let _ = target::decide(&order, &known, &settings);
         }
     }
@@ -738,11 +588,7 @@ fn run<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value)) {
         std::env::var("SEED").map_or_else(|_| rand::random(), |seed| seed.parse().expect("SEED is a number"));
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let ran = runner.run(&strategy, |input| {
         property(input);
@@ -795,10 +641,8 @@ fn deliveries(folder: &Path) -> Vec<Recorded> {
             }
         })
         .collect();
-    let bodies = std::fs::read_dir(folder)
-        .unwrap()
-        .filter(|entry| entry.as_ref().unwrap().path().is_dir())
-        .count();
+    let bodies =
+        std::fs::read_dir(folder).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir()).count();
     assert_eq!(recorded.len(), bodies, "deliveries of {}", folder.display());
     recorded
 }

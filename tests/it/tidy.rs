@@ -93,13 +93,15 @@ impl Source {
 
     /// The lines of code that hold `needle` as a word of its own.
     fn lines_with(&self, needle: &str) -> Vec<String> {
-        let is_word = |text: Option<char>| text.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+        let is_word =
+            |text: Option<char>| text.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
         self.code
             .lines()
             .enumerate()
             .filter(|(_, line)| {
                 line.match_indices(needle).any(|(at, _)| {
-                    !is_word(line[..at].chars().next_back()) && !is_word(line[at + needle.len()..].chars().next())
+                    !is_word(line[..at].chars().next_back())
+                        && !is_word(line[at + needle.len()..].chars().next())
                 })
             })
             .map(|(number, line)| format!("{}:{}: {}", self.path, number + 1, line.trim()))
@@ -119,7 +121,8 @@ fn take_apart(text: &str) -> (String, Vec<(usize, String)>) {
     let (mut code, mut strings, mut line, mut index) = (String::new(), Vec::new(), 1, 0);
     while index < letters.len() {
         let letter = letters[index];
-        let raw_hashes = (letter == 'r').then(|| letters[index + 1..].iter().take_while(|l| **l == '#').count());
+        let raw_hashes =
+            (letter == 'r').then(|| letters[index + 1..].iter().take_while(|l| **l == '#').count());
         let starts_word = index == 0 || !(at(index - 1).is_alphanumeric() || at(index - 1) == '_');
         if letter == '/' && at(index + 1) == '/' {
             while index < letters.len() && letters[index] != '\n' {
@@ -167,7 +170,8 @@ fn take_apart(text: &str) -> (String, Vec<(usize, String)>) {
             strings.push((start, content));
         } else if letter == '\'' && (at(index + 2) == '\'' || at(index + 1) == '\\') {
             // A character; what has no second quote there is a lifetime.
-            let end = (index + 2..letters.len()).find(|end| letters[*end] == '\'' && (at(index + 1) != '\\' || *end > index + 2));
+            let end = (index + 2..letters.len())
+                .find(|end| letters[*end] == '\'' && (at(index + 1) != '\\' || *end > index + 2));
             code.push_str("' '");
             index = end.unwrap_or(letters.len()) + 1;
         } else {
@@ -232,21 +236,49 @@ const PURE: [&str; 10] = [
 fn what_decides_is_pure() {
     let sources = sources();
     for path in PURE {
-        let source = sources.iter().find(|source| source.path == path).unwrap_or_else(|| panic!("{path} is gone"));
+        let source =
+            sources.iter().find(|source| source.path == path).unwrap_or_else(|| panic!("{path} is gone"));
         assert!(!source.modules_used().contains("db"), "{path} imports db");
         for needle in [
-            "db", "Tx", "store", "tokio", "async", "await", "Clock", "Utc", "SystemTime", "Instant", "rand", "reqwest",
-            "rusqlite", "postgres", "fs", "net", "env", "thread", "static mut", "tracing",
+            "db",
+            "Tx",
+            "store",
+            "tokio",
+            "async",
+            "await",
+            "Clock",
+            "Utc",
+            "SystemTime",
+            "Instant",
+            "rand",
+            "reqwest",
+            "rusqlite",
+            "postgres",
+            "fs",
+            "net",
+            "env",
+            "thread",
+            "static mut",
+            "tracing",
         ] {
             let lines = source.lines_with(needle);
             // A store is also a shop, and its field in a value is no database.
-            let lines: Vec<_> = lines.iter().filter(|line| needle != "store" || line.contains("store::")).collect();
+            let lines: Vec<_> =
+                lines.iter().filter(|line| needle != "store" || line.contains("store::")).collect();
             assert!(lines.is_empty(), "{path} is pure, but names {needle}: {lines:?}");
         }
     }
     for source in &sources {
-        let says_so = source.text.lines().take_while(|line| line.starts_with("//!")).any(|line| line.contains("Pure: no database"));
-        assert!(!says_so || PURE.contains(&source.path.as_str()), "{} says it is pure: list it here", source.path);
+        let says_so = source
+            .text
+            .lines()
+            .take_while(|line| line.starts_with("//!"))
+            .any(|line| line.contains("Pure: no database"));
+        assert!(
+            !says_so || PURE.contains(&source.path.as_str()),
+            "{} says it is pure: list it here",
+            source.path
+        );
     }
 }
 
@@ -254,9 +286,17 @@ fn what_decides_is_pure() {
 #[test]
 fn the_ledger_knows_no_runtime() {
     for source in sources() {
-        if ["src/ledger/", "src/order/", "src/site/", "src/access/", "src/idempotency/", "src/inbox/", "src/feed/"]
-            .iter()
-            .any(|folder| source.path.starts_with(folder))
+        if [
+            "src/ledger/",
+            "src/order/",
+            "src/site/",
+            "src/access/",
+            "src/idempotency/",
+            "src/inbox/",
+            "src/feed/",
+        ]
+        .iter()
+        .any(|folder| source.path.starts_with(folder))
         {
             for needle in ["tokio", "async", "await", "sleep", "reqwest::Client"] {
                 assert_eq!(source.lines_with(needle), [""; 0], "{} names {needle}", source.path);
@@ -270,7 +310,8 @@ fn the_ledger_knows_no_runtime() {
 /// The strings that are statements.
 fn statements(source: &Source) -> impl Iterator<Item = &(usize, String)> {
     source.strings.iter().filter(|(_, text)| {
-        let verbs = ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "WITH ", "CREATE ", "ALTER ", "DROP "];
+        let verbs =
+            ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "WITH ", "CREATE ", "ALTER ", "DROP "];
         text.lines()
             .map(str::trim_start)
             .find(|line| !line.is_empty() && !line.starts_with("-- "))
@@ -295,7 +336,9 @@ fn sql_stands_only_where_it_may_and_every_statement_names_its_place() {
                 continue;
             }
             let first = text.split(['\n', '\\']).next().unwrap_or_default();
-            let name = first.strip_prefix("-- ").unwrap_or_else(|| panic!("{place}: begin with -- module::function"));
+            let name = first
+                .strip_prefix("-- ")
+                .unwrap_or_else(|| panic!("{place}: begin with -- module::function"));
             let (module, function) = name.rsplit_once("::").unwrap_or_else(|| panic!("{place}: {name:?}"));
             assert_eq!(module, source.module(), "{place}: {name:?} names another module");
             assert!(!word(function).is_empty(), "{place}: {name:?} names no function");
@@ -313,10 +356,27 @@ fn statements_use_only_what_both_engines_understand() {
         for (line, text) in statements(source) {
             let place = format!("{}:{line}", source.path);
             let upper = text.to_uppercase();
-            for needle in ["?1", " REAL", "DATETIME(", "STRFTIME", "IFNULL(", " GLOB ", "ROWID", "OR REPLACE", "::BIGINT", "NOW()", "ILIKE", "JSON_", "AUTOINCREMENT"] {
+            for needle in [
+                "?1",
+                " REAL",
+                "DATETIME(",
+                "STRFTIME",
+                "IFNULL(",
+                " GLOB ",
+                "ROWID",
+                "OR REPLACE",
+                "::BIGINT",
+                "NOW()",
+                "ILIKE",
+                "JSON_",
+                "AUTOINCREMENT",
+            ] {
                 assert!(!upper.contains(needle), "{place}: {needle} is understood by one engine only");
             }
-            assert!(!upper.contains("UPDATE ENTRY ") && !upper.contains("DELETE FROM ENTRY"), "{place}: entries are only ever added");
+            assert!(
+                !upper.contains("UPDATE ENTRY ") && !upper.contains("DELETE FROM ENTRY"),
+                "{place}: entries are only ever added"
+            );
             // Parameters are bound one by one: none may be left out.
             let highest = (1..=40).filter(|number| mentions(text, *number)).max().unwrap_or(0);
             assert!((1..=highest).all(|number| mentions(text, number)), "{place}: a parameter is left out");
@@ -385,8 +445,10 @@ fn nothing_is_counted_in_floats() {
         let literal = |line: &&str| {
             line.match_indices('.').any(|(at, _)| {
                 let digit = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_digit());
-                let before = line[..at].trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '_');
-                let is_field = before.ends_with(|letter: char| letter.is_alphanumeric() || ".)]".contains(letter));
+                let before =
+                    line[..at].trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '_');
+                let is_field =
+                    before.ends_with(|letter: char| letter.is_alphanumeric() || ".)]".contains(letter));
                 digit(line[..at].chars().next_back()) && digit(line[at + 1..].chars().next()) && !is_field
             })
         };
@@ -441,6 +503,11 @@ const LINES_MAX: usize = 900;
 fn no_source_file_is_longer_than_can_be_read() {
     for source in sources() {
         let lines = read(&source.path).lines().count();
-        assert_eq!(lines > LINES_MAX, LONG.contains(&source.path.as_str()), "{} has {lines} lines", source.path);
+        assert_eq!(
+            lines > LINES_MAX,
+            LONG.contains(&source.path.as_str()),
+            "{} has {lines} lines",
+            source.path
+        );
     }
 }

@@ -59,7 +59,10 @@ const SCENARIOS: &[(&str, &[(&str, &str)])] = &[
     ("28-long-customer-note", &[("account:lab:customer:2", "1000")]),
     // Cash on delivery counts when it is paid; the bank transfer when it arrives.
     ("29-store-api-checkout", &[("account:lab:email:guest@example.test", "6000")]),
-    ("30-classic-checkout", &[("account:lab:customer:2", "2000"), ("account:lab:email:guest@example.test", "5000")]),
+    (
+        "30-classic-checkout",
+        &[("account:lab:customer:2", "2000"), ("account:lab:email:guest@example.test", "5000")],
+    ),
     ("32-customers", &[]),
     // Gone before anything was known, or first seen in the trash.
     ("33-order-gone-before-delivery", &[("account:lab:customer:2", "0")]),
@@ -101,7 +104,11 @@ async fn every_recorded_scenario_ends_with_the_right_credits() {
         let entries = app.count("entry");
         for delivery in deliveries.iter().chain(deliveries.iter().rev()) {
             let result = app.replay(delivery).await;
-            assert!(["unchanged", "ignored"].contains(&result.as_str()), "{folder}/{}: {result}", delivery.name);
+            assert!(
+                ["unchanged", "ignored"].contains(&result.as_str()),
+                "{folder}/{}: {result}",
+                delivery.name
+            );
         }
         assert_eq!(app.count("entry"), entries, "{folder}: a repeat was booked");
         app.prove();
@@ -162,7 +169,9 @@ async fn one_delivery_sent_a_thousand_times_grants_once() {
 #[tokio::test]
 async fn any_permutation_of_deliveries_gives_the_same_wallet() {
     let mut random = seeded();
-    for (folder, tries) in [("02-paid-order-one-token", 24), ("13-failed-then-paid", 12), ("14-cancelled", 12)] {
+    for (folder, tries) in
+        [("02-paid-order-one-token", 24), ("13-failed-then-paid", 12), ("14-cancelled", 12)]
+    {
         let expected = SCENARIOS.iter().find(|(name, _)| *name == folder).unwrap().1;
         let mut states: Vec<Recorded> =
             scenario(folder).into_iter().filter(|delivery| delivery.topic.starts_with("order.")).collect();
@@ -219,7 +228,11 @@ async fn what_cannot_be_read_is_kept_and_acknowledged() {
         ("order.updated", "{", "stored"),
         ("order.updated", "[]", "stored"),
         ("order.updated", "\u{0}\u{1}", "stored"),
-        ("order.updated", r#"{"id":1,"status":"processing","line_items":[{"id":1,"total":"ten"}]}"#, "stored"),
+        (
+            "order.updated",
+            r#"{"id":1,"status":"processing","line_items":[{"id":1,"total":"ten"}]}"#,
+            "stored",
+        ),
         ("subscription.created", r#"{"id":1}"#, "ignored"),
         ("", r#"{"id":1}"#, "ignored"),
         ("coupon.created", r#"{"id":1}"#, "ignored"),
@@ -246,7 +259,11 @@ async fn an_order_of_an_unknown_product_finishes_when_the_product_is_known() {
     // Product 71 is recorded: first in Tokens, with no word on how many credits.
     let mut products = scenario("26-product-changes").into_iter();
     app.replay(&products.next().unwrap()).await;
-    assert_eq!(app.count("shop_order WHERE parked LIKE '%package set%'"), 1, "a Tokens product without credits");
+    assert_eq!(
+        app.count("shop_order WHERE parked LIKE '%package set%'"),
+        1,
+        "a Tokens product without credits"
+    );
 
     let mut product: Value = serde_json::from_slice(&scenario("26-product-changes")[0].body).unwrap();
     product["meta_data"] = serde_json::json!([{ "id": 1, "key": "_nivella_credits", "value": "250" }]);

@@ -12,11 +12,7 @@ fn the_worked_examples_hold() {
     let text = std::fs::read_to_string(root().join("order/targets.txt")).unwrap();
     let mut case = Case::new("");
     let mut cases = 0;
-    for line in text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         if word == "case" {
             case.check();
@@ -41,16 +37,8 @@ struct Case {
 
 impl Case {
     fn new(name: &str) -> Self {
-        let order = Order {
-            lines: Vec::new(),
-            refunds: Vec::new(),
-            ..plain_order()
-        };
-        let order = Order {
-            status: "completed".to_owned(),
-            paid_at: Some(order.modified_at),
-            ..order
-        };
+        let order = Order { lines: Vec::new(), refunds: Vec::new(), ..plain_order() };
+        let order = Order { status: "completed".to_owned(), paid_at: Some(order.modified_at), ..order };
         Self {
             name: name.to_owned(),
             order,
@@ -63,12 +51,7 @@ impl Case {
 
     fn read(&mut self, word: &str, rest: &str) {
         let words: Vec<&str> = rest.split_whitespace().collect();
-        let after = |key: &str| {
-            words
-                .iter()
-                .position(|word| *word == key)
-                .map(|at| amount(words[at + 1]))
-        };
+        let after = |key: &str| words.iter().position(|word| *word == key).map(|at| amount(words[at + 1]));
         match word {
             "with" => match words[0] {
                 "paid" => self.settings.paid_statuses = words[1..].iter().map(ToString::to_string).collect(),
@@ -110,19 +93,11 @@ impl Case {
                     "unasked" => (None, None),
                     word => panic!("{}: worth {word}", self.name),
                 };
-                let facts = LineFacts {
-                    is_tokens,
-                    worth: basis.map(worth),
-                    reason: None,
-                };
+                let facts = LineFacts { is_tokens, worth: basis.map(worth), reason: None };
                 self.known.facts.insert(id, facts);
             }
             "shipping" | "fee" => self.order.other_lines.push(OtherLine {
-                kind: if word == "fee" {
-                    OtherKind::Fee
-                } else {
-                    OtherKind::Shipping
-                },
+                kind: if word == "fee" { OtherKind::Fee } else { OtherKind::Shipping },
                 total: amount(words[0]),
                 total_tax: after("tax").unwrap_or_default(),
             }),
@@ -132,20 +107,12 @@ impl Case {
             "confirmed" => self.known.from_rest = true,
             "refund" => {
                 let id = i64::try_from(self.order.refunds.len()).unwrap() + 100;
-                let (sum, parts) = rest
-                    .split_once(" = ")
-                    .map_or((rest, None), |(sum, parts)| (sum, Some(parts)));
-                self.order.refunds.push(RefundRef {
-                    id,
-                    amount: amount(sum),
-                });
+                let (sum, parts) =
+                    rest.split_once(" = ").map_or((rest, None), |(sum, parts)| (sum, Some(parts)));
+                self.order.refunds.push(RefundRef { id, amount: amount(sum) });
                 let Some(parts) = parts else { return };
-                let mut refund = Refund {
-                    id,
-                    amount: amount(sum),
-                    lines: Vec::new(),
-                    other: Some(Decimal::ZERO),
-                };
+                let mut refund =
+                    Refund { id, amount: amount(sum), lines: Vec::new(), other: Some(Decimal::ZERO) };
                 for part in parts.split(", ").filter(|part| *part != "nothing") {
                     let words: Vec<&str> = part.split_whitespace().collect();
                     match words[..] {
@@ -161,9 +128,7 @@ impl Case {
                 }
                 self.details.push(refund);
             }
-            "->" => self
-                .expected
-                .push((words[0].parse().unwrap(), words[1].to_owned())),
+            "->" => self.expected.push((words[0].parse().unwrap(), words[1].to_owned())),
             _ => panic!("{}: {word}", self.name),
         }
     }

@@ -109,10 +109,7 @@ impl Shop {
         }
         let only_tokens = self.shipping == 0
             && self.fee == 0
-            && self
-                .lines
-                .iter()
-                .all(|line| !matches!(line.kind, Kind::Shirt | Kind::Unknown));
+            && self.lines.iter().all(|line| !matches!(line.kind, Kind::Shirt | Kind::Unknown));
         if !self.detailed && !self.refunds.is_empty() && !only_tokens {
             return "attention".to_owned();
         }
@@ -125,13 +122,11 @@ impl Shop {
         let untied: i128 = self
             .refunds
             .iter()
-            .map(|refund| {
-                if self.detailed {
-                    (refund.amount() - refund.parts()).max(0)
-                } else {
-                    refund.amount()
-                }
-            })
+            .map(
+                |refund| {
+                    if self.detailed { (refund.amount() - refund.parts()).max(0) } else { refund.amount() }
+                },
+            )
             .sum();
         // Numerator and denominator of the share that went back.
         let (back, of) = if line.total == 0 {
@@ -214,16 +209,9 @@ impl Shop {
                 Kind::Shirt => (Some(false), None),
                 Kind::Unknown => (None, None),
             };
-            LineFacts {
-                is_tokens,
-                worth: basis.map(worth),
-                reason: None,
-            }
+            LineFacts { is_tokens, worth: basis.map(worth), reason: None }
         };
-        Known {
-            facts: (1..).zip(self.lines.iter().map(fact)).collect(),
-            ..Known::default()
-        }
+        Known { facts: (1..).zip(self.lines.iter().map(fact)).collect(), ..Known::default() }
     }
 
     fn decide(&self) -> Vec<LineDecision> {
@@ -240,57 +228,25 @@ fn shop() -> impl Strategy<Value = Shop> {
     let often = || prop::bool::weighted(0.85);
     (
         (status, often(), prop::collection::vec(shop_line(), 1..5)),
-        (
-            prop_oneof![3 => Just(0), 1 => 1..2000_i128],
-            prop_oneof![3 => Just(0), 1 => -500..2000_i128],
-        ),
+        (prop_oneof![3 => Just(0), 1 => 1..2000_i128], prop_oneof![3 => Just(0), 1 => -500..2000_i128]),
         (prop::collection::vec(shop_refund(), 0..4), often()),
         settings(),
     )
-        .prop_map(
-            |((status, dated, lines), (shipping, fee), (refunds, detailed), settings)| {
-                let refunds = refunds
-                    .into_iter()
-                    .map(|refund: ShopRefund| refund.of(&lines))
-                    .collect();
-                Shop {
-                    status,
-                    dated,
-                    lines,
-                    shipping,
-                    fee,
-                    refunds,
-                    detailed,
-                    settings,
-                }
-            },
-        )
+        .prop_map(|((status, dated, lines), (shipping, fee), (refunds, detailed), settings)| {
+            let refunds = refunds.into_iter().map(|refund: ShopRefund| refund.of(&lines)).collect();
+            Shop { status, dated, lines, shipping, fee, refunds, detailed, settings }
+        })
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    let flags = (
-        any::<bool>(),
-        any::<bool>(),
-        any::<bool>(),
-        prop::bool::weighted(0.85),
-    );
-    flags.prop_map(
-        |(proportional, free_lines, claw_back, require_date_paid)| Settings {
-            discount: if proportional {
-                Discount::Proportional
-            } else {
-                Discount::Full
-            },
-            on_delete: if claw_back {
-                OnDelete::ClawBack
-            } else {
-                OnDelete::Keep
-            },
-            free_lines,
-            require_date_paid,
-            ..defaults()
-        },
-    )
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), prop::bool::weighted(0.85));
+    flags.prop_map(|(proportional, free_lines, claw_back, require_date_paid)| Settings {
+        discount: if proportional { Discount::Proportional } else { Discount::Full },
+        on_delete: if claw_back { OnDelete::ClawBack } else { OnDelete::Keep },
+        free_lines,
+        require_date_paid,
+        ..defaults()
+    })
 }
 
 fn shop_line() -> impl Strategy<Value = ShopLine> {
@@ -301,38 +257,21 @@ fn shop_line() -> impl Strategy<Value = ShopLine> {
         1 => Just(Kind::Unknown),
     ];
     let price = prop_oneof![1 => Just(0), 6 => 1..20_000_i128];
-    (
-        1..6_i128,
-        price,
-        0..=100_i128,
-        prop_oneof![Just(0), Just(19)],
-        kind,
-    )
-        .prop_map(|(quantity, price, off, tax, kind)| {
+    (1..6_i128, price, 0..=100_i128, prop_oneof![Just(0), Just(19)], kind).prop_map(
+        |(quantity, price, off, tax, kind)| {
             let subtotal = price * quantity;
             let total = subtotal * (100 - off.saturating_sub(40)) / 100;
-            ShopLine {
-                quantity,
-                subtotal,
-                total,
-                tax: total * tax / 100,
-                kind,
-            }
-        })
+            ShopLine { quantity, subtotal, total, tax: total * tax / 100, kind }
+        },
+    )
 }
 
 fn shop_refund() -> impl Strategy<Value = ShopRefund> {
     let part = (0..5_usize, 0..4_i128, 0..8_000_i128, 0..300_i128);
     let extra = prop_oneof![4 => Just(0), 1 => -500..0_i128, 2 => 1..20_000_i128];
     let other = || prop_oneof![3 => Just(0), 1 => 1..900_i128];
-    (extra, prop::collection::vec(part, 0..3), other(), other()).prop_map(|(extra, lines, shipping, fee)| {
-        ShopRefund {
-            extra,
-            lines,
-            shipping,
-            fee,
-        }
-    })
+    (extra, prop::collection::vec(part, 0..3), other(), other())
+        .prop_map(|(extra, lines, shipping, fee)| ShopRefund { extra, lines, shipping, fee })
 }
 
 #[test]
@@ -393,10 +332,7 @@ fn the_order_of_lines_and_refunds_means_nothing() {
             }
         }
         let without_words = |decided: BTreeMap<i64, Decision>| -> BTreeMap<i64, String> {
-            decided
-                .iter()
-                .map(|(id, decision)| (*id, shown(decision)))
-                .collect()
+            decided.iter().map(|(id, decision)| (*id, shown(decision))).collect()
         };
         assert_eq!(without_words(decided(&turned)), without_words(decided(&order)));
     });
@@ -406,58 +342,44 @@ fn the_order_of_lines_and_refunds_means_nothing() {
 #[test]
 fn large_amounts_are_exact_or_set_aside() {
     let digits = || "[1-9][0-9]{0,20}(\\.[0-9]{1,7})?";
-    run(
-        1_000,
-        (digits(), digits(), digits(), digits()),
-        |(total, order_total, tied, untied)| {
-            let [total, order_total, tied, untied] =
-                [total, order_total, tied, untied].map(|text| amount(&text));
-            let mut order = plain_order();
-            order.total = order_total;
-            order.paid_at = Some(order.modified_at);
-            order.lines.truncate(1);
-            order.lines[0].total = total;
-            order.refunds.clear();
-            let line = RefundLine {
-                order_line_id: Some(1),
-                quantity: Decimal::ONE,
-                total: tied,
-                total_tax: Decimal::ZERO,
-            };
-            let Some(sum) = tied.checked_add(untied) else {
-                return;
-            };
-            let refund = Refund {
-                id: 1,
-                amount: sum,
-                lines: vec![line],
-                other: Some(Decimal::ZERO),
-            };
-            let order = order.with_refunds(vec![refund]).unwrap();
-            let facts = LineFacts {
-                is_tokens: Some(true),
-                worth: Some(worth(Basis::PerUnit("1000".parse().unwrap()))),
-                reason: None,
-            };
-            let known = Known {
-                facts: [(1, facts)].into(),
-                removed: BTreeSet::new(),
-                from_rest: true,
-            };
-            match &target::decide(&order, &known, &defaults())[0].decision {
-                Decision::Parked { .. } => {}
-                Decision::Target { credits, .. } => {
-                    // Good to about fifteen digits, which is far finer than any wrong turn.
-                    let float = |value: Decimal| value.to_string().parse::<f64>().unwrap();
-                    let share = (float(tied) / float(total) + float(untied) / float(order_total)).min(1.0);
-                    let near = 3000.0 * (1.0 - share);
-                    let credits: f64 = credits.to_string().parse().unwrap();
-                    assert!((credits - near).abs() < 0.001, "{credits} is not {near}");
-                }
-                other => panic!("{other:?}"),
+    run(1_000, (digits(), digits(), digits(), digits()), |(total, order_total, tied, untied)| {
+        let [total, order_total, tied, untied] = [total, order_total, tied, untied].map(|text| amount(&text));
+        let mut order = plain_order();
+        order.total = order_total;
+        order.paid_at = Some(order.modified_at);
+        order.lines.truncate(1);
+        order.lines[0].total = total;
+        order.refunds.clear();
+        let line = RefundLine {
+            order_line_id: Some(1),
+            quantity: Decimal::ONE,
+            total: tied,
+            total_tax: Decimal::ZERO,
+        };
+        let Some(sum) = tied.checked_add(untied) else {
+            return;
+        };
+        let refund = Refund { id: 1, amount: sum, lines: vec![line], other: Some(Decimal::ZERO) };
+        let order = order.with_refunds(vec![refund]).unwrap();
+        let facts = LineFacts {
+            is_tokens: Some(true),
+            worth: Some(worth(Basis::PerUnit("1000".parse().unwrap()))),
+            reason: None,
+        };
+        let known = Known { facts: [(1, facts)].into(), removed: BTreeSet::new(), from_rest: true };
+        match &target::decide(&order, &known, &defaults())[0].decision {
+            Decision::Parked { .. } => {}
+            Decision::Target { credits, .. } => {
+                // Good to about fifteen digits, which is far finer than any wrong turn.
+                let float = |value: Decimal| value.to_string().parse::<f64>().unwrap();
+                let share = (float(tied) / float(total) + float(untied) / float(order_total)).min(1.0);
+                let near = 3000.0 * (1.0 - share);
+                let credits: f64 = credits.to_string().parse().unwrap();
+                assert!((credits - near).abs() < 0.001, "{credits} is not {near}");
             }
-        },
-    );
+            other => panic!("{other:?}"),
+        }
+    });
 }
 
 /// `number` with its last `places` digits after the point, without trailing zeros.
