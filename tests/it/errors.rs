@@ -74,25 +74,153 @@ const WRONG: &[(Who, &str, &str, &str, u16, &str, &str)] = &[
     (Admin, "GET", "/v1/wallets/site:site-123?nothing=1", "", 422, "invalid_request", "/query/nothing"),
     (Reader, "GET", "/v1/wallets/me/feed?nothing=1", "", 422, "invalid_request", "/query/nothing"),
     (Admin, "GET", "/v1/wallets/site:site-123/activity?limit=0", "", 422, "invalid_request", "/query/limit"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?limit=201", "", 422, "invalid_request", "/query/limit"),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?limit=201",
+        "",
+        422,
+        "invalid_request",
+        "/query/limit",
+    ),
     (Admin, "GET", "/v1/wallets/site:site-123/activity?limit=-1", "", 422, "invalid_request", "/query/limit"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?limit=1e2", "", 422, "invalid_request", "/query/limit"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?limit=5&limit=6", "", 422, "invalid_request", "/query/limit"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?limits=5", "", 422, "invalid_request", "/query/limits"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?cursor=x", "", 422, "invalid_request", "/query/cursor"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?cursor=%ff%00", "", 422, "invalid_request", "/query/cursor"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?kind=sales", "", 422, "invalid_request", "/query/kind"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?kind=Usage", "", 422, "invalid_request", "/query/kind"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?site=a%20b", "", 422, "invalid_request", "/query/site"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?from=yesterday", "", 422, "invalid_request", "/query/from"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?to=2026-13-01", "", 422, "invalid_request", "/query/to"),
-    (Admin, "GET", "/v1/wallets/site:site-123/activity?to=2026-11-20T16:00:00", "", 422, "invalid_request", "/query/to"),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?limit=1e2",
+        "",
+        422,
+        "invalid_request",
+        "/query/limit",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?limit=5&limit=6",
+        "",
+        422,
+        "invalid_request",
+        "/query/limit",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?limits=5",
+        "",
+        422,
+        "invalid_request",
+        "/query/limits",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?cursor=x",
+        "",
+        422,
+        "invalid_request",
+        "/query/cursor",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?cursor=%ff%00",
+        "",
+        422,
+        "invalid_request",
+        "/query/cursor",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?kind=sales",
+        "",
+        422,
+        "invalid_request",
+        "/query/kind",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?kind=Usage",
+        "",
+        422,
+        "invalid_request",
+        "/query/kind",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?site=a%20b",
+        "",
+        422,
+        "invalid_request",
+        "/query/site",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?from=yesterday",
+        "",
+        422,
+        "invalid_request",
+        "/query/from",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?to=2026-13-01",
+        "",
+        422,
+        "invalid_request",
+        "/query/to",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/activity?to=2026-11-20T16:00:00",
+        "",
+        422,
+        "invalid_request",
+        "/query/to",
+    ),
     (Admin, "GET", "/v1/wallets/site:site-123/usage?by=hour", "", 422, "invalid_request", "/query/by"),
-    (Admin, "GET", "/v1/wallets/site:site-123/usage?group=client", "", 422, "invalid_request", "/query/group"),
-    (Admin, "GET", "/v1/wallets/site:site-123/usage?from=2026-11-20&to=2026-11-19", "", 422, "invalid_request", "/query/to"),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/usage?group=client",
+        "",
+        422,
+        "invalid_request",
+        "/query/group",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/usage?from=2026-11-20&to=2026-11-19",
+        "",
+        422,
+        "invalid_request",
+        "/query/to",
+    ),
     (Admin, "GET", "/v1/wallets/site:site-123/usage?limit=5", "", 422, "invalid_request", "/query/limit"),
-    (Admin, "GET", "/v1/wallets/site:site-123/grants?status=lost", "", 422, "invalid_request", "/query/status"),
-    (Admin, "GET", "/v1/wallets/site:site-123/grants?cursor=gr_1", "", 422, "invalid_request", "/query/cursor"),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/grants?status=lost",
+        "",
+        422,
+        "invalid_request",
+        "/query/status",
+    ),
+    (
+        Admin,
+        "GET",
+        "/v1/wallets/site:site-123/grants?cursor=gr_1",
+        "",
+        422,
+        "invalid_request",
+        "/query/cursor",
+    ),
     (Admin, "GET", "/v1/wallets/site:site-123/grants?limit=x", "", 422, "invalid_request", "/query/limit"),
     (Admin, "GET", "/v1/wallets/site:site-123/grants?a~b/c=1", "", 422, "invalid_request", "/query/a~0b~1c"),
     // Debits; debits.rs has them all.
@@ -103,11 +231,51 @@ const WRONG: &[(Who, &str, &str, &str, u16, &str, &str)] = &[
     (Admin, "POST", "/v1/debits", r#"{"site":"a b","credits":"1"}"#, 422, "invalid_request", "/site"),
     (Admin, "POST", "/v1/debits", r#"{"site":"site-123","credits":1}"#, 422, "invalid_request", "/credits"),
     (Admin, "POST", "/v1/debits", r#"{"site":"site-123","credits":"0"}"#, 422, "invalid_request", "/credits"),
-    (Admin, "POST", "/v1/debits", r#"{"site":"site-123","credits":"-1"}"#, 422, "invalid_request", "/credits"),
-    (Admin, "POST", "/v1/debits", r#"{"site":"site-123","credits":"1e3"}"#, 422, "invalid_request", "/credits"),
-    (Admin, "POST", "/v1/debits", r#"{"site":"site-123","credits":"1.0000001"}"#, 422, "invalid_request", "/credits"),
-    (Admin, "POST", "/v1/debits", r#"{"site":"site-123","action":"chat","quantity":1}"#, 422, "unknown_action", "-"),
-    (Admin, "POST", "/v1/debits", r#"{"site":"site-123","credits":"1000000"}"#, 402, "insufficient_credits", "-"),
+    (
+        Admin,
+        "POST",
+        "/v1/debits",
+        r#"{"site":"site-123","credits":"-1"}"#,
+        422,
+        "invalid_request",
+        "/credits",
+    ),
+    (
+        Admin,
+        "POST",
+        "/v1/debits",
+        r#"{"site":"site-123","credits":"1e3"}"#,
+        422,
+        "invalid_request",
+        "/credits",
+    ),
+    (
+        Admin,
+        "POST",
+        "/v1/debits",
+        r#"{"site":"site-123","credits":"1.0000001"}"#,
+        422,
+        "invalid_request",
+        "/credits",
+    ),
+    (
+        Admin,
+        "POST",
+        "/v1/debits",
+        r#"{"site":"site-123","action":"chat","quantity":1}"#,
+        422,
+        "unknown_action",
+        "-",
+    ),
+    (
+        Admin,
+        "POST",
+        "/v1/debits",
+        r#"{"site":"site-123","credits":"1000000"}"#,
+        402,
+        "insufficient_credits",
+        "-",
+    ),
 ];
 
 /// Like [`WRONG`], once the account is frozen.
@@ -159,8 +327,19 @@ async fn every_wrong_request_gets_its_named_error() {
 
     // Codes of things that come later, and those the next tests provoke.
     let elsewhere = [
-        "bad_request", "request_timeout", "payload_too_large", "idempotency_mismatch", "internal_error", "try_again",
-        "limit_reached", "in_progress", "hold_closed", "already_reversed", "site_mismatch", "paused_for_safety", "rate_limited",
+        "bad_request",
+        "request_timeout",
+        "payload_too_large",
+        "idempotency_mismatch",
+        "internal_error",
+        "try_again",
+        "limit_reached",
+        "in_progress",
+        "hold_closed",
+        "already_reversed",
+        "site_mismatch",
+        "paused_for_safety",
+        "rate_limited",
     ];
     let all: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(seen.into_iter().chain(elsewhere).collect::<BTreeSet<_>>(), all);
@@ -180,9 +359,15 @@ fn check_problem(status: u16, kind: &str, text: &str, what: &str) -> Value {
     assert_eq!(problem["status"], status, "{what}");
     let code = problem["code"].as_str().unwrap_or_default();
     assert!(Code::ALL.iter().any(|known| known.as_str() == code), "{what}: {code:?} is no code");
-    assert!(problem["type"].as_str().is_some_and(|kind| kind.ends_with(&format!("/{code}"))), "{what}: {text}");
+    assert!(
+        problem["type"].as_str().is_some_and(|kind| kind.ends_with(&format!("/{code}"))),
+        "{what}: {text}"
+    );
     for member in ["title", "detail"] {
-        assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{what} has no {member}: {text}");
+        assert!(
+            problem[member].as_str().is_some_and(|text| !text.is_empty()),
+            "{what} has no {member}: {text}"
+        );
     }
     for word in ["sqlite", "select ", "rusqlite", "panicked", SECRET] {
         assert!(!text.to_lowercase().contains(word), "{what} tells a stranger of {word:?}: {text}");
@@ -219,7 +404,8 @@ async fn what_is_no_api_key_is_refused_whatever_it_looks_like() {
         format!("Bearer {}", "x".repeat(4000)),
         "Bearer \u{fc}".to_owned(),
     ] {
-        let answer = app.http.get(app.url("/v1/wallets/me")).header("Authorization", &value).send().await.unwrap();
+        let answer =
+            app.http.get(app.url("/v1/wallets/me")).header("Authorization", &value).send().await.unwrap();
         assert_eq!(answer.headers()["www-authenticate"], "Bearer");
         assert_eq!(problem(answer, &value).await["code"], "unauthorized", "{value:?}");
     }
@@ -231,13 +417,22 @@ async fn what_is_no_api_key_is_refused_whatever_it_looks_like() {
 async fn a_body_that_is_too_large_is_refused_and_leaves_nothing() {
     let app = TestApp::start().await;
     let body = vec![b' '; 256 * 1024 + 1];
-    let answer = app.request(Method::POST, "/v1/debits").header("Idempotency-Key", "k").body(body.clone()).send().await;
-    assert_eq!(problem(answer.unwrap(), "a debit of 256 KiB and one byte").await["code"], "payload_too_large");
+    let answer = app
+        .request(Method::POST, "/v1/debits")
+        .header("Idempotency-Key", "k")
+        .body(body.clone())
+        .send()
+        .await;
+    assert_eq!(
+        problem(answer.unwrap(), "a debit of 256 KiB and one byte").await["code"],
+        "payload_too_large"
+    );
 
     // The largest body there may be is read, and refused for what it says.
     let mut padded = br#"{"site":"nowhere","credits":"1"}"#.to_vec();
     padded.resize(256 * 1024, b' ');
-    let answer = app.request(Method::POST, "/v1/debits").header("Idempotency-Key", "k").body(padded).send().await;
+    let answer =
+        app.request(Method::POST, "/v1/debits").header("Idempotency-Key", "k").body(padded).send().await;
     assert_eq!(problem(answer.unwrap(), "a debit of 256 KiB").await["code"], "not_found");
 
     // A delivery whose length nobody announced.
@@ -300,13 +495,15 @@ async fn talk(app: &TestApp, raw: &[u8]) -> (u16, String, String) {
         output
     });
     let mut answer = Vec::new();
-    let reading = tokio::time::timeout(std::time::Duration::from_secs(20), input.read_to_end(&mut answer)).await;
+    let reading =
+        tokio::time::timeout(std::time::Duration::from_secs(20), input.read_to_end(&mut answer)).await;
     let _ = reading.expect("the daemon answers and closes");
     drop(sending.await.unwrap());
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer:?} is no answer"));
     let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let kind = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-type: ").map(str::to_owned));
+    let kind =
+        head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-type: ").map(str::to_owned));
     (status, kind.unwrap_or_default(), body.to_owned())
 }
 

@@ -29,7 +29,16 @@ struct Draft {
 
 impl Draft {
     fn new(id: i64, customer: i64) -> Self {
-        Self { id, customer, site: None, quantity: 1, product: 10, status: "processing", refunds: vec![], version: 0 }
+        Self {
+            id,
+            customer,
+            site: None,
+            quantity: 1,
+            product: 10,
+            status: "processing",
+            refunds: vec![],
+            version: 0,
+        }
     }
 
     /// The order as WooCommerce would send it, a second younger than the last.
@@ -57,9 +66,7 @@ impl Draft {
         if let Some(site) = self.site {
             line["meta_data"] = json!([{ "id": 1, "key": "_nivella_site_id", "value": site }]);
         }
-        let refund = |(number, amount): (usize, &i64)| {
-            json!({ "id": self.id * 100 + i64::try_from(number).unwrap(), "reason": "", "total": format!("-{amount}.00") })
-        };
+        let refund = |(number, amount): (usize, &i64)| json!({ "id": self.id * 100 + i64::try_from(number).unwrap(), "reason": "", "total": format!("-{amount}.00") });
         order["refunds"] = self.refunds.iter().enumerate().map(refund).collect();
         order
     }
@@ -193,7 +200,8 @@ async fn nobody_buys_into_somebody_elses_site() {
 #[tokio::test]
 async fn absurd_numbers_do_no_harm() {
     let app = TestApp::start().await;
-    let line = |name: &'static str| move |order: &mut Value, value: Value| order["line_items"][0][name] = value;
+    let line =
+        |name: &'static str| move |order: &mut Value, value: Value| order["line_items"][0][name] = value;
     let top = |name: &'static str| move |order: &mut Value, value: Value| order[name] = value;
     type Change = Box<dyn Fn(&mut Value, Value)>;
     let fields: Vec<(&str, Change)> = vec![
@@ -249,7 +257,10 @@ async fn absurd_numbers_do_no_harm() {
             let known = ["granted", "unchanged", "clawed_back", "parked", "ignored", "stored"];
             assert!(known.contains(&result.as_str()), "{field} = {value}: {result}");
             let after = app.available("account:lab:customer:9").await;
-            assert!(result == "granted" || before == after, "{field} = {value} is {result} and changed the wallet");
+            assert!(
+                result == "granted" || before == after,
+                "{field} = {value} is {result} and changed the wallet"
+            );
         }
     }
     app.prove();
@@ -314,7 +325,10 @@ async fn however_orders_came_to_their_states_they_grant_the_same() {
                 change(&mut drafts[at], &mut random);
                 let result = app.deliver("order.updated", drafts[at].next()).await;
                 story.push(format!("{:?}: {result}", drafts[at]));
-                assert!(["granted", "unchanged", "clawed_back", "ignored"].contains(&result.as_str()), "{story:#?}");
+                assert!(
+                    ["granted", "unchanged", "clawed_back", "ignored"].contains(&result.as_str()),
+                    "{story:#?}"
+                );
             }
             let faults = nivella_wallet::ledger::audit::verify(app.db(), |_| {}).unwrap().faults;
             assert_eq!(faults, [], "after {story:#?}");

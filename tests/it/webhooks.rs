@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use nivella_wallet::inbox::signature;
-use reqwest::Method;
 use rand::seq::SliceRandom as _;
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::app::{Recorded, SECRET, TestApp, recordings, scenario};
