@@ -196,6 +196,9 @@ async fn nobody_buys_into_somebody_elses_site() {
     assert_eq!(numbers(&app, BOB).await.0, "2000");
 }
 
+/// Puts a value where an order has another.
+type Change = Box<dyn Fn(&mut Value, Value)>;
+
 /// Numbers no shop has, in every field that is a number: kept, acknowledged, and never a wrong credit.
 #[tokio::test]
 async fn absurd_numbers_do_no_harm() {
@@ -203,7 +206,6 @@ async fn absurd_numbers_do_no_harm() {
     let line =
         |name: &'static str| move |order: &mut Value, value: Value| order["line_items"][0][name] = value;
     let top = |name: &'static str| move |order: &mut Value, value: Value| order[name] = value;
-    type Change = Box<dyn Fn(&mut Value, Value)>;
     let fields: Vec<(&str, Change)> = vec![
         ("id", Box::new(top("id"))),
         ("customer_id", Box::new(top("customer_id"))),
