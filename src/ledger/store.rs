@@ -514,6 +514,9 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
 
     /// Takes `amount` of a purchase back because its money went back: from what is left of it, wherever
     /// that lies; what was spent is a shortfall. No other purchase is touched.
+    ///
+    /// A debt lies at `home`, where the purchase's next grant would go and so pay it; without one where the
+    /// spent grant went.
     pub fn claw_back(
         &mut self,
         operation: &str,
@@ -521,6 +524,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         amount: Credits,
         label: &str,
         shortfall: Shortfall,
+        home: Option<&Compartment>,
     ) -> Result<Clawed, Error> {
         let mut slices = self.purchase_slices(purchase.store, purchase.order, Some(purchase.line))?;
         // The newest grant of the line first: it is what the last change of the order added.
@@ -541,7 +545,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             self.show(first, 0, Shown::Refund, at, label, Delta::minus(credits), order)?;
         }
         if !missing.is_zero() {
-            clawed.shortfall = self.owe(operation, purchase, missing, shortfall)?;
+            clawed.shortfall = self.owe(operation, purchase, missing, shortfall, home)?;
         }
         Ok(clawed)
     }
@@ -575,6 +579,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         purchase: Purchase,
         missing: Credits,
         shortfall: Shortfall,
+        home: Option<&Compartment>,
     ) -> Result<Credits, Error> {
         let grants = self.tx.query(
             "-- ledger::store::owe
@@ -590,9 +595,10 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         let now = self.tx.now();
         let mut left = missing;
         let mut owed = Credits::ZERO;
-        for (grant, spent, home) in grants {
+        for (grant, spent, granted_at) in grants {
             let amount = left.min(Credits::from_micro(spent.max(0)).unwrap_or(Credits::MAX));
-            let Place::Compartment(home) = home else { continue };
+            let Place::Compartment(granted_at) = granted_at else { continue };
+            let home = home.cloned().unwrap_or(granted_at);
             if amount.is_zero() {
                 continue;
             }

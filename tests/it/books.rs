@@ -137,7 +137,8 @@ impl<'t> Book<'t> {
                 let (purchase, amount) = (purchase(order), credits(amount));
                 write(&self.test.db, move |tx| {
                     let mut account = LockedAccount::lock(tx, &id)?;
-                    let clawed = account.claw_back("test", purchase, amount, "Refund", Shortfall::Debt)?;
+                    let clawed =
+                        account.claw_back("test", purchase, amount, "Refund", Shortfall::Debt, None)?;
                     Ok(format!("taken {}, short {}", clawed.taken, clawed.shortfall))
                 })
             }

@@ -298,7 +298,8 @@ async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
     let mut client = server.connect().await;
     client.send("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     let start = Instant::now();
-    let mut piece = vec![0; 4 * 1024 * 1024];
+    // Small pieces, so that there are many pauses however much the kernel has ready.
+    let mut piece = vec![0; 256 * 1024];
     let mut taken = 0;
     loop {
         // At first so little at a time that it is far from done when the idle time is over.
