@@ -498,16 +498,26 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         self.show(first, 0, Shown::Moved, to, &sent.slice.label, change, sent.slice.order)
     }
 
-    /// Takes credits out by hand, in burn-down order, all or nothing.
+    /// Takes credits out by hand, in burn-down order, all or nothing; `reason` is kept with the act.
     ///
     /// # Errors
     /// [`Error::InsufficientCredits`] when the compartment has less.
-    pub fn take_out(&mut self, from: &Compartment, amount: Credits) -> Result<(OperationId, Taken), Error> {
+    pub fn take_out(
+        &mut self,
+        from: &Compartment,
+        amount: Credits,
+        reason: &str,
+    ) -> Result<(OperationId, Taken), Error> {
         let slices = self.own_slices(from)?;
         let parts = self.plan(&slices, amount)?;
         let operation = OperationId::new();
         let (first, taken) =
             self.take(operation.as_str(), Kind::Adjusted, &slices, &parts, &Place::Adjustment)?;
+        self.tx.execute(
+            "-- ledger::store::take_out
+             INSERT INTO correction (operation, account_id, reason) VALUES ($1, $2, $3)",
+            params![&operation, &self.id, reason],
+        )?;
         self.show(first, 0, Shown::Adjustment, from, "Balance adjusted", Delta::minus(amount), None)?;
         Ok((operation, taken))
     }
