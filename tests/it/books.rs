@@ -130,7 +130,9 @@ impl<'t> Book<'t> {
             ["takeout", from, amount] => {
                 let (from, amount) = (compartment(from), credits(amount));
                 write(&self.test.db, move |tx| {
-                    LockedAccount::lock(tx, &id)?.take_out(&from, amount, "counted wrong").map(|_| String::new())
+                    LockedAccount::lock(tx, &id)?
+                        .take_out(&from, amount, "counted wrong")
+                        .map(|_| String::new())
                 })
             }
             ["claw", order, amount] => {
