@@ -176,7 +176,8 @@ async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bo
         tracing::error!(%error, "parked orders could not be tried again: {error}");
     }
     let mut prune_at = Timestamp::from_millis(0);
-    while !*stopped.borrow() {
+    // Without a sender nobody is left to say stop: that is a stop as well.
+    while !*stopped.borrow() && stopped.has_changed().is_ok() {
         let now = app.db.clock().now();
         if prune_at <= now {
             let before = now.plus_millis(-retention_ms);

@@ -246,6 +246,13 @@ CREATE TABLE entry (
     CHECK (source <> target)
 );
 
+-- Why credits were taken out by hand; why they were given stands with their grant.
+CREATE TABLE correction (
+    operation  TEXT    PRIMARY KEY, -- as in entry
+    account_id TEXT    NOT NULL REFERENCES account (id),
+    reason     TEXT    NOT NULL
+);
+
 -- A debit as it was asked for; its movements are entries.
 CREATE TABLE debit (
     id          TEXT    PRIMARY KEY,

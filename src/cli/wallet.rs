@@ -535,7 +535,7 @@ fn adjust(
         let (account, compartment) = store::open_wallet(tx, &wallet)?;
         let mut locked = LockedAccount::lock(tx, &account)?;
         let slices = if change.is_negative() {
-            parts(locked.take_out(&compartment, amount)?.1)
+            parts(locked.take_out(&compartment, amount, &reason)?.1)
         } else {
             let granted = locked.grant(&NewGrant {
                 compartment: compartment.clone(),

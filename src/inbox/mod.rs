@@ -165,6 +165,10 @@ pub fn set_aside(
     incoming: &Incoming,
     refusal: &str,
 ) -> Result<Receipt, db::Error> {
+    // The same delivery may have been refused and set aside meanwhile.
+    if let Some(first) = store::find(tx, shop.id, &incoming.envelope.topic, &incoming.digest)? {
+        return Ok(Receipt { delivery: first, result: "unchanged" });
+    }
     let id = DeliveryId::new();
     let order = match &incoming.said {
         Ok(Said::Other(Body::Order(order))) => Some(order.id),

@@ -8,6 +8,7 @@
 //! This module knows nothing of HTTP, WooCommerce or WordPress, and the decisions in [`burn`] and
 //! [`position`] know nothing of a database or a clock either.
 
+pub mod act;
 pub mod audit;
 pub mod burn;
 pub mod chain;

@@ -2,15 +2,18 @@
 
 use chrono_tz::Tz;
 
+pub use super::act::{
+    Clawed, Debited, Expiry, Granted, NewDebit, NewGrant, Purchase, Sent, Shortfall, Shown, Taken,
+};
 use super::burn::{self, Part};
 use super::chain::{self, Link};
 use super::entry::{Kind, Place, Posting};
 use super::position::Position;
-use super::slice::{Category, Compartment, Slice, View, open_slices};
+use super::slice::{Compartment, Slice, View, open_slices};
 use crate::db::{self, Tx};
-use crate::id::{AccountId, AgentId, DebitId, GrantId, OperationId, SiteId};
+use crate::id::{AccountId, DebitId, GrantId, OperationId};
 use crate::params;
-use crate::time::{Timestamp, Validity, month_start};
+use crate::time::{Timestamp, month_start};
 use crate::units::{Credits, Delta};
 
 /// Why the ledger refused. Nothing was written.
@@ -52,193 +55,6 @@ pub struct LockedAccount<'t, 'c> {
     entry_seq: i64,
     entry_hash: chain::Hash,
     next_expiry: Option<Timestamp>,
-}
-
-/// Where a grant comes from: the line of an order that was paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Purchase {
-    /// The store.
-    pub store: i64,
-    /// The order, which means something only with its store.
-    pub order: i64,
-    /// The line of the order.
-    pub line: i64,
-}
-
-/// Credits to be added.
-#[derive(Clone, Debug)]
-pub struct NewGrant {
-    /// Where they go.
-    pub compartment: Compartment,
-    /// How many.
-    pub amount: Credits,
-    /// What kind.
-    pub category: Category,
-    /// Where they stand in the burn-down order, if not where their category does.
-    pub priority: Option<i64>,
-    /// What the customer reads.
-    pub label: String,
-    /// Why, for the shop; never shown to customers.
-    pub reason: Option<String>,
-    /// From when they are good; now, unless said.
-    pub effective_at: Option<Timestamp>,
-    /// Until when.
-    pub expiry: Expiry,
-    /// What was paid for them.
-    pub purchase: Option<Purchase>,
-    /// What kind of line the customer reads.
-    pub shown_as: Shown,
-}
-
-/// When credits expire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// Counted from the day they become effective.
-    After(Validity),
-    /// At this instant.
-    At(Timestamp),
-}
-
-/// A line's kind in the customer's activity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
-    /// Bought credits.
-    TopUp,
-    /// A plan's credits.
-    Plan,
-    /// Given credits.
-    Bonus,
-    /// Credits used.
-    Usage,
-    /// Credits taken back because their money went back.
-    Refund,
-    /// Credits whose time was over.
-    Expired,
-    /// A correction.
-    Adjustment,
-    /// Credits moved between the pool and a site.
-    Moved,
-}
-
-impl Shown {
-    /// The kind's name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TopUp => "top_up",
-            Self::Plan => "plan",
-            Self::Bonus => "bonus",
-            Self::Usage => "usage",
-            Self::Refund => "refund",
-            Self::Expired => "expired",
-            Self::Adjustment => "adjustment",
-            Self::Moved => "moved",
-        }
-    }
-
-    /// How a grant of a category is shown.
-    #[must_use]
-    pub const fn grant(category: Category) -> Self {
-        match category {
-            Category::Paid => Self::TopUp,
-            Category::Bonus => Self::Bonus,
-            Category::Recurring => Self::Plan,
-        }
-    }
-}
-
-/// A grant that was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Granted {
-    /// The grant.
-    pub id: GrantId,
-    /// From when it is good.
-    pub effective_at: Timestamp,
-    /// From when it is no longer good.
-    pub expires_at: Option<Timestamp>,
-    /// Where it stands in the burn-down order.
-    pub priority: i64,
-    /// What went to pay a debt of its compartment.
-    pub repaid: Credits,
-}
-
-/// Credits to be spent.
-#[derive(Clone, Debug)]
-pub struct NewDebit {
-    /// For which site.
-    pub site: SiteId,
-    /// Whether that site may use the account's pool.
-    pub uses_pool: bool,
-    /// By which of its assistants.
-    pub agent: Option<AgentId>,
-    /// For what, as the rate card names it.
-    pub action: Option<String>,
-    /// What the customer reads.
-    pub label: String,
-    /// How many.
-    pub amount: Credits,
-    /// The caller's own name for it.
-    pub reference: Option<String>,
-    /// When it happened, if not now.
-    pub occurred_at: Option<Timestamp>,
-    /// The caller's private record, as JSON; never shown.
-    pub usage: Option<String>,
-}
-
-/// A debit that was made, or a move: what each slice gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Taken {
-    /// The grant and what came from it, in burn-down order.
-    pub slices: Vec<(GrantId, Credits)>,
-}
-
-/// A debit that was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Debited {
-    /// The debit.
-    pub id: DebitId,
-    /// What each slice gave.
-    pub taken: Taken,
-    /// The wallet afterwards.
-    pub position: Position,
-}
-
-/// A slice on its way to another account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sent {
-    operation: OperationId,
-    from: AccountId,
-    slice: Slice,
-}
-
-impl Sent {
-    /// Where it lay in the account it comes from.
-    #[must_use]
-    pub fn compartment(&self) -> &Compartment {
-        &self.slice.compartment
-    }
-}
-
-/// How an amount that was to be taken back came together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Clawed {
-    /// Taken from what was left of the purchase.
-    pub taken: Credits,
-    /// Already spent.
-    pub shortfall: Credits,
-}
-
-/// What becomes of credits that were spent before their money went back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Shortfall {
-    /// The compartment owes them; its next grant pays first.
-    #[default]
-    Debt,
-    /// The shop bears it.
-    WriteOff,
-    /// The compartment owes them and the account is frozen.
-    Freeze,
 }
 
 impl<'t, 'c> LockedAccount<'t, 'c> {
@@ -498,22 +314,35 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         self.show(first, 0, Shown::Moved, to, &sent.slice.label, change, sent.slice.order)
     }
 
-    /// Takes credits out by hand, in burn-down order, all or nothing.
+    /// Takes credits out by hand, in burn-down order, all or nothing; `reason` is kept with the act.
     ///
     /// # Errors
     /// [`Error::InsufficientCredits`] when the compartment has less.
-    pub fn take_out(&mut self, from: &Compartment, amount: Credits) -> Result<(OperationId, Taken), Error> {
+    pub fn take_out(
+        &mut self,
+        from: &Compartment,
+        amount: Credits,
+        reason: &str,
+    ) -> Result<(OperationId, Taken), Error> {
         let slices = self.own_slices(from)?;
         let parts = self.plan(&slices, amount)?;
         let operation = OperationId::new();
         let (first, taken) =
             self.take(operation.as_str(), Kind::Adjusted, &slices, &parts, &Place::Adjustment)?;
+        self.tx.execute(
+            "-- ledger::store::take_out
+             INSERT INTO correction (operation, account_id, reason) VALUES ($1, $2, $3)",
+            params![&operation, &self.id, reason],
+        )?;
         self.show(first, 0, Shown::Adjustment, from, "Balance adjusted", Delta::minus(amount), None)?;
         Ok((operation, taken))
     }
 
     /// Takes `amount` of a purchase back because its money went back: from what is left of it, wherever
     /// that lies; what was spent is a shortfall. No other purchase is touched.
+    ///
+    /// A debt lies at `home`, where the purchase's next grant would go and so pay it; without one where the
+    /// spent grant went.
     pub fn claw_back(
         &mut self,
         operation: &str,
@@ -521,6 +350,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         amount: Credits,
         label: &str,
         shortfall: Shortfall,
+        home: Option<&Compartment>,
     ) -> Result<Clawed, Error> {
         let mut slices = self.purchase_slices(purchase.store, purchase.order, Some(purchase.line))?;
         // The newest grant of the line first: it is what the last change of the order added.
@@ -541,7 +371,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             self.show(first, 0, Shown::Refund, at, label, Delta::minus(credits), order)?;
         }
         if !missing.is_zero() {
-            clawed.shortfall = self.owe(operation, purchase, missing, shortfall)?;
+            clawed.shortfall = self.owe(operation, purchase, missing, shortfall, home)?;
         }
         Ok(clawed)
     }
@@ -575,6 +405,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         purchase: Purchase,
         missing: Credits,
         shortfall: Shortfall,
+        home: Option<&Compartment>,
     ) -> Result<Credits, Error> {
         let grants = self.tx.query(
             "-- ledger::store::owe
@@ -590,9 +421,10 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         let now = self.tx.now();
         let mut left = missing;
         let mut owed = Credits::ZERO;
-        for (grant, spent, home) in grants {
+        for (grant, spent, granted_at) in grants {
             let amount = left.min(Credits::from_micro(spent.max(0)).unwrap_or(Credits::MAX));
-            let Place::Compartment(home) = home else { continue };
+            let Place::Compartment(granted_at) = granted_at else { continue };
+            let home = home.cloned().unwrap_or(granted_at);
             if amount.is_zero() {
                 continue;
             }

@@ -472,13 +472,10 @@ impl Posting<'_> {
         if surplus.is_zero() {
             return Ok(Outcome::Unchanged);
         }
-        account.claw_back(
-            self.operation,
-            purchase,
-            surplus,
-            &self.takes_back_because(),
-            self.rules.shortfall,
-        )?;
+        let (why, shortfall) = (self.takes_back_because(), self.rules.shortfall);
+        // Of a line that is gone the order no longer says where it belongs.
+        let home = on_order.map(|_| &compartment);
+        account.claw_back(self.operation, purchase, surplus, &why, shortfall, home)?;
         Ok(Outcome::ClawedBack)
     }
 

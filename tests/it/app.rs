@@ -24,7 +24,6 @@ pub(crate) const SECRET: &str = "lab-webhook-secret-not-a-real-one";
 pub(crate) struct TestApp {
     pub(crate) running: Running,
     pub(crate) clock: Clock,
-    pub(crate) store: Store,
     pub(crate) http: reqwest::Client,
     pub(crate) admin: String,
     _dir: tempfile::TempDir,
@@ -48,9 +47,13 @@ impl TestApp {
         let clock = Clock::standing_at("2026-11-20T18:00:00Z".parse().unwrap());
         let running = Running::start(&config, clock.clone()).await.unwrap();
         let db = running.app.db.clone();
-        let (store, admin) =
-            tokio::task::spawn_blocking(move || (lab(&db), key(&db, "admin"))).await.unwrap();
-        Self { running, clock, store, http: reqwest::Client::new(), admin, _dir: dir }
+        let admin = tokio::task::spawn_blocking(move || {
+            lab(&db);
+            key(&db, "admin")
+        })
+        .await
+        .unwrap();
+        Self { running, clock, http: reqwest::Client::new(), admin, _dir: dir }
     }
 
     pub(crate) fn db(&self) -> &Db {

@@ -130,14 +130,17 @@ impl<'t> Book<'t> {
             ["takeout", from, amount] => {
                 let (from, amount) = (compartment(from), credits(amount));
                 write(&self.test.db, move |tx| {
-                    LockedAccount::lock(tx, &id)?.take_out(&from, amount).map(|_| String::new())
+                    LockedAccount::lock(tx, &id)?
+                        .take_out(&from, amount, "counted wrong")
+                        .map(|_| String::new())
                 })
             }
             ["claw", order, amount] => {
                 let (purchase, amount) = (purchase(order), credits(amount));
                 write(&self.test.db, move |tx| {
                     let mut account = LockedAccount::lock(tx, &id)?;
-                    let clawed = account.claw_back("test", purchase, amount, "Refund", Shortfall::Debt)?;
+                    let clawed =
+                        account.claw_back("test", purchase, amount, "Refund", Shortfall::Debt, None)?;
                     Ok(format!("taken {}, short {}", clawed.taken, clawed.shortfall))
                 })
             }

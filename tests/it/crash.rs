@@ -514,10 +514,7 @@ impl Assistant {
             .bearer_auth(&self.admin)
             .header("Idempotency-Key", key)
             .body(json!({ "site": "shop", "credits": credits, "reference": key }).to_string());
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(_) => return self.lost(),
-        };
+        let Ok(response) = request.send().await else { return self.lost() };
         let (status, replayed) = (response.status(), response.headers().contains_key("idempotent-replayed"));
         let Ok(text) = response.text().await else { return self.lost() };
         assert_eq!(status, 201, "{text}");

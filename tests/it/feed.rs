@@ -239,7 +239,14 @@ impl World {
         write(&self.test, move |tx| {
             let purchase = Purchase { store: 1, order: 5, line: 1 };
             let amount = "100".parse().unwrap();
-            LockedAccount::lock(tx, &bob)?.claw_back("test", purchase, amount, "Refund", Shortfall::Debt)
+            LockedAccount::lock(tx, &bob)?.claw_back(
+                "test",
+                purchase,
+                amount,
+                "Refund",
+                Shortfall::Debt,
+                None,
+            )
         });
         self.turn_to("2026-11-20T18:00:00Z");
     }

@@ -17,3 +17,5 @@ mod config;
 mod debits;
 mod crash;
 mod tidy;
+mod errors;
+mod twists;

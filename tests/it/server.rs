@@ -298,16 +298,20 @@ async fn a_client_that_takes_its_answer_slowly_gets_all_of_it() {
     let mut client = server.connect().await;
     client.send("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     let start = Instant::now();
+    // Small pieces, so that there are many pauses however much the kernel has ready.
     let mut piece = vec![0; 256 * 1024];
     let mut taken = 0;
     loop {
-        let read = timeout(DEADLINE, client.0.read(&mut piece)).await.unwrap().unwrap();
+        // At first so little at a time that it is far from done when the idle time is over.
+        let is_slow = start.elapsed() < SOON * 8;
+        let most = if is_slow { 64 * 1024 } else { piece.len() };
+        let read = timeout(DEADLINE, client.0.read(&mut piece[..most])).await.unwrap().unwrap();
         if read == 0 {
             break;
         }
         taken += read;
-        // The slowness is the subject here, not a wait for something.
-        if start.elapsed() < SOON * 8 {
+        if is_slow {
+            // The slowness is the subject here, not a wait for something.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

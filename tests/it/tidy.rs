@@ -493,21 +493,13 @@ fn every_setting_has_a_line() {
     }
 }
 
-/// Long for a reason; a file that is not listed is to be split, one that got shorter to be taken out.
-const LONG: [&str; 1] = ["src/ledger/store.rs"];
-
 /// More than this is not read in one go.
-const LINES_MAX: usize = 900;
+const LINES_MAX: usize = 800;
 
 #[test]
 fn no_source_file_is_longer_than_can_be_read() {
     for source in sources() {
         let lines = read(&source.path).lines().count();
-        assert_eq!(
-            lines > LINES_MAX,
-            LONG.contains(&source.path.as_str()),
-            "{} has {lines} lines",
-            source.path
-        );
+        assert!(lines <= LINES_MAX, "{} has {lines} lines: it may want to be two rooms", source.path);
     }
 }

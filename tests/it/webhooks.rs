@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use nivella_wallet::inbox::signature;
 use rand::seq::SliceRandom as _;
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::app::{Recorded, SECRET, TestApp, recordings, scenario};
@@ -286,4 +287,31 @@ async fn a_body_of_two_mebibytes_is_too_large() {
         .unwrap();
     assert_eq!(answer.status(), 413);
     assert_eq!(app.count("delivery"), 0);
+}
+
+/// WooCommerce has its answer, and whoever reads the feed next sees it: not a moment later.
+#[tokio::test]
+async fn an_answered_delivery_is_in_the_very_next_feed() {
+    let app = TestApp::start().await;
+    let path = "/v1/wallets/account:lab:customer:2/feed";
+    let mut orders = scenario("02-paid-order-one-token").remove(2);
+    assert_eq!(app.replay(&orders).await, "granted");
+    let mut tag = String::new();
+    let mut order: Value = serde_json::from_slice(&orders.body).unwrap();
+    for number in 1..=20 {
+        let before = app.request(Method::GET, path).header("If-None-Match", &tag).send().await.unwrap();
+        assert_eq!(before.status(), if number == 1 { 200 } else { 304 }, "before delivery {number}");
+        order["id"] = (1000 + number).into();
+        orders.body = serde_json::to_vec(&order).unwrap();
+        assert_eq!(app.deliver("order.updated", orders.body.clone()).await, "granted");
+
+        let changed = app.request(Method::GET, path).header("If-None-Match", &tag).send().await.unwrap();
+        assert_eq!(changed.status(), 200, "delivery {number} is not in the feed");
+        let now = changed.headers()["etag"].to_str().unwrap().to_owned();
+        assert_ne!(now, tag, "delivery {number} did not change the tag");
+        tag = now;
+        let feed: Value = serde_json::from_str(&changed.text().await.unwrap()).unwrap();
+        assert_eq!(feed["available"], (1000 * (number + 1)).to_string());
+        assert_eq!(feed["activity"].as_array().unwrap().len(), (number + 1).min(20));
+    }
 }

@@ -1,0 +1,194 @@
+//! What can be done to an account's credits, and what came of it: the words of [`super::store`].
+
+use super::position::Position;
+use super::slice::{Category, Compartment, Slice};
+use crate::id::{AccountId, AgentId, DebitId, GrantId, OperationId, SiteId};
+use crate::time::{Timestamp, Validity};
+use crate::units::Credits;
+
+/// Where a grant comes from: the line of an order that was paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purchase {
+    /// The store.
+    pub store: i64,
+    /// The order, which means something only with its store.
+    pub order: i64,
+    /// The line of the order.
+    pub line: i64,
+}
+
+/// Credits to be added.
+#[derive(Clone, Debug)]
+pub struct NewGrant {
+    /// Where they go.
+    pub compartment: Compartment,
+    /// How many.
+    pub amount: Credits,
+    /// What kind.
+    pub category: Category,
+    /// Where they stand in the burn-down order, if not where their category does.
+    pub priority: Option<i64>,
+    /// What the customer reads.
+    pub label: String,
+    /// Why, for the shop; never shown to customers.
+    pub reason: Option<String>,
+    /// From when they are good; now, unless said.
+    pub effective_at: Option<Timestamp>,
+    /// Until when.
+    pub expiry: Expiry,
+    /// What was paid for them.
+    pub purchase: Option<Purchase>,
+    /// What kind of line the customer reads.
+    pub shown_as: Shown,
+}
+
+/// When credits expire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Counted from the day they become effective.
+    After(Validity),
+    /// At this instant.
+    At(Timestamp),
+}
+
+/// A line's kind in the customer's activity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Bought credits.
+    TopUp,
+    /// A plan's credits.
+    Plan,
+    /// Given credits.
+    Bonus,
+    /// Credits used.
+    Usage,
+    /// Credits taken back because their money went back.
+    Refund,
+    /// Credits whose time was over.
+    Expired,
+    /// A correction.
+    Adjustment,
+    /// Credits moved between the pool and a site.
+    Moved,
+}
+
+impl Shown {
+    /// The kind's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TopUp => "top_up",
+            Self::Plan => "plan",
+            Self::Bonus => "bonus",
+            Self::Usage => "usage",
+            Self::Refund => "refund",
+            Self::Expired => "expired",
+            Self::Adjustment => "adjustment",
+            Self::Moved => "moved",
+        }
+    }
+
+    /// How a grant of a category is shown.
+    #[must_use]
+    pub const fn grant(category: Category) -> Self {
+        match category {
+            Category::Paid => Self::TopUp,
+            Category::Bonus => Self::Bonus,
+            Category::Recurring => Self::Plan,
+        }
+    }
+}
+
+/// A grant that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The grant.
+    pub id: GrantId,
+    /// From when it is good.
+    pub effective_at: Timestamp,
+    /// From when it is no longer good.
+    pub expires_at: Option<Timestamp>,
+    /// Where it stands in the burn-down order.
+    pub priority: i64,
+    /// What went to pay a debt of its compartment.
+    pub repaid: Credits,
+}
+
+/// Credits to be spent.
+#[derive(Clone, Debug)]
+pub struct NewDebit {
+    /// For which site.
+    pub site: SiteId,
+    /// Whether that site may use the account's pool.
+    pub uses_pool: bool,
+    /// By which of its assistants.
+    pub agent: Option<AgentId>,
+    /// For what, as the rate card names it.
+    pub action: Option<String>,
+    /// What the customer reads.
+    pub label: String,
+    /// How many.
+    pub amount: Credits,
+    /// The caller's own name for it.
+    pub reference: Option<String>,
+    /// When it happened, if not now.
+    pub occurred_at: Option<Timestamp>,
+    /// The caller's private record, as JSON; never shown.
+    pub usage: Option<String>,
+}
+
+/// A debit that was made, or a move: what each slice gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The grant and what came from it, in burn-down order.
+    pub slices: Vec<(GrantId, Credits)>,
+}
+
+/// A debit that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Debited {
+    /// The debit.
+    pub id: DebitId,
+    /// What each slice gave.
+    pub taken: Taken,
+    /// The wallet afterwards.
+    pub position: Position,
+}
+
+/// A slice on its way to another account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub(super) operation: OperationId,
+    pub(super) from: AccountId,
+    pub(super) slice: Slice,
+}
+
+impl Sent {
+    /// Where it lay in the account it comes from.
+    #[must_use]
+    pub fn compartment(&self) -> &Compartment {
+        &self.slice.compartment
+    }
+}
+
+/// How an amount that was to be taken back came together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clawed {
+    /// Taken from what was left of the purchase.
+    pub taken: Credits,
+    /// Already spent.
+    pub shortfall: Credits,
+}
+
+/// What becomes of credits that were spent before their money went back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shortfall {
+    /// The compartment owes them; its next grant pays first.
+    #[default]
+    Debt,
+    /// The shop bears it.
+    WriteOff,
+    /// The compartment owes them and the account is frozen.
+    Freeze,
+}

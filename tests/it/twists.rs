@@ -1,0 +1,371 @@
+//! Orders that change their mind, one after another and all at once; every order of a shop can.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use nivella_wallet::shop;
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, scenario, write};
+use crate::support::seeded;
+
+/// A paid order of one line, to be changed. A credit package costs 10.00 and brings 1,000.
+#[derive(Clone, Debug)]
+struct Draft {
+    id: i64,
+    customer: i64,
+    site: Option<&'static str>,
+    quantity: i64,
+    product: i64,
+    status: &'static str,
+    /// Refunded so far, in whole currency.
+    refunds: Vec<i64>,
+    /// Seconds after the first.
+    version: u32,
+}
+
+impl Draft {
+    fn new(id: i64, customer: i64) -> Self {
+        Self {
+            id,
+            customer,
+            site: None,
+            quantity: 1,
+            product: 10,
+            status: "processing",
+            refunds: vec![],
+            version: 0,
+        }
+    }
+
+    /// The order as WooCommerce would send it, a second younger than the last.
+    fn next(&mut self) -> Vec<u8> {
+        self.version += 1;
+        serde_json::to_vec(&self.value()).unwrap()
+    }
+
+    fn value(&self) -> Value {
+        let mut order: Value = serde_json::from_slice(&scenario("02-paid-order-one-token")[2].body).unwrap();
+        let total = format!("{}.00", self.quantity * 10);
+        order["id"] = self.id.into();
+        order["number"] = self.id.to_string().into();
+        order["customer_id"] = self.customer.into();
+        order["status"] = self.status.into();
+        order["total"] = total.clone().into();
+        let (minutes, seconds) = (self.version / 60, self.version % 60);
+        order["date_modified_gmt"] = format!("2026-11-20T16:{minutes:02}:{seconds:02}").into();
+        let line = &mut order["line_items"][0];
+        line["id"] = (self.id * 10).into();
+        line["product_id"] = self.product.into();
+        line["quantity"] = self.quantity.into();
+        line["subtotal"] = total.clone().into();
+        line["total"] = total.into();
+        if let Some(site) = self.site {
+            line["meta_data"] = json!([{ "id": 1, "key": "_nivella_site_id", "value": site }]);
+        }
+        let refund = |(number, amount): (usize, &i64)| json!({ "id": self.id * 100 + i64::try_from(number).unwrap(), "reason": "", "total": format!("-{amount}.00") });
+        order["refunds"] = self.refunds.iter().enumerate().map(refund).collect();
+        order
+    }
+}
+
+const ALICE: &str = "account:lab:customer:2";
+const BOB: &str = "account:lab:customer:3";
+
+async fn send(app: &TestApp, draft: &mut Draft) -> String {
+    let result = app.deliver("order.updated", draft.next()).await;
+    app.prove();
+    result
+}
+
+async fn numbers(app: &TestApp, wallet: &str) -> (String, String) {
+    let wallet = app.get(&format!("/v1/wallets/{wallet}")).await;
+    (wallet["available"].as_str().unwrap().to_owned(), wallet["debt"].as_str().unwrap().to_owned())
+}
+
+fn pair(available: &str, debt: &str) -> (String, String) {
+    (available.to_owned(), debt.to_owned())
+}
+
+/// Everything was spent by the first customer before the shop gave the order to the second, and the money
+/// went back after that.
+#[tokio::test]
+async fn an_order_that_was_spent_changes_hands_and_is_refunded() {
+    let app = TestApp::start().await;
+    let mut draft = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    assert_eq!(send(&app, &mut draft).await, "granted");
+    assert_eq!(app.debit("shop", "1000", "k").await.status(), 201);
+    draft.customer = 3;
+    send(&app, &mut draft).await;
+    draft.status = "refunded";
+    assert_eq!(send(&app, &mut draft).await, "clawed_back");
+    assert_eq!(numbers(&app, BOB).await, pair("0", "1000"));
+    // The debt is paid by what comes next for the same compartment, once.
+    let mut next = Draft { site: Some("shop"), quantity: 3, ..Draft::new(2, 3) };
+    assert_eq!(send(&app, &mut next).await, "granted");
+    assert_eq!(numbers(&app, BOB).await, pair("2000", "0"));
+}
+
+#[tokio::test]
+async fn an_order_changes_hands_there_and_back_and_on_half_spent() {
+    let app = TestApp::start().await;
+    let mut draft = Draft { site: Some("shop"), quantity: 2, ..Draft::new(1, 2) };
+    send(&app, &mut draft).await;
+    for (number, customer) in [3, 2, 3, 2].into_iter().enumerate() {
+        assert_eq!(app.debit("shop", "100", &format!("k{number}")).await.status(), 201, "hand-over {number}");
+        draft.customer = customer;
+        send(&app, &mut draft).await;
+    }
+    assert_eq!(numbers(&app, ALICE).await, pair("1600", "0"));
+    assert_eq!(numbers(&app, BOB).await, pair("0", "0"));
+    draft.refunds = vec![5, 5];
+    assert_eq!(send(&app, &mut draft).await, "clawed_back");
+    assert_eq!(numbers(&app, ALICE).await, pair("600", "0"));
+    draft.status = "cancelled";
+    assert_eq!(send(&app, &mut draft).await, "clawed_back");
+    // 400 of the 2,000 were spent before the money of all of it went back.
+    assert_eq!(numbers(&app, ALICE).await, pair("0", "400"));
+}
+
+#[tokio::test]
+async fn a_purchase_moves_from_site_to_site_and_is_found_when_its_money_goes_back() {
+    let app = TestApp::start().await;
+    let mut draft = Draft { site: Some("one"), quantity: 3, ..Draft::new(1, 2) };
+    send(&app, &mut draft).await;
+    app.debit("one", "250", "a").await;
+    draft.site = Some("two");
+    send(&app, &mut draft).await;
+    assert_eq!(numbers(&app, "site:two").await, pair("2750", "0"));
+    app.debit("two", "250", "b").await;
+    draft.site = Some("one");
+    send(&app, &mut draft).await;
+    draft.site = Some("three");
+    send(&app, &mut draft).await;
+    assert_eq!(numbers(&app, "site:three").await, pair("2500", "0"));
+    assert_eq!(numbers(&app, "site:one").await.0, "0");
+    draft.refunds = vec![20];
+    assert_eq!(send(&app, &mut draft).await, "clawed_back");
+    assert_eq!(numbers(&app, "site:three").await, pair("500", "0"));
+    draft.status = "refunded";
+    assert_eq!(send(&app, &mut draft).await, "clawed_back");
+    assert_eq!(numbers(&app, ALICE).await, pair("0", "500"));
+    // And all of it comes back when the refunds are deleted: what is owed is paid first.
+    draft.refunds = vec![];
+    draft.status = "completed";
+    assert_eq!(send(&app, &mut draft).await, "granted");
+    assert_eq!(numbers(&app, ALICE).await, pair("2500", "0"));
+}
+
+/// Neither a line that becomes another product nor a later price list changes what was sold.
+#[tokio::test]
+async fn a_line_stays_worth_what_it_was_when_its_product_is_exchanged() {
+    let app = TestApp::start().await;
+    let mut draft = Draft::new(1, 2);
+    send(&app, &mut draft).await;
+    draft.product = 11;
+    send(&app, &mut draft).await;
+    draft.product = 0;
+    send(&app, &mut draft).await;
+    assert_eq!(numbers(&app, ALICE).await, pair("1000", "0"));
+    draft.quantity = 2;
+    assert_eq!(send(&app, &mut draft).await, "granted");
+    draft.quantity = 1;
+    assert_eq!(send(&app, &mut draft).await, "clawed_back");
+    assert_eq!(numbers(&app, ALICE).await, pair("1000", "0"));
+}
+
+/// A site of Alice's on Bob's order stays hers, whatever the order's history.
+#[tokio::test]
+async fn nobody_buys_into_somebody_elses_site() {
+    let app = TestApp::start().await;
+    let mut alices = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    let mut bobs = Draft { site: Some("shop"), ..Draft::new(2, 3) };
+    send(&app, &mut alices).await;
+    assert_eq!(send(&app, &mut bobs).await, "granted");
+    assert_eq!(numbers(&app, "site:shop").await.0, "1000");
+    assert_eq!(numbers(&app, BOB).await.0, "1000");
+    // The order that registered the site goes to Bob: the site follows it, what Alice bought apart does not.
+    let mut other = Draft { site: Some("shop"), ..Draft::new(3, 2) };
+    send(&app, &mut other).await;
+    alices.customer = 3;
+    send(&app, &mut alices).await;
+    assert_eq!(numbers(&app, ALICE).await.0, "1000");
+    assert_eq!(numbers(&app, BOB).await.0, "2000");
+}
+
+/// Puts a value where an order has another.
+type Change = Box<dyn Fn(&mut Value, Value)>;
+
+/// Numbers no shop has, in every field that is a number: kept, acknowledged, and never a wrong credit.
+#[tokio::test]
+async fn absurd_numbers_do_no_harm() {
+    let app = TestApp::start().await;
+    let line =
+        |name: &'static str| move |order: &mut Value, value: Value| order["line_items"][0][name] = value;
+    let top = |name: &'static str| move |order: &mut Value, value: Value| order[name] = value;
+    let fields: Vec<(&str, Change)> = vec![
+        ("id", Box::new(top("id"))),
+        ("customer_id", Box::new(top("customer_id"))),
+        ("total", Box::new(top("total"))),
+        ("date_modified_gmt", Box::new(top("date_modified_gmt"))),
+        ("date_paid_gmt", Box::new(top("date_paid_gmt"))),
+        ("line id", Box::new(line("id"))),
+        ("product_id", Box::new(line("product_id"))),
+        ("quantity", Box::new(line("quantity"))),
+        ("line total", Box::new(line("total"))),
+        ("subtotal", Box::new(line("subtotal"))),
+        ("meta", Box::new(line("meta_data"))),
+        ("refunds", Box::new(top("refunds"))),
+    ];
+    let credits = |value: &str| json!([{ "id": 1, "key": "_nivella_credits", "value": value }]);
+    let values = [
+        json!(null),
+        json!(0),
+        json!(-1),
+        json!(-9_223_372_036_854_775_808_i64),
+        json!(9_223_372_036_854_775_807_i64),
+        json!(18_446_744_073_709_551_615_u64),
+        json!(9_007_199_254_740_993_i64),
+        json!(1_000_000_000_000_i64),
+        json!(1.5),
+        json!(1e300),
+        json!(""),
+        json!("-10.00"),
+        json!("1e400"),
+        json!("99999999999999999999999999999999999999.99"),
+        json!("0.0000000000000000000000000000000001"),
+        json!("NaN"),
+        json!("9999-12-31T23:59:59"),
+        json!("0000-00-00T00:00:00"),
+        json!({ "a": [1] }),
+        json!([[], null, 7]),
+        credits("1e9"),
+        credits("-5"),
+        credits("1000000000000"),
+        credits("1000000000001"),
+        credits("0.0000001"),
+    ];
+    let mut number = 5000;
+    for (field, change) in &fields {
+        for value in &values {
+            number += 1;
+            let mut order = Draft { version: 1, ..Draft::new(number, 9) }.value();
+            change(&mut order, value.clone());
+            let before = app.available("account:lab:customer:9").await;
+            let result = app.deliver("order.updated", serde_json::to_vec(&order).unwrap()).await;
+            let known = ["granted", "unchanged", "clawed_back", "parked", "ignored", "stored"];
+            assert!(known.contains(&result.as_str()), "{field} = {value}: {result}");
+            let after = app.available("account:lab:customer:9").await;
+            assert!(
+                result == "granted" || before == after,
+                "{field} = {value} is {result} and changed the wallet"
+            );
+        }
+    }
+    app.prove();
+    // The wallet still works for the people it belongs to.
+    assert_eq!(send(&app, &mut Draft::new(1, 2)).await, "granted");
+    assert_eq!(numbers(&app, ALICE).await, pair("1000", "0"));
+}
+
+/// The ledger refuses an amount nobody can hold; the same delivery from many senders at once is set aside
+/// once, and all of them are told that it was taken.
+#[tokio::test]
+async fn a_refused_delivery_sent_by_many_at_once_is_set_aside_once() {
+    let app = Arc::new(TestApp::start().await);
+    let mut huge = Draft { quantity: 1_000_000_000, ..Draft::new(1, 2) };
+    assert_eq!(send(&app, &mut huge).await, "granted");
+    for round in 2..12 {
+        let body = Draft { quantity: 1_000_000_000, ..Draft::new(round, 2) }.next();
+        let mut senders = tokio::task::JoinSet::new();
+        for _ in 0..16 {
+            let (app, body) = (Arc::clone(&app), body.clone());
+            senders.spawn(async move { app.deliver("order.updated", body).await });
+        }
+        for result in senders.join_all().await {
+            assert!(["stored", "unchanged"].contains(&result.as_str()), "round {round}: {result}");
+        }
+    }
+    assert_eq!(app.count("delivery WHERE state = 'failed'"), 10);
+    assert_eq!(app.count("credit_grant"), 1);
+}
+
+/// A store that is removed knows nobody any more, and its deliveries look like any stranger's.
+#[tokio::test]
+async fn a_store_that_was_removed_meanwhile_is_a_stranger() {
+    let app = TestApp::start().await;
+    let before = app.deliver("subscription.created", b"{\"id\":1}".to_vec()).await;
+    assert_eq!(before, "ignored");
+    write(app.db(), |tx| shop::store::remove(tx, &"lab".parse().unwrap()));
+    let after = app.deliver("order.updated", Draft::new(1, 2).next()).await;
+    assert!(after.starts_with("401"), "{after}");
+    assert_eq!((app.count("delivery"), app.count("shop_order")), (0, 0));
+}
+
+/// A random walk: orders change in every way a shop can change them, credits are spent meanwhile, and the
+/// books are proved after every step. However an order came to its state, it grants what that state alone
+/// would have granted.
+#[tokio::test]
+async fn however_orders_came_to_their_states_they_grant_the_same() {
+    let mut random = seeded();
+    for _ in 0..4 {
+        let app = TestApp::start().await;
+        let mut drafts: Vec<Draft> = (1..=6).map(|id| Draft::new(id, 2 + id % 3)).collect();
+        let mut story = Vec::new();
+        for step in 0..60 {
+            if random.random_ratio(1, 3) {
+                let site = *["one", "two", "three"].choose(&mut random).unwrap();
+                let credits = random.random_range(1..1500).to_string();
+                let status = app.debit(site, &credits, &format!("{step}")).await.status();
+                assert!([201, 402, 404].contains(&status.as_u16()), "{status} after {story:?}");
+                story.push(format!("debit {site} {credits}: {status}"));
+            } else {
+                let at = random.random_range(0..drafts.len());
+                change(&mut drafts[at], &mut random);
+                let result = app.deliver("order.updated", drafts[at].next()).await;
+                story.push(format!("{:?}: {result}", drafts[at]));
+                assert!(
+                    ["granted", "unchanged", "clawed_back", "ignored"].contains(&result.as_str()),
+                    "{story:#?}"
+                );
+            }
+            let faults = nivella_wallet::ledger::audit::verify(app.db(), |_| {}).unwrap().faults;
+            assert_eq!(faults, [], "after {story:#?}");
+        }
+        // Whatever waits is decided in the end.
+        for draft in &mut drafts {
+            if draft.status == "on-hold" {
+                draft.status = "completed";
+            }
+            send(&app, draft).await;
+        }
+        let fresh = TestApp::start().await;
+        for draft in &mut drafts {
+            send(&fresh, draft).await;
+        }
+        assert_eq!(booked(&app), booked(&fresh), "{story:#?}\n{drafts:#?}");
+    }
+}
+
+fn change(draft: &mut Draft, random: &mut StdRng) {
+    match random.random_range(0..8) {
+        0 => draft.customer = random.random_range(2..=4),
+        1 => draft.quantity = random.random_range(1..=4),
+        2 => draft.site = [None, Some("one"), Some("two"), Some("three")].choose(random).copied().unwrap(),
+        3 => draft.refunds.push(random.random_range(1..=12)),
+        4 => draft.refunds.truncate(random.random_range(0..=draft.refunds.len())),
+        5 => draft.status = ["processing", "completed", "processing"].choose(random).unwrap(),
+        6 => draft.status = ["cancelled", "failed", "refunded", "on-hold"].choose(random).unwrap(),
+        _ => {}
+    }
+}
+
+/// What each order's lines have granted.
+fn booked(app: &TestApp) -> BTreeMap<i64, i64> {
+    let sql = "-- test\n SELECT order_id, CAST(SUM(booked) AS BIGINT) FROM order_line GROUP BY order_id";
+    let rows = app.db().read(|tx| tx.query(sql, &[], |row| Ok((row.get(0)?, row.get(1)?)))).unwrap();
+    rows.into_iter().collect()
+}
