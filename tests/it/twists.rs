@@ -196,6 +196,37 @@ async fn nobody_buys_into_somebody_elses_site() {
     assert_eq!(numbers(&app, BOB).await.0, "2000");
 }
 
+/// A site that is named while nobody may spend is the site all the same once they may again.
+#[tokio::test]
+async fn an_order_on_hold_names_another_site() {
+    let app = TestApp::start().await;
+    let mut draft = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    send(&app, &mut draft).await;
+    (draft.status, draft.site) = ("on-hold", Some("blog"));
+    send(&app, &mut draft).await;
+    draft.status = "processing";
+    send(&app, &mut draft).await;
+    assert_eq!(numbers(&app, "site:shop").await.0, "0");
+    assert_eq!(numbers(&app, "site:blog").await.0, "1000");
+}
+
+/// Bob named Alice's site, so his credits waited in his pool; when the order is hers they are her site's.
+#[tokio::test]
+async fn an_order_goes_to_the_owner_of_the_site_it_names() {
+    let app = TestApp::start().await;
+    let mut alices = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    let mut bobs = Draft { site: Some("shop"), ..Draft::new(2, 3) };
+    send(&app, &mut alices).await;
+    send(&app, &mut bobs).await;
+    bobs.customer = 2;
+    send(&app, &mut bobs).await;
+    assert_eq!(numbers(&app, ALICE).await.0, "2000");
+    let wallet = app.get("/v1/wallets/site:shop").await;
+    let scopes: Vec<&str> =
+        wallet["breakdown"].as_array().unwrap().iter().map(|part| part["scope"].as_str().unwrap()).collect();
+    assert_eq!(scopes, ["site", "site"]);
+}
+
 /// Puts a value where an order has another.
 type Change = Box<dyn Fn(&mut Value, Value)>;
 
