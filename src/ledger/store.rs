@@ -463,6 +463,19 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         Ok(moved)
     }
 
+    /// Moves all that is neither spent nor held in the compartment of a site that is no longer the account's
+    /// to the pool, so that it can be spent; it keeps its expiry, category and purchase.
+    pub fn vacate(&mut self, site: &Compartment) -> Result<(), Error> {
+        let slices = self.own_slices(site)?;
+        for slice in slices.iter().filter(|slice| !slice.remaining.is_zero()) {
+            let operation = OperationId::new();
+            let target = Place::Compartment(Compartment::Pool);
+            let (first, _) = self.take_all(operation.as_str(), Kind::Moved, slice, &target)?;
+            self.show_move(first, site, &Compartment::Pool, slice.remaining, slice.order)?;
+        }
+        Ok(())
+    }
+
     /// Sends all of an order's credits that are neither spent nor held to another account. What is answered
     /// must be handed to [`LockedAccount::receive`] of that account in the same transaction.
     pub fn send_purchase(&mut self, store: i64, order: i64, to: &AccountId) -> Result<Vec<Sent>, Error> {

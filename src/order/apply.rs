@@ -361,7 +361,9 @@ fn hand_over(
         LockedAccount::lock(tx, id)?;
     }
     let sent = LockedAccount::lock(tx, from)?.send_purchase(shop.id, order.id, to)?;
-    site::store::follow_order(tx, shop.id, order.id, from, to)?;
+    for site in site::store::follow_order(tx, shop.id, order.id, from, to)? {
+        LockedAccount::lock(tx, from)?.vacate(&Compartment::Site(site))?;
+    }
     for sent in &sent {
         let at = match sent.compartment() {
             Compartment::Site(site) if site::store::owner(tx, site)?.as_ref() == Some(to) => {

@@ -227,6 +227,26 @@ async fn an_order_goes_to_the_owner_of_the_site_it_names() {
     assert_eq!(scopes, ["site", "site"]);
 }
 
+/// What Alice bought for a site that goes with another order of hers can still be spent.
+#[tokio::test]
+async fn a_site_that_follows_its_order_leaves_no_credits_locked_in() {
+    let app = TestApp::start().await;
+    let mut first = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    let mut second = Draft { site: Some("shop"), ..Draft::new(2, 2) };
+    let mut blog = Draft { site: Some("blog"), ..Draft::new(3, 2) };
+    for draft in [&mut first, &mut second, &mut blog] {
+        send(&app, draft).await;
+    }
+    first.customer = 3;
+    send(&app, &mut first).await;
+    assert_eq!(numbers(&app, "site:shop").await.0, "1000");
+    assert_eq!(app.debit("blog", "2000", "k").await.status(), 201);
+    // The second order follows the first one: its credits are spent, so there is nothing to follow.
+    second.customer = 3;
+    send(&app, &mut second).await;
+    assert_eq!(numbers(&app, BOB).await, pair("1000", "0"));
+}
+
 /// Puts a value where an order has another.
 type Change = Box<dyn Fn(&mut Value, Value)>;
 
