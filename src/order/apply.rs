@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::naming::{Naming, site_of};
 use super::newer::{self, Sighting, Verdict};
 use super::store::{self, Known, KnownLine};
-use super::target::{self, Decision, Discount, LineFacts, OnDelete, Settings};
+use super::target::{self, Decision, Discount, LineFacts, OnDelete, Settings, Standing};
 use super::{Line, Order};
 use crate::catalog::{self, Subject, worth};
 use crate::db::{self, Tx};
@@ -388,7 +388,7 @@ impl Posting<'_> {
         line.target = line.booked;
         let outcome = match decision {
             Decision::NotTokens => Outcome::Ignored,
-            // Both stand for an order that counts: what it granted before can be spent.
+            // It stands for an order that counts: what it granted before can be spent.
             Decision::Parked { reason } => {
                 notes.park(reason.clone());
                 self.keep(tx, &line, false, notes)?;
@@ -396,7 +396,10 @@ impl Posting<'_> {
             }
             Decision::Attention { reason } => {
                 notes.attend(reason.clone());
-                self.keep(tx, &line, false, notes)?;
+                // Of an order that is undone nothing becomes spendable while the shop is asked.
+                if target::standing(self.order, &self.rules.settings(self.shop)) == Standing::Paid {
+                    self.keep(tx, &line, false, notes)?;
+                }
                 Outcome::Unchanged
             }
             Decision::Keep { frozen } => {
@@ -419,13 +422,7 @@ impl Posting<'_> {
     }
 
     /// Leaves as many credits as the line has, spendable or not, where the order says now.
-    fn keep(
-        &self,
-        tx: &mut Tx<'_>,
-        line: &KnownLine,
-        frozen: bool,
-        notes: &mut Notes,
-    ) -> Result<(), Error> {
+    fn keep(&self, tx: &mut Tx<'_>, line: &KnownLine, frozen: bool, notes: &mut Notes) -> Result<(), Error> {
         let Some(buyer) = self.buyer.as_ref().filter(|_| !line.booked.is_zero()) else { return Ok(()) };
         let purchase = self.purchase(line);
         LockedAccount::lock(tx, buyer)?.set_frozen(purchase, frozen)?;

@@ -247,6 +247,23 @@ async fn a_site_that_follows_its_order_leaves_no_credits_locked_in() {
     assert_eq!(numbers(&app, BOB).await, pair("1000", "0"));
 }
 
+/// A cancellation that shows no lines is looked into first; nothing can be spent because of it.
+#[tokio::test]
+async fn an_order_on_hold_that_is_cancelled_without_its_lines_stays_frozen() {
+    let app = TestApp::start().await;
+    let mut draft = Draft::new(1, 2);
+    send(&app, &mut draft).await;
+    draft.status = "on-hold";
+    send(&app, &mut draft).await;
+    draft.status = "cancelled";
+    draft.version += 1;
+    let mut body = draft.value();
+    body["line_items"] = json!([]);
+    app.deliver("order.updated", serde_json::to_vec(&body).unwrap()).await;
+    app.prove();
+    assert_eq!(numbers(&app, ALICE).await.0, "0");
+}
+
 /// Puts a value where an order has another.
 type Change = Box<dyn Fn(&mut Value, Value)>;
 
