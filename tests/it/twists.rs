@@ -264,6 +264,26 @@ async fn an_order_on_hold_that_is_cancelled_without_its_lines_stays_frozen() {
     assert_eq!(numbers(&app, ALICE).await.0, "0");
 }
 
+/// Two orders that together are more than an account can hold wait; Bob's, for the same product, does not.
+#[tokio::test]
+async fn an_order_that_cannot_be_booked_holds_up_no_other() {
+    let app = TestApp::start().await;
+    for (id, customer) in [(1, 2), (2, 2), (3, 3)] {
+        let mut draft = Draft { product: 900, ..Draft::new(id, customer) };
+        assert_eq!(send(&app, &mut draft).await, "parked");
+    }
+    let product = json!({
+        "id": 900, "name": "Vast", "sku": "", "type": "simple", "status": "publish", "parent_id": 0,
+        "permalink": "https://shop.example/vast", "price_html": "", "date_modified_gmt": "2026-11-20T16:00:00",
+        "categories": [{ "id": 16, "name": "Tokens", "slug": "tokens" }],
+        "meta_data": [{ "id": 1, "key": "_nivella_credits", "value": "1000000000000" }],
+    });
+    assert_eq!(app.deliver("product.updated", serde_json::to_vec(&product).unwrap()).await, "granted");
+    app.prove();
+    assert_eq!(numbers(&app, ALICE).await.0, "1000000000000");
+    assert_eq!(numbers(&app, BOB).await.0, "1000000000000");
+}
+
 /// Puts a value where an order has another.
 type Change = Box<dyn Fn(&mut Value, Value)>;
 
