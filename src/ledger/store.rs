@@ -529,7 +529,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     /// that lies; what was spent is a shortfall. No other purchase is touched.
     ///
     /// A debt lies at `home`, where the purchase's next grant would go and so pay it; without one where the
-    /// spent grant went.
+    /// spent grant lay in this account.
     pub fn claw_back(
         &mut self,
         operation: &str,
@@ -611,10 +611,13 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         for (grant, spent, granted_at) in grants {
             let amount = left.min(Credits::from_micro(spent.max(0)).unwrap_or(Credits::MAX));
             let Place::Compartment(granted_at) = granted_at else { continue };
-            let home = home.cloned().unwrap_or(granted_at);
             if amount.is_zero() {
                 continue;
             }
+            let home = match home {
+                Some(home) => home.clone(),
+                None => self.lay_at(&grant, granted_at)?,
+            };
             let (kind, source) = match shortfall {
                 Shortfall::Debt | Shortfall::Freeze => (Kind::Owed, Place::Debt(home)),
                 Shortfall::WriteOff => (Kind::WrittenOff, Place::Adjustment),
@@ -635,6 +638,17 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             self.frozen_reason = Some(reason);
         }
         Ok(owed)
+    }
+
+    /// Where in this account a grant that was made at `granted_at`, maybe in another account, lay.
+    fn lay_at(&mut self, grant: &GrantId, granted_at: Compartment) -> Result<Compartment, Error> {
+        let mut lay: Vec<Compartment> = self.tx.query(
+            "-- ledger::store::lay_at
+             SELECT site FROM slice WHERE grant_id = $1 AND account_id = $2 ORDER BY site",
+            params![grant, &self.id],
+            |row| row.get(0),
+        )?;
+        if lay.is_empty() || lay.contains(&granted_at) { Ok(granted_at) } else { Ok(lay.swap_remove(0)) }
     }
 
     /// Books as expired what is no longer good, for the instant it ceased to be.

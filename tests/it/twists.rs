@@ -284,6 +284,30 @@ async fn an_order_that_cannot_be_booked_holds_up_no_other() {
     assert_eq!(numbers(&app, BOB).await.0, "1000000000000");
 }
 
+/// Alice's site stays hers when Bob gets her order, so what he owes of it lies where his purchases go.
+#[tokio::test]
+async fn a_line_that_is_gone_is_owed_where_its_buyer_had_it() {
+    let app = TestApp::start().await;
+    let mut alices = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    let mut bobs = Draft { site: Some("blog"), ..Draft::new(2, 3) };
+    let mut moved = Draft { site: Some("shop"), ..Draft::new(3, 2) };
+    for draft in [&mut alices, &mut bobs, &mut moved] {
+        send(&app, draft).await;
+    }
+    moved.customer = 3;
+    send(&app, &mut moved).await;
+    assert_eq!(app.debit("blog", "2000", "k").await.status(), 201);
+    moved.version += 1;
+    let mut body = moved.value();
+    body["line_items"][0]["id"] = 31.into();
+    body["line_items"][0]["product_id"] = 13.into();
+    assert_eq!(app.deliver("order.updated", serde_json::to_vec(&body).unwrap()).await, "clawed_back");
+    assert_eq!(numbers(&app, BOB).await, pair("0", "1000"));
+    let mut next = Draft { quantity: 3, ..Draft::new(4, 3) };
+    send(&app, &mut next).await;
+    assert_eq!(numbers(&app, BOB).await, pair("2000", "0"));
+}
+
 /// Puts a value where an order has another.
 type Change = Box<dyn Fn(&mut Value, Value)>;
 
