@@ -126,6 +126,20 @@ impl<'c> Tx<'c> {
         Ok(())
     }
 
+    /// Runs `work`; what it did is taken back if it fails, and the transaction goes on.
+    pub fn attempt<T, E: From<Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.batch("SAVEPOINT attempt")?;
+        let done = work(self);
+        self.batch(match done {
+            Ok(_) => "RELEASE SAVEPOINT attempt",
+            Err(_) => "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt",
+        })?;
+        done
+    }
+
     /// Runs statements that take no parameters and give no rows: `SAVEPOINT` and its like.
     pub(super) fn batch(&mut self, sql: &str) -> Result<(), Error> {
         match &mut self.engine {

@@ -135,7 +135,7 @@ pub fn replay(
 }
 
 /// Applies the orders of a store that wait for a fact, because there are new facts; answers how many no
-/// longer wait.
+/// longer wait. One that the ledger refuses stays parked, with its refusal as the reason.
 pub fn retry_parked(
     tx: &mut Tx<'_>,
     shop: &Store,
@@ -150,9 +150,18 @@ pub fn retry_parked(
         let Some(last) = orders.last() else { return Ok(finished) };
         after = *last;
         for order in orders {
-            if apply::again(tx, shop, rules, order, operation)?.outcome != Outcome::Parked {
-                store::unpark(tx, shop.id, order)?;
-                finished += 1;
+            match tx.attempt(|tx| apply::again(tx, shop, rules, order, operation)) {
+                Ok(applied) if applied.outcome == Outcome::Parked => {}
+                Ok(_) => {
+                    store::unpark(tx, shop.id, order)?;
+                    finished += 1;
+                }
+                // One order that cannot be booked keeps no other from the fact it waited for.
+                Err(apply::Error::Ledger(refusal)) => {
+                    tracing::warn!(store = %shop.name, order, %refusal, "an order stays parked: {refusal}");
+                    order::store::park(tx, shop.id, order, &refusal.to_string())?;
+                }
+                Err(error) => return Err(error),
             }
         }
     }

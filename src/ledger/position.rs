@@ -112,7 +112,9 @@ impl Position {
             .filter(|slice| slice.category == Category::Recurring)
             .map(|slice| slice.remaining));
         let held = sum(&mut slices.iter().map(|slice| slice.held));
-        let in_order = |slice: &&Slice| slice.frozen && !slice.voided;
+        // What has expired comes back with no decision, whether that was booked yet or not.
+        let is_over = |slice: &&Slice| slice.expires_at.is_some_and(|expires_at| expires_at <= now);
+        let in_order = |slice: &&Slice| slice.frozen && !slice.voided && !is_over(slice);
         // A grant counts once for the levels, however many compartments its slices lie in, and not at all
         // once it is used up.
         let is_open = |slice: &&Slice| !slice.remaining.is_zero() || !slice.held.is_zero();
@@ -160,5 +162,37 @@ impl Status {
             Self::Critical => Mode::Saver,
             Self::Empty | Self::Frozen => Mode::Handover,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::GrantId;
+    use crate::ledger::slice::Compartment;
+
+    #[test]
+    fn what_is_frozen_and_has_expired_is_in_no_number() {
+        let expires_at = Timestamp::from_millis(1_000);
+        let ten: Credits = "10".parse().unwrap();
+        let slice = Slice {
+            grant: GrantId::new(),
+            grant_seq: 1,
+            compartment: Compartment::Pool,
+            category: Category::Paid,
+            priority: Category::Paid.priority(),
+            label: String::new(),
+            grant_amount: ten,
+            remaining: ten,
+            held: Credits::ZERO,
+            effective_at: Timestamp::from_millis(0),
+            expires_at: Some(expires_at),
+            frozen: true,
+            voided: false,
+            order: Some(1),
+        };
+        let slices = std::slice::from_ref(&slice);
+        assert_eq!(Position::of(slices, expires_at.plus_millis(-1)).frozen, ten);
+        assert_eq!(Position::of(slices, expires_at), Position::default());
     }
 }

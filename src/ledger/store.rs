@@ -279,6 +279,19 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         Ok(moved)
     }
 
+    /// Moves all that is neither spent nor held in the compartment of a site that is no longer the account's
+    /// to the pool, so that it can be spent; it keeps its expiry, category and purchase.
+    pub fn vacate(&mut self, site: &Compartment) -> Result<(), Error> {
+        let slices = self.own_slices(site)?;
+        for slice in slices.iter().filter(|slice| !slice.remaining.is_zero()) {
+            let operation = OperationId::new();
+            let target = Place::Compartment(Compartment::Pool);
+            let (first, _) = self.take_all(operation.as_str(), Kind::Moved, slice, &target)?;
+            self.show_move(first, site, &Compartment::Pool, slice.remaining, slice.order)?;
+        }
+        Ok(())
+    }
+
     /// Sends all of an order's credits that are neither spent nor held to another account. What is answered
     /// must be handed to [`LockedAccount::receive`] of that account in the same transaction.
     pub fn send_purchase(&mut self, store: i64, order: i64, to: &AccountId) -> Result<Vec<Sent>, Error> {
@@ -342,7 +355,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     /// that lies; what was spent is a shortfall. No other purchase is touched.
     ///
     /// A debt lies at `home`, where the purchase's next grant would go and so pay it; without one where the
-    /// spent grant went.
+    /// spent grant lay in this account.
     pub fn claw_back(
         &mut self,
         operation: &str,
@@ -424,10 +437,13 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         for (grant, spent, granted_at) in grants {
             let amount = left.min(Credits::from_micro(spent.max(0)).unwrap_or(Credits::MAX));
             let Place::Compartment(granted_at) = granted_at else { continue };
-            let home = home.cloned().unwrap_or(granted_at);
             if amount.is_zero() {
                 continue;
             }
+            let home = match home {
+                Some(home) => home.clone(),
+                None => self.lay_at(&grant, granted_at)?,
+            };
             let (kind, source) = match shortfall {
                 Shortfall::Debt | Shortfall::Freeze => (Kind::Owed, Place::Debt(home)),
                 Shortfall::WriteOff => (Kind::WrittenOff, Place::Adjustment),
@@ -448,6 +464,17 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             self.frozen_reason = Some(reason);
         }
         Ok(owed)
+    }
+
+    /// Where in this account a grant that was made at `granted_at`, maybe in another account, lay.
+    fn lay_at(&mut self, grant: &GrantId, granted_at: Compartment) -> Result<Compartment, Error> {
+        let mut lay: Vec<Compartment> = self.tx.query(
+            "-- ledger::store::lay_at
+             SELECT site FROM slice WHERE grant_id = $1 AND account_id = $2 ORDER BY site",
+            params![grant, &self.id],
+            |row| row.get(0),
+        )?;
+        if lay.is_empty() || lay.contains(&granted_at) { Ok(granted_at) } else { Ok(lay.swap_remove(0)) }
     }
 
     /// Books as expired what is no longer good, for the instant it ceased to be.

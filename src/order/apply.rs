@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::naming::{Naming, site_of};
 use super::newer::{self, Sighting, Verdict};
 use super::store::{self, Known, KnownLine};
-use super::target::{self, Decision, Discount, LineFacts, OnDelete, Settings};
+use super::target::{self, Decision, Discount, LineFacts, OnDelete, Settings, Standing};
 use super::{Line, Order};
 use crate::catalog::{self, Subject, worth};
 use crate::db::{self, Tx};
@@ -212,6 +212,8 @@ struct Posting<'a> {
     before: Option<&'a Order>,
     /// The buyer, once anything is to be granted.
     buyer: Option<AccountId>,
+    /// Whether this state gave the order to another account.
+    handed_over: bool,
     /// The id of what brought the state.
     operation: &'a str,
 }
@@ -238,7 +240,8 @@ fn post(
     }
     let grants = decisions.iter().any(|line| grants(&line.decision));
     let buyer = follow_buyer(tx, shop, order, next.account.as_ref(), grants, &mut notes)?;
-    let posting = Posting { shop, rules, order, before, buyer, operation };
+    let handed_over = next.account.is_some() && buyer != next.account;
+    let posting = Posting { shop, rules, order, before, buyer, handed_over, operation };
     let mut outcome = Outcome::Ignored;
     for decided in decisions {
         let Some(line) = lines.get(&decided.line_id) else { continue };
@@ -358,7 +361,9 @@ fn hand_over(
         LockedAccount::lock(tx, id)?;
     }
     let sent = LockedAccount::lock(tx, from)?.send_purchase(shop.id, order.id, to)?;
-    site::store::follow_order(tx, shop.id, order.id, from, to)?;
+    for site in site::store::follow_order(tx, shop.id, order.id, from, to)? {
+        LockedAccount::lock(tx, from)?.vacate(&Compartment::Site(site))?;
+    }
     for sent in &sent {
         let at = match sent.compartment() {
             Compartment::Site(site) if site::store::owner(tx, site)?.as_ref() == Some(to) => {
@@ -383,19 +388,22 @@ impl Posting<'_> {
         line.target = line.booked;
         let outcome = match decision {
             Decision::NotTokens => Outcome::Ignored,
-            // Both stand for an order that counts: what it granted before can be spent.
+            // It stands for an order that counts: what it granted before can be spent.
             Decision::Parked { reason } => {
                 notes.park(reason.clone());
-                self.keep(tx, &line, false)?;
+                self.keep(tx, &line, false, notes)?;
                 Outcome::Unchanged
             }
             Decision::Attention { reason } => {
                 notes.attend(reason.clone());
-                self.keep(tx, &line, false)?;
+                // Of an order that is undone nothing becomes spendable while the shop is asked.
+                if target::standing(self.order, &self.rules.settings(self.shop)) == Standing::Paid {
+                    self.keep(tx, &line, false, notes)?;
+                }
                 Outcome::Unchanged
             }
             Decision::Keep { frozen } => {
-                self.keep(tx, &line, *frozen)?;
+                self.keep(tx, &line, *frozen, notes)?;
                 Outcome::Unchanged
             }
             Decision::Target { credits, .. } => match &self.buyer {
@@ -413,15 +421,24 @@ impl Posting<'_> {
         Ok(outcome)
     }
 
-    /// Leaves the line's credits as they are, spendable or not.
-    fn keep(&self, tx: &mut Tx<'_>, line: &KnownLine, frozen: bool) -> Result<(), Error> {
-        match &self.buyer {
-            Some(buyer) if !line.booked.is_zero() => {
-                LockedAccount::lock(tx, buyer)?.set_frozen(self.purchase(line), frozen)?;
-                Ok(())
-            }
-            _ => Ok(()),
+    /// Leaves as many credits as the line has, spendable or not, where the order says now.
+    fn keep(&self, tx: &mut Tx<'_>, line: &KnownLine, frozen: bool, notes: &mut Notes) -> Result<(), Error> {
+        let Some(buyer) = self.buyer.as_ref().filter(|_| !line.booked.is_zero()) else { return Ok(()) };
+        let purchase = self.purchase(line);
+        LockedAccount::lock(tx, buyer)?.set_frozen(purchase, frozen)?;
+        let Some(on_order) = self.order.line(line.line) else { return Ok(()) };
+        let named = self.named(self.order, on_order);
+        // The next state is compared with this one, so it would find nothing new in the name.
+        if self.is_named_anew(line, &named) {
+            let compartment = self.compartment(tx, buyer, &named, true, notes)?;
+            LockedAccount::lock(tx, buyer)?.relocate_purchase(
+                purchase.store,
+                purchase.order,
+                Some(purchase.line),
+                &compartment,
+            )?;
         }
+        Ok(())
     }
 
     /// Posts the difference between what the line should have granted and what it has.
@@ -487,11 +504,13 @@ impl Posting<'_> {
         site_of(order, line, &self.shop.site_keys)
     }
 
-    /// Whether the order names another site for this line than it did before. Credits somebody moved by hand
-    /// stay where they are as long as the order says what it said.
+    /// Whether the order names another site for this line than it did before, or what it names means another
+    /// place because the buyer is another. Credits somebody moved by hand stay where they are as long as the
+    /// order says what it said.
     fn is_named_anew(&self, line: &KnownLine, named: &Naming) -> bool {
         let earlier = self.before.and_then(|before| Some(self.named(before, before.line(line.line)?)));
-        self.order.line(line.line).is_some() && earlier.is_some_and(|earlier| earlier != *named)
+        let is_anew = self.handed_over || earlier.is_some_and(|earlier| earlier != *named);
+        self.order.line(line.line).is_some() && is_anew
     }
 
     /// Where a line's credits go. Registers a site that belongs to nobody only if `claims`.

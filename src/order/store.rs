@@ -128,6 +128,16 @@ pub fn conclude(
     Ok(())
 }
 
+/// Writes why the order waits.
+pub fn park(tx: &mut Tx<'_>, store: i64, order: i64, reason: &str) -> Result<(), db::Error> {
+    tx.execute(
+        "-- order::store::park
+         UPDATE shop_order SET parked = $3 WHERE store_id = $1 AND order_id = $2",
+        params![store, order, reason],
+    )?;
+    Ok(())
+}
+
 /// Has the order compared with the shop at the next reconciliation.
 pub fn mark_for_recheck(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<(), db::Error> {
     tx.execute(

@@ -440,18 +440,20 @@ pub fn claim(
     }
 }
 
-/// Gives the sites that only this order registered to the account the order belongs to now.
+/// Gives the sites that only this order registered to the account the order belongs to now; answers them.
 pub fn follow_order(
     tx: &mut Tx<'_>,
     store_id: i64,
     order_id: i64,
     from: &AccountId,
     to: &AccountId,
-) -> Result<u64, db::Error> {
-    tx.execute(
+) -> Result<Vec<SiteId>, db::Error> {
+    tx.query(
         "-- site::store::follow_order
-         UPDATE site SET account_id = $4 WHERE from_store = $1 AND from_order = $2 AND account_id = $3",
+         UPDATE site SET account_id = $4 WHERE from_store = $1 AND from_order = $2 AND account_id = $3
+         RETURNING id",
         params![store_id, order_id, from, to],
+        |row| row.get(0),
     )
 }
 

@@ -196,6 +196,118 @@ async fn nobody_buys_into_somebody_elses_site() {
     assert_eq!(numbers(&app, BOB).await.0, "2000");
 }
 
+/// A site that is named while nobody may spend is the site all the same once they may again.
+#[tokio::test]
+async fn an_order_on_hold_names_another_site() {
+    let app = TestApp::start().await;
+    let mut draft = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    send(&app, &mut draft).await;
+    (draft.status, draft.site) = ("on-hold", Some("blog"));
+    send(&app, &mut draft).await;
+    draft.status = "processing";
+    send(&app, &mut draft).await;
+    assert_eq!(numbers(&app, "site:shop").await.0, "0");
+    assert_eq!(numbers(&app, "site:blog").await.0, "1000");
+}
+
+/// Bob named Alice's site, so his credits waited in his pool; when the order is hers they are her site's.
+#[tokio::test]
+async fn an_order_goes_to_the_owner_of_the_site_it_names() {
+    let app = TestApp::start().await;
+    let mut alices = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    let mut bobs = Draft { site: Some("shop"), ..Draft::new(2, 3) };
+    send(&app, &mut alices).await;
+    send(&app, &mut bobs).await;
+    bobs.customer = 2;
+    send(&app, &mut bobs).await;
+    assert_eq!(numbers(&app, ALICE).await.0, "2000");
+    let wallet = app.get("/v1/wallets/site:shop").await;
+    let scopes: Vec<&str> =
+        wallet["breakdown"].as_array().unwrap().iter().map(|part| part["scope"].as_str().unwrap()).collect();
+    assert_eq!(scopes, ["site", "site"]);
+}
+
+/// What Alice bought for a site that goes with another order of hers can still be spent.
+#[tokio::test]
+async fn a_site_that_follows_its_order_leaves_no_credits_locked_in() {
+    let app = TestApp::start().await;
+    let mut first = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    let mut second = Draft { site: Some("shop"), ..Draft::new(2, 2) };
+    let mut blog = Draft { site: Some("blog"), ..Draft::new(3, 2) };
+    for draft in [&mut first, &mut second, &mut blog] {
+        send(&app, draft).await;
+    }
+    first.customer = 3;
+    send(&app, &mut first).await;
+    assert_eq!(numbers(&app, "site:shop").await.0, "1000");
+    assert_eq!(app.debit("blog", "2000", "k").await.status(), 201);
+    // The second order follows the first one: its credits are spent, so there is nothing to follow.
+    second.customer = 3;
+    send(&app, &mut second).await;
+    assert_eq!(numbers(&app, BOB).await, pair("1000", "0"));
+}
+
+/// A cancellation that shows no lines is looked into first; nothing can be spent because of it.
+#[tokio::test]
+async fn an_order_on_hold_that_is_cancelled_without_its_lines_stays_frozen() {
+    let app = TestApp::start().await;
+    let mut draft = Draft::new(1, 2);
+    send(&app, &mut draft).await;
+    draft.status = "on-hold";
+    send(&app, &mut draft).await;
+    draft.status = "cancelled";
+    draft.version += 1;
+    let mut body = draft.value();
+    body["line_items"] = json!([]);
+    app.deliver("order.updated", serde_json::to_vec(&body).unwrap()).await;
+    app.prove();
+    assert_eq!(numbers(&app, ALICE).await.0, "0");
+}
+
+/// Two orders that together are more than an account can hold wait; Bob's, for the same product, does not.
+#[tokio::test]
+async fn an_order_that_cannot_be_booked_holds_up_no_other() {
+    let app = TestApp::start().await;
+    for (id, customer) in [(1, 2), (2, 2), (3, 3)] {
+        let mut draft = Draft { product: 900, ..Draft::new(id, customer) };
+        assert_eq!(send(&app, &mut draft).await, "parked");
+    }
+    let product = json!({
+        "id": 900, "name": "Vast", "sku": "", "type": "simple", "status": "publish", "parent_id": 0,
+        "permalink": "https://shop.example/vast", "price_html": "", "date_modified_gmt": "2026-11-20T16:00:00",
+        "categories": [{ "id": 16, "name": "Tokens", "slug": "tokens" }],
+        "meta_data": [{ "id": 1, "key": "_nivella_credits", "value": "1000000000000" }],
+    });
+    assert_eq!(app.deliver("product.updated", serde_json::to_vec(&product).unwrap()).await, "granted");
+    app.prove();
+    assert_eq!(numbers(&app, ALICE).await.0, "1000000000000");
+    assert_eq!(numbers(&app, BOB).await.0, "1000000000000");
+}
+
+/// Alice's site stays hers when Bob gets her order, so what he owes of it lies where his purchases go.
+#[tokio::test]
+async fn a_line_that_is_gone_is_owed_where_its_buyer_had_it() {
+    let app = TestApp::start().await;
+    let mut alices = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    let mut bobs = Draft { site: Some("blog"), ..Draft::new(2, 3) };
+    let mut moved = Draft { site: Some("shop"), ..Draft::new(3, 2) };
+    for draft in [&mut alices, &mut bobs, &mut moved] {
+        send(&app, draft).await;
+    }
+    moved.customer = 3;
+    send(&app, &mut moved).await;
+    assert_eq!(app.debit("blog", "2000", "k").await.status(), 201);
+    moved.version += 1;
+    let mut body = moved.value();
+    body["line_items"][0]["id"] = 31.into();
+    body["line_items"][0]["product_id"] = 13.into();
+    assert_eq!(app.deliver("order.updated", serde_json::to_vec(&body).unwrap()).await, "clawed_back");
+    assert_eq!(numbers(&app, BOB).await, pair("0", "1000"));
+    let mut next = Draft { quantity: 3, ..Draft::new(4, 3) };
+    send(&app, &mut next).await;
+    assert_eq!(numbers(&app, BOB).await, pair("2000", "0"));
+}
+
 /// Puts a value where an order has another.
 type Change = Box<dyn Fn(&mut Value, Value)>;
 
