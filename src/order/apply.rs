@@ -150,8 +150,8 @@ pub fn apply(
                 );
                 return Ok(Applied { outcome: Outcome::Stale, reason: Some(reason) });
             }
-            Verdict::Same if known.parked.is_none() => {
-                return Ok(Applied { outcome: Outcome::Unchanged, reason: known.attention.clone() });
+            Verdict::Same if known.parked.is_none() && known.attention.is_none() => {
+                return Ok(Applied { outcome: Outcome::Unchanged, reason: None });
             }
             Verdict::Same => return again(tx, shop, rules, incoming.id, source.operation),
             Verdict::SameSecond { incoming_wins } => {

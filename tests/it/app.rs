@@ -45,7 +45,7 @@ impl TestApp {
         };
         change(&mut config);
         let clock = Clock::standing_at("2026-11-20T18:00:00Z".parse().unwrap());
-        let running = Running::start(&config, clock.clone()).await.unwrap();
+        let running = Running::start(&config, clock.clone()).unwrap();
         let db = running.app.db.clone();
         let admin = tokio::task::spawn_blocking(move || {
             lab(&db);
