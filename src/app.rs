@@ -78,6 +78,7 @@ impl Running {
         let app = handlers(db, config);
         let (stop, stopped) = watch::channel(false);
         let limits = server::Limits::from(&config.http);
+        http::metrics::start();
         let router = http::routes(app.clone());
         let server = tokio::spawn(server::serve(listener, router, limits, until(stopped.clone())));
         let retention = config.inbox.retention.millis();

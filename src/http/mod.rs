@@ -8,6 +8,7 @@ pub mod extract;
 pub mod health;
 pub mod idempotent;
 pub mod logs;
+pub mod metrics;
 pub mod problem;
 pub mod query;
 pub mod server;
@@ -49,6 +50,7 @@ pub fn routes(app: App) -> Router {
         .route("/v1/debits", post(debits::create))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::show))
         .merge(problem::pages());
     extract::with_fallbacks(routes).layer(middleware::from_fn(logs::log)).with_state(app)
 }
