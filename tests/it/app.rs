@@ -60,6 +60,12 @@ impl TestApp {
         &self.running.app.db
     }
 
+    /// The store `lab`.
+    pub(crate) fn store_id(&self) -> i64 {
+        let name = "lab".parse().unwrap();
+        self.db().read(|tx| shop::store::find(tx, &name)).unwrap().unwrap().id
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.running.address)
     }
