@@ -297,7 +297,8 @@ fn remove(
 }
 
 fn sync(session: &mut Session<'_>, store: Option<&StoreName>, dry_run: DryRun) -> Result<(), Failure> {
-    let db = session.db()?;
+    let desk = session.writable(dry_run)?;
+    let db = &desk.db;
     let stores = db.read(|tx| {
         let stores = match store {
             Some(name) => vec![find(tx, name)?],
@@ -328,7 +329,7 @@ fn sync(session: &mut Session<'_>, store: Option<&StoreName>, dry_run: DryRun) -
         let rest =
             Rest::new(access, Patience::default(), db.clock().clone()).map_err(|error| failed(&error))?;
         let counter = progress::counter(session, "products read");
-        let read = sync::sync(&rest, &db, &shop, dry_run.keep(), |step| {
+        let read = sync::sync(&rest, db, &shop, dry_run.keep(), |step| {
             counter.set_position(step.read);
             if let Some(total) = step.total {
                 counter.set_length(total);

@@ -328,7 +328,8 @@ fn wrong_input_gets_its_own_words_and_its_own_status() {
         ("inbox show dl_00000000000000000000000000000000", 1, "there is no delivery"),
         ("order explain nowhere 5", 1, "no store named nowhere"),
         ("order explain lab 5", 1, "order 5"),
-        ("--database sqlite:/nowhere/x.db site list", 1, "cannot be created"),
+        ("--database sqlite:/nowhere/x.db site list", 1, "there is no database at sqlite:/nowhere/x.db"),
+        ("--database sqlite:/nowhere/x.db key create --scope admin --name x", 1, "cannot be created"),
         ("--database sqlite:secret.txt site list", 1, "is not a database"),
     ] {
         let answer = desk.run(args);
@@ -481,16 +482,71 @@ fn every_shell_gets_a_completion_script() {
 #[test]
 fn a_new_database_is_private_and_announced() {
     let desk = Desk::empty();
-    let first = desk.run("site list");
+    desk.write("secret.txt", SECRET);
+    let first = desk.run("store add lab --url https://lab.example --webhook-secret-file secret.txt");
     assert_eq!((first.status, first.err.contains("is new")), (0, true), "{first:?}");
     let second = desk.run("site list");
-    assert_eq!(second.err, "");
+    assert_eq!((second.status, second.err.as_str()), (0, ""));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         let mode =
             std::fs::metadata(desk.folder.path().join("nivella-wallet.db")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_command_that_only_reads_makes_no_database() {
+    let desk = Desk::empty();
+    for args in [
+        "verify",
+        "store list",
+        "store show lab",
+        "package list",
+        "site list",
+        "site show shop",
+        "account list",
+        "account show lab:customer:1",
+        "wallet show site:shop",
+        "wallet history site:shop",
+        "wallet history site:shop --csv",
+        "wallet grants site:shop",
+        "key list",
+        "order list",
+        "order explain lab 5",
+        "inbox list",
+        "inbox show dl_00000000000000000000000000000000",
+    ] {
+        let answer = desk.run(args);
+        assert_eq!((answer.status, answer.out.as_str()), (1, ""), "{args}: {answer:?}");
+        assert!(
+            answer.err.contains("there is no database at sqlite:nivella-wallet.db"),
+            "{args}: {answer:?}"
+        );
+        assert!(answer.err.contains("help: `nivella-wallet store add`"), "{args}: {answer:?}");
+    }
+    assert_eq!(std::fs::read_dir(desk.folder.path()).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn a_dry_run_makes_no_database_either() {
+    let desk = Desk::empty();
+    desk.write("secret.txt", SECRET);
+    desk.write("sites.csv", "site,account,client,label\nshop,lab:customer:1,,\n");
+    for (args, status) in [
+        ("store add lab --url https://lab.example --webhook-secret-file secret.txt", 0),
+        ("site import sites.csv", 1),
+        ("inbox replay", 0),
+        ("key create --scope admin --name x", 0),
+        ("store remove lab", 1),
+        ("package sync", 1),
+    ] {
+        let answer = desk.run(&format!("{args} --dry-run"));
+        assert_eq!(answer.status, status, "{args}: {answer:?}");
+        assert!(!answer.err.contains("is new"), "{args}: {answer:?}");
+        let files = std::fs::read_dir(desk.folder.path()).unwrap().count();
+        assert_eq!(files, 2, "{args} left a file");
     }
 }
 
@@ -508,6 +564,7 @@ fn the_configuration_is_read_from_its_places() {
         desk.json("store show lab")["webhook_url"],
         "https://credits.example/webhooks/woocommerce/lab"
     );
+    desk.ok("--database sqlite:third.db key create --scope admin --name x");
     let mut command = desk.command("store list --json");
     let output = command.env("NIVELLA_WALLET_DATABASE", "sqlite:third.db").output().unwrap();
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();
