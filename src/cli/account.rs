@@ -1,10 +1,11 @@
 //! `account`: the shops' customers.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{Column, Rows, minute, or_dash};
-use super::{Failure, Session};
+use super::values::words;
+use super::{DryRun, Failure, Session};
 use crate::app;
 use crate::db::{self, Tx};
 use crate::feed;
@@ -30,6 +31,44 @@ Examples:
         #[arg(value_name = "ACC")]
         account: AccountRef,
     },
+    /// Stop an account from spending; its credits stay, and new ones still arrive
+    #[command(after_help = "\
+Every debit of the account and of its sites is refused with 423 until it is unfrozen. No number changes.
+
+Example:
+  nivella-wallet account freeze shop:customer:17 --reason \"the card was stolen\"")]
+    Freeze(Freeze),
+    /// Let a frozen account spend again
+    #[command(after_help = "\
+What it owes stays owed: its next credits pay that first. No number changes. The reason is
+answered, not kept: the account is as if it had never been frozen.
+
+Example:
+  nivella-wallet account unfreeze shop:customer:17 --reason \"the refund was a mistake\"")]
+    Unfreeze(Freeze),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Freeze {
+    /// The account: `acc_…`, STORE:customer:ID or STORE:email:ADDRESS
+    #[arg(value_name = "ACC")]
+    account: AccountRef,
+    /// Why; for the shop, never shown to customers
+    #[arg(long, value_parser = words)]
+    reason: String,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// An account after it was frozen or unfrozen.
+#[derive(Serialize)]
+struct Changed {
+    account: AccountId,
+    change: &'static str,
+    reason: String,
+    frozen_reason: Option<String>,
+    /// Why it was frozen before.
+    frozen_reason_before: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -45,6 +84,8 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
     match verb {
         Verb::List { query } => list(session, query.as_deref()),
         Verb::Show { account } => show(session, &account),
+        Verb::Freeze(options) => set_frozen(session, options, true),
+        Verb::Unfreeze(options) => set_frozen(session, options, false),
     }
 }
 
@@ -109,6 +150,41 @@ fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> 
             page.line("no sites");
         } else {
             super::site::table(page, sites);
+        }
+    })
+}
+
+fn set_frozen(session: &mut Session<'_>, options: Freeze, freeze: bool) -> Result<(), Failure> {
+    let Freeze { account, reason, dry_run } = options;
+    let changed = session.change("cli::account_set_frozen", dry_run, move |tx| {
+        let id = resolve(tx, &account)?;
+        let wanted = freeze.then_some(reason.as_str());
+        let before = site::store::set_frozen(tx, &id, wanted)?;
+        let change = match (before.as_deref(), wanted) {
+            (before, wanted) if before == wanted => "unchanged",
+            (_, Some(_)) => "frozen",
+            (_, None) => "unfrozen",
+        };
+        Ok::<_, site::store::Error>(Changed {
+            account: id,
+            change,
+            frozen_reason: wanted.map(str::to_owned),
+            frozen_reason_before: before,
+            reason,
+        })
+    })?;
+    session.out.show_change(&changed, dry_run.dry_run, |page| {
+        let Changed { account, change, frozen_reason_before: before, .. } = &changed;
+        page.line(match (*change, freeze) {
+            ("unchanged", true) => format!("nothing to do: {account} is frozen for that already"),
+            ("unchanged", false) => format!("nothing to do: {account} is not frozen"),
+            (_, true) => format!("froze {account}: its debits are refused from now"),
+            (_, false) => format!("unfroze {account}: it may spend what it has"),
+        });
+        if let Some(before) = before
+            && *change != "unchanged"
+        {
+            page.line(format!("it was frozen: {before}"));
         }
     })
 }

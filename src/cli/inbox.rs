@@ -166,7 +166,8 @@ fn replay(session: &mut Session<'_>, which: Which, dry_run: DryRun) -> Result<()
         Which::Parked => Some(State::Parked),
         Which::All => None,
     };
-    let db = session.db()?;
+    let desk = session.writable(dry_run)?;
+    let db = &desk.db;
     let waiting: i64 = db
         .read(store::counts)?
         .into_iter()

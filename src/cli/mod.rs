@@ -25,6 +25,7 @@ mod wallet;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -144,14 +145,44 @@ struct Session<'w> {
 }
 
 impl Session<'_> {
-    /// Opens the database, and says so when that made a new one: most likely it is the wrong folder.
-    fn db(&self) -> Result<Db, Failure> {
-        let is_new = matches!(&self.config.database, DatabaseUrl::Sqlite(path) if !path.exists());
-        let db = Db::open(&self.config.database, self.config.durability, Clock::system())?;
-        if is_new && !self.quiet && !self.out.is_json() {
+    /// The database, for a command that only reads: it must be there.
+    fn existing(&self) -> Result<Db, Failure> {
+        if self.missing().is_some() {
+            return Err(Failure::refused(format!("there is no database at {}", self.config.database)).with_help(
+                "`nivella-wallet store add` or `nivella-wallet serve` makes one; check --database and the folder",
+            ));
+        }
+        self.open(&self.config.database)
+    }
+
+    /// The database, for a command that changes something.
+    ///
+    /// Where there is none it is made, and that is said: most likely it is the wrong folder. A dry run makes
+    /// none, and works on an empty one that is gone afterwards.
+    fn writable(&self, dry_run: DryRun) -> Result<Desk, Failure> {
+        let is_missing = self.missing().is_some();
+        if is_missing && dry_run.dry_run {
+            let folder = tempfile::tempdir()?;
+            let db = self.open(&DatabaseUrl::Sqlite(folder.path().join("dry-run.db")))?;
+            return Ok(Desk { db, _folder: Some(folder) });
+        }
+        let db = self.open(&self.config.database)?;
+        if is_missing && !self.quiet && !self.out.is_json() {
             writeln!(io::stderr(), "note: there was no database, {} is new", self.config.database)?;
         }
-        Ok(db)
+        Ok(Desk { db, _folder: None })
+    }
+
+    /// The file that the database would be in, if it is not there.
+    fn missing(&self) -> Option<&Path> {
+        match &self.config.database {
+            DatabaseUrl::Sqlite(path) if !path.exists() => Some(path),
+            DatabaseUrl::Sqlite(_) | DatabaseUrl::Postgres(_) => None,
+        }
+    }
+
+    fn open(&self, url: &DatabaseUrl) -> Result<Db, Failure> {
+        Ok(Db::open(url, self.config.durability, Clock::system())?)
     }
 
     /// Changes something, or with a dry run shows what would change.
@@ -165,7 +196,7 @@ impl Session<'_> {
         T: Send + 'static,
         E: From<db::Error> + Into<Failure> + Send + 'static,
     {
-        self.db()?.write_blocking(name, dry_run.keep(), work).map_err(Into::into)
+        self.writable(dry_run)?.db.write_blocking(name, dry_run.keep(), work).map_err(Into::into)
     }
 
     /// Reads something.
@@ -174,8 +205,14 @@ impl Session<'_> {
         T: Send,
         E: From<db::Error> + Into<Failure> + Send,
     {
-        self.db()?.read(work).map_err(Into::into)
+        self.existing()?.read(work).map_err(Into::into)
     }
+}
+
+/// A database to write to, and the folder that goes with it when it was made for a dry run.
+struct Desk {
+    db: Db,
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// Runs the command that `args` say, the first of them the program's name; answers to standard output,

@@ -222,13 +222,15 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
     })
 }
 
-fn finished(page: &mut super::output::Page, orders: usize) {
+/// Says how many orders went on, if any did.
+pub(super) fn finished(page: &mut super::output::Page, orders: usize) {
     if orders > 0 {
         page.line(format!("{} waited for this and went on", count(orders as u64, "order", "orders")));
     }
 }
 
-fn retry(tx: &mut Tx<'_>, shop: &Store, rules: &apply::Rules) -> Result<usize, Failure> {
+/// Applies the orders of a shop that wait, after something was learned or set.
+pub(super) fn retry(tx: &mut Tx<'_>, shop: &Store, rules: &apply::Rules) -> Result<usize, Failure> {
     Ok(inbox::retry_parked(tx, shop, rules, OperationId::new().as_str())?)
 }
 
@@ -296,8 +298,13 @@ fn remove(
     })
 }
 
+/// What to do about a store without REST keys.
+const GIVE_KEYS: &str =
+    "`nivella-wallet store set NAME --consumer-key ck_… --consumer-secret-file FILE` gives a store its keys";
+
 fn sync(session: &mut Session<'_>, store: Option<&StoreName>, dry_run: DryRun) -> Result<(), Failure> {
-    let db = session.db()?;
+    let desk = session.writable(dry_run)?;
+    let db = &desk.db;
     let stores = db.read(|tx| {
         let stores = match store {
             Some(name) => vec![find(tx, name)?],
@@ -311,15 +318,14 @@ fn sync(session: &mut Session<'_>, store: Option<&StoreName>, dry_run: DryRun) -
         Ok::<_, shops::Error>(with_access)
     })?;
     if stores.is_empty() {
-        return Err(Failure::refused("no store has REST keys, so none can be read")
-            .with_help("`nivella-wallet store add` takes --consumer-key and --consumer-secret-file"));
+        return Err(Failure::refused("no store has REST keys, so none can be read").with_help(GIVE_KEYS));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut items = Vec::new();
     for (shop, access) in stores {
         let access = access.ok_or_else(|| {
             Failure::refused(format!("store {} has no REST keys, so it cannot be read", shop.name))
-                .with_help("add the store with --consumer-key and --consumer-secret-file")
+                .with_help(GIVE_KEYS)
         })?;
         let failed = |error: &dyn std::error::Error| {
             Failure::refused(format!("store {}: {error}", shop.name))
@@ -328,7 +334,7 @@ fn sync(session: &mut Session<'_>, store: Option<&StoreName>, dry_run: DryRun) -
         let rest =
             Rest::new(access, Patience::default(), db.clock().clone()).map_err(|error| failed(&error))?;
         let counter = progress::counter(session, "products read");
-        let read = sync::sync(&rest, &db, &shop, dry_run.keep(), |step| {
+        let read = sync::sync(&rest, db, &shop, dry_run.keep(), |step| {
             counter.set_position(step.read);
             if let Some(total) = step.total {
                 counter.set_length(total);

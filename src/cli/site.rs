@@ -220,7 +220,8 @@ fn import_file(session: &mut Session<'_>, path: &Path, dry_run: DryRun) -> Resul
     // With rows that cannot be read the others are tried all the same, so that all faults are told at once.
     let keep = DryRun { dry_run: dry_run.dry_run || tried };
     let imported = session
-        .db()?
+        .writable(keep)?
+        .db
         .write_blocking("cli::site_import", keep.keep(), move |tx| import::apply(tx, &rows, || told.inc(1)));
     bar.finish_and_clear();
     let imported: Imported = match imported {

@@ -4,13 +4,15 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
 use super::output::{Column, Page, Rows, minute};
-use super::{DryRun, Failure, Session};
+use super::{DryRun, Failure, Session, package};
+use crate::app;
 use crate::config::Config;
+use crate::db;
 use crate::shop::store::{self as shops, Settings};
 use crate::shop::{HookSecret, RestKeys, ShopUrl, Store, StoreName};
 
@@ -26,6 +28,16 @@ Example:
 The shop's REST keys (WooCommerce → Settings → Advanced → REST API, read access) let the daemon look
 up products and orders that no webhook has told of.")]
     Add(Box<Add>),
+    /// Change a shop: its address, secret, REST keys, categories or statuses
+    #[command(after_help = "\
+What is not named stays as it is. A list that is named is replaced as a whole. The daemon need not be
+restarted; orders that waited for this are granted at once.
+
+Examples:
+  nivella-wallet store set shop --consumer-key ck_… --consumer-secret-file rest-secret.txt
+  nivella-wallet store set shop --webhook-secret-file secret.txt
+  nivella-wallet store set shop --tokens-category tokens --tokens-category bundles")]
+    Set(Box<Set>),
     /// List the shops
     List,
     /// Show a shop, and where its webhooks must point
@@ -51,6 +63,43 @@ pub(super) struct Add {
     url: ShopUrl,
     #[command(flatten)]
     secret: Secret,
+    #[command(flatten)]
+    details: Details,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("changes").required(true).multiple(true).args(CHANGES)))]
+pub(super) struct Set {
+    /// The shop's name here
+    name: StoreName,
+    /// The address of the shop's front page
+    #[arg(long)]
+    url: Option<ShopUrl>,
+    #[command(flatten)]
+    secret: NewSecret,
+    #[command(flatten)]
+    details: Details,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// The options of which `set` needs at least one.
+const CHANGES: [&str; 8] = [
+    "url",
+    "webhook_secret",
+    "webhook_secret_file",
+    "consumer_key",
+    "ca_file",
+    "tokens_categories",
+    "paid_statuses",
+    "site_keys",
+];
+
+/// What a shop may have besides an address and a secret.
+#[derive(Args, Debug)]
+struct Details {
     /// The REST API's consumer key, `ck_…`
     #[arg(long, value_name = "KEY", requires = "consumer_secret_file")]
     consumer_key: Option<String>,
@@ -60,28 +109,99 @@ pub(super) struct Add {
     /// A file with the certificate authority the shop's certificate is signed by, if not a public one
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// A category whose products grant credits, by its slug; child categories count [default: tokens]
+    /// A category whose products grant credits, by its slug; child categories count [new: tokens]
     #[arg(long = "tokens-category", value_name = "SLUG")]
     tokens_categories: Vec<String>,
-    /// An order status that counts as paid [default: processing and completed]
+    /// An order status that counts as paid [new: processing and completed]
     #[arg(long = "paid-status", value_name = "STATUS")]
     paid_statuses: Vec<String>,
-    /// Where orders name the site, first match wins [default: `_nivella_site_id`, `site_id`, `_site_id`]
+    /// Where orders name the site, first match wins [new: `_nivella_site_id`, `site_id`, `_site_id`]
     #[arg(long = "site-key", value_name = "META-KEY")]
     site_keys: Vec<String>,
-    #[command(flatten)]
-    dry_run: DryRun,
+}
+
+/// Details after their files were read: those that are given.
+struct Given {
+    rest_keys: Option<RestKeys>,
+    ca_file: Option<PathBuf>,
+    tokens_categories: Vec<String>,
+    paid_statuses: Vec<String>,
+    site_keys: Vec<String>,
+}
+
+impl Details {
+    fn read(self) -> Result<Given, Failure> {
+        let Self { consumer_key, consumer_secret_file, ca_file, tokens_categories, paid_statuses, site_keys } =
+            self;
+        let rest_keys = match (consumer_key, consumer_secret_file) {
+            (Some(key), Some(file)) => {
+                let secret = read_secret(&file)?;
+                let keys = RestKeys::new(&key, secret.expose_secret());
+                Some(keys.map_err(|wrong| Failure::usage(wrong.to_string()))?)
+            }
+            _ => None,
+        };
+        // A relative path would mean another file to a daemon that runs elsewhere.
+        let whole = |file: PathBuf| {
+            file.canonicalize()
+                .map_err(|error| Failure::refused(format!("{} cannot be read: {error}", file.display())))
+        };
+        let ca_file = ca_file.map(whole).transpose()?;
+        Ok(Given { rest_keys, ca_file, tokens_categories, paid_statuses, site_keys })
+    }
+}
+
+impl Given {
+    /// Writes what is given over `settings`; answers what that was.
+    fn apply(self, settings: &mut Settings) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        if let Some(keys) = self.rest_keys {
+            settings.rest_keys = Some(keys);
+            names.push("rest_keys");
+        }
+        if let Some(file) = self.ca_file {
+            settings.ca_file = Some(file);
+            names.push("ca_file");
+        }
+        for (name, given, setting) in [
+            ("tokens_categories", self.tokens_categories, &mut settings.tokens_categories),
+            ("paid_statuses", self.paid_statuses, &mut settings.paid_statuses),
+            ("site_keys", self.site_keys, &mut settings.site_keys),
+        ] {
+            if !given.is_empty() {
+                *setting = given;
+                names.push(name);
+            }
+        }
+        names
+    }
 }
 
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 struct Secret {
     /// What the shop signs its webhooks with; better given in a file, where no process list shows it
-    #[arg(long, value_name = "SECRET", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(SecretString::from(text)))]
+    #[arg(long, value_name = "SECRET", value_parser = secret_text)]
     webhook_secret: Option<SecretString>,
     /// A file with what the shop signs its webhooks with
     #[arg(long, value_name = "FILE")]
     webhook_secret_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+struct NewSecret {
+    /// What the shop signs its webhooks with from now; better given in a file
+    #[arg(long, value_name = "SECRET", value_parser = secret_text)]
+    webhook_secret: Option<SecretString>,
+    /// A file with what the shop signs its webhooks with from now
+    #[arg(long, value_name = "FILE")]
+    webhook_secret_file: Option<PathBuf>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap asks for a parser that may fail")]
+fn secret_text(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(SecretString::from(text))
 }
 
 /// A shop, and where its webhooks must point.
@@ -94,6 +214,17 @@ struct Shown {
     is_public: bool,
 }
 
+/// A shop after it was changed.
+#[derive(Serialize)]
+struct Changed {
+    #[serde(flatten)]
+    shown: Shown,
+    /// What was set, by the names it is shown with.
+    set: Vec<&'static str>,
+    /// Orders that waited for this and wait no longer.
+    orders_finished: usize,
+}
+
 #[derive(Serialize)]
 struct Removed {
     name: StoreName,
@@ -103,6 +234,7 @@ struct Removed {
 pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
     match verb {
         Verb::Add(options) => add(session, *options),
+        Verb::Set(options) => set(session, *options),
         Verb::List => list(session),
         Verb::Show { name } => show(session, &name),
         Verb::Remove { name, dry_run } => {
@@ -117,47 +249,56 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
 }
 
 fn add(session: &mut Session<'_>, options: Add) -> Result<(), Failure> {
-    let Add {
-        name,
-        url,
-        secret,
-        consumer_key,
-        consumer_secret_file,
-        ca_file,
-        tokens_categories,
-        paid_statuses,
-        site_keys,
-        dry_run,
-    } = options;
-    let mut settings = Settings::new(url, hook_secret(secret)?);
-    if let (Some(key), Some(file)) = (consumer_key, consumer_secret_file) {
-        let secret = read_secret(&file)?;
-        let keys =
-            RestKeys::new(&key, secret.expose_secret()).map_err(|wrong| Failure::usage(wrong.to_string()))?;
-        settings.rest_keys = Some(keys);
-    }
-    if let Some(file) = ca_file {
-        // A relative path would mean another file to a daemon that runs elsewhere.
-        let file = file
-            .canonicalize()
-            .map_err(|error| Failure::refused(format!("{} cannot be read: {error}", file.display())))?;
-        settings.ca_file = Some(file);
-    }
-    for (given, setting) in [
-        (tokens_categories, &mut settings.tokens_categories),
-        (paid_statuses, &mut settings.paid_statuses),
-        (site_keys, &mut settings.site_keys),
-    ] {
-        if !given.is_empty() {
-            *setting = given;
-        }
-    }
+    let Add { name, url, secret: Secret { webhook_secret, webhook_secret_file }, details, dry_run } = options;
+    let secret = hook_secret(webhook_secret, webhook_secret_file)?
+        .ok_or_else(|| Failure::usage("a webhook secret is missing"))?;
+    let mut settings = Settings::new(url, secret);
+    details.read()?.apply(&mut settings);
     let store = session.change("cli::store_add", dry_run, move |tx| shops::add(tx, &name, &settings))?;
     let shown = shown(&session.config, store);
     session.out.show_change(&shown, dry_run.dry_run, |page| {
         page.line(format!("added store {} ({})", shown.store.name, shown.store.url));
         page.gap();
         webhooks(page, &shown);
+    })
+}
+
+fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
+    let Set { name, url, secret: NewSecret { webhook_secret, webhook_secret_file }, details, dry_run } =
+        options;
+    let secret = hook_secret(webhook_secret, webhook_secret_file)?;
+    let given = details.read()?;
+    let rules = app::rules(&session.config);
+    let (store, set, orders_finished) = session.change("cli::store_set", dry_run, move |tx| {
+        let store = package::find(tx, &name)?;
+        let mut settings = shops::settings(tx, store.id)?.ok_or(db::Error::NoRow)?;
+        let mut set = Vec::new();
+        if let Some(url) = url {
+            settings.url = url;
+            set.push("url");
+        }
+        if let Some(secret) = secret {
+            settings.webhook_secret = secret;
+            set.push("webhook_secret");
+        }
+        set.extend(given.apply(&mut settings));
+        let store = shops::update(tx, store.id, &settings)?;
+        let orders_finished = package::retry(tx, &store, &rules)?;
+        Ok::<_, Failure>((store, set, orders_finished))
+    })?;
+    let changed = Changed { shown: shown(&session.config, store), set, orders_finished };
+    session.out.show_change(&changed, dry_run.dry_run, |page| {
+        let Changed { shown, set, orders_finished } = &changed;
+        let names: Vec<String> = set.iter().map(|name| name.replace('_', " ")).collect();
+        page.line(format!("changed store {}: {}", shown.store.name, names.join(", ")));
+        package::finished(page, *orders_finished);
+        if set.contains(&"webhook_secret") {
+            page.line(
+                "Deliveries signed with the old secret are refused from now: set the new one in the shop.",
+            );
+            page.gap();
+            webhooks(page, shown);
+        }
     })
 }
 
@@ -185,14 +326,15 @@ fn shown(config: &Config, store: Store) -> Shown {
     Shown { store, webhook_url, is_public }
 }
 
-fn hook_secret(secret: Secret) -> Result<HookSecret, Failure> {
-    let Secret { webhook_secret, webhook_secret_file } = secret;
-    let text = match (webhook_secret, webhook_secret_file) {
+/// The webhook secret, if one is given.
+fn hook_secret(text: Option<SecretString>, file: Option<PathBuf>) -> Result<Option<HookSecret>, Failure> {
+    let text = match (text, file) {
         (Some(text), _) => text,
         (None, Some(file)) => read_secret(&file)?,
-        (None, None) => return Err(Failure::usage("a webhook secret is missing")),
+        (None, None) => return Ok(None),
     };
-    text.expose_secret().parse().map_err(|weak: crate::shop::WeakSecret| Failure::usage(weak.to_string()))
+    let secret = text.expose_secret().parse();
+    secret.map(Some).map_err(|weak: crate::shop::WeakSecret| Failure::usage(weak.to_string()))
 }
 
 /// The longest secret file that is read; no secret comes near it.

@@ -12,7 +12,7 @@ It reads only, and may run while the daemon serves. Exit status 1 if anything do
 pub(super) struct Options {}
 
 pub(super) fn run(_: Options, session: &mut Session<'_>) -> Result<(), Failure> {
-    let db = session.db()?;
+    let db = session.existing()?;
     let counter = progress::counter(session, "entries proved");
     let report = audit::verify(&db, |entries| counter.set_position(entries))?;
     counter.finish_and_clear();

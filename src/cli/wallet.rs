@@ -375,7 +375,7 @@ fn history(
 
 /// Writes page after page, each read by itself: whoever reads slowly holds up nobody.
 fn export(session: &mut Session<'_>, named: &WalletRef, filter: &activity::Filter) -> Result<(), Failure> {
-    let db = session.db()?;
+    let db = session.existing()?;
     let (wallet, last) = db.read(|tx| {
         let wallet = open(tx, named)?;
         let last = activity::newest(tx, &wallet)?;

@@ -17,7 +17,7 @@ use crate::params;
 pub enum Error {
     /// The name is in use.
     #[error(
-        "a store named {0} is there already; `store show {0}` shows it, and a second shop needs a name of its own"
+        "a store named {0} is there already; `store set {0}` changes it, and a second shop needs a name of its own"
     )]
     NameTaken(StoreName),
     /// No store has that name or number.

@@ -140,6 +140,28 @@ pub fn rename(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), db
     Ok(())
 }
 
+/// Freezes the account for `reason`, or with `None` unfreezes it; answers why it was frozen before.
+///
+/// No number changes. The account must exist.
+pub fn set_frozen(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    reason: Option<&str>,
+) -> Result<Option<String>, db::Error> {
+    let before = tx.query_one(
+        "-- site::store::set_frozen (before)
+         SELECT frozen_reason FROM account WHERE id = $1",
+        params![account],
+        |row| row.get(0),
+    )?;
+    tx.execute(
+        "-- site::store::set_frozen
+         UPDATE account SET frozen_reason = $2, version = version + 1 WHERE id = $1",
+        params![account, reason],
+    )?;
+    Ok(before)
+}
+
 /// The account, if there is one.
 pub fn account(tx: &mut Tx<'_>, id: &AccountId) -> Result<Option<Account>, db::Error> {
     let found = tx.query_opt(

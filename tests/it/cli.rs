@@ -201,6 +201,8 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
         ("key create --scope admin --name x", "made key"),
         (&format!("key revoke {key}"), "revoked"),
         ("inbox replay --state all", "0 deliveries replayed"),
+        ("account freeze lab:customer:1 --reason x", "froze acc_"),
+        ("store set lab --url https://new.example", "changed store lab: url"),
     ] {
         let out = desk.ok(&format!("{args} --dry-run"));
         assert!(out.contains(done), "{args}: {out}");
@@ -303,7 +305,7 @@ fn wrong_input_gets_its_own_words_and_its_own_status() {
         ),
         ("package set --store nowhere --product 3 --credits 5", 1, "no store named nowhere"),
         ("package remove --store lab --product 3", 1, "has no package for product:3"),
-        ("package sync --store lab", 1, "has no REST keys"),
+        ("package sync --store lab", 1, "store set NAME --consumer-key"),
         ("site assign x --account nowhere:customer:1", 1, "there is no store \"nowhere\""),
         ("site assign shop --account lab:customer:2", 1, "site shop belongs to account acc_"),
         ("site assign shop --account acc_00000000000000000000000000000000", 1, "there is no account"),
@@ -311,6 +313,10 @@ fn wrong_input_gets_its_own_words_and_its_own_status() {
         ("site unassign nowhere", 1, "there is no site nowhere"),
         ("site list --account lab:customer:7", 1, "there is no account lab:customer:7"),
         ("site import nowhere.csv", 1, "nowhere.csv cannot be read"),
+        ("account freeze lab:customer:1", 2, "--reason"),
+        ("account freeze lab:customer:1 --reason ''", 2, "it is empty"),
+        ("account freeze lab:customer:7 --reason x", 1, "there is no account lab:customer:7"),
+        ("account unfreeze lab:customer:7 --reason x", 1, "there is no account lab:customer:7"),
         ("account show lab:customer:7", 1, "there is no account lab:customer:7"),
         ("wallet show site:nowhere", 1, "there is no site nowhere"),
         ("wallet show account:lab:customer:7", 1, "there is no account lab:customer:7"),
@@ -328,7 +334,8 @@ fn wrong_input_gets_its_own_words_and_its_own_status() {
         ("inbox show dl_00000000000000000000000000000000", 1, "there is no delivery"),
         ("order explain nowhere 5", 1, "no store named nowhere"),
         ("order explain lab 5", 1, "order 5"),
-        ("--database sqlite:/nowhere/x.db site list", 1, "cannot be created"),
+        ("--database sqlite:/nowhere/x.db site list", 1, "there is no database at sqlite:/nowhere/x.db"),
+        ("--database sqlite:/nowhere/x.db key create --scope admin --name x", 1, "cannot be created"),
         ("--database sqlite:secret.txt site list", 1, "is not a database"),
     ] {
         let answer = desk.run(args);
@@ -413,6 +420,77 @@ fn a_site_that_was_unassigned_is_told_from_one_nobody_heard_of() {
 }
 
 #[test]
+fn a_frozen_account_keeps_its_numbers_and_can_be_unfrozen() {
+    let desk = Desk::with_customers();
+    let numbers = || {
+        let mut wallet = desk.json("wallet show account:lab:customer:1");
+        let wallet = wallet.as_object_mut().unwrap();
+        // Beside the numbers it says when that was, and what it means for whoever asks.
+        wallet.retain(|name, _| !["as_of", "status", "mode"].contains(&name.as_str()));
+        wallet.clone()
+    };
+    let before = numbers();
+    let frozen = desk.json("account freeze lab:customer:1 --reason 'the card was stolen'");
+    assert_eq!((&frozen["change"], &frozen["frozen_reason_before"]), (&"frozen".into(), &Value::Null));
+    let again = desk.json("account freeze lab:customer:1 --reason 'the card was stolen'");
+    assert_eq!(again["change"], "unchanged");
+    assert!(desk.ok("account show lab:customer:1").contains("frozen: the card was stolen"));
+
+    let during = desk.json("wallet show account:lab:customer:1");
+    assert_eq!((&during["status"], &during["mode"]), (&"frozen".into(), &"handover".into()));
+    assert_eq!(desk.json("wallet show site:shop")["status"], "frozen");
+    assert_eq!(numbers(), before, "a freeze changes no number");
+
+    let out = desk.ok("account unfreeze lab:customer:1 --reason 'it was found'");
+    assert!(out.contains("unfroze acc_") && out.contains("it was frozen: the card was stolen"), "{out}");
+    assert_eq!(desk.json("wallet show account:lab:customer:1")["status"], "ok");
+    assert_eq!(numbers(), before);
+    assert!(desk.ok("account unfreeze lab:customer:1 --reason x").starts_with("nothing to do"));
+    desk.ok("verify");
+}
+
+#[test]
+fn a_store_is_changed_where_it_is_named_and_nowhere_else() {
+    let desk = Desk::with_a_store();
+    let before = desk.json("store show lab");
+    let keys = "--consumer-key ck_1 --consumer-secret-file rest.txt";
+    let set = desk.json(&format!("store set lab {keys} --tokens-category tokens --tokens-category bundles"));
+    assert_eq!(set["set"], serde_json::json!(["rest_keys", "tokens_categories"]));
+    let mut after = desk.json("store show lab");
+    assert_eq!(after["tokens_categories"], serde_json::json!(["tokens", "bundles"]));
+    assert_eq!((&before["has_rest_keys"], &after["has_rest_keys"]), (&false.into(), &true.into()));
+    for name in ["tokens_categories", "has_rest_keys"] {
+        after[name] = before[name].clone();
+    }
+    assert_eq!(after, before, "everything else stays");
+
+    let content = desk.content();
+    let new = "another-secret-nobody-may-ever-read-in-an-answer";
+    let out = desk.ok(&format!("store set lab --webhook-secret {new}"));
+    assert!(out.contains("set the new one in the shop") && out.contains("Delivery URL"), "{out}");
+    assert!(!out.contains(new), "{out}");
+    let bytes = |text: &str| format!("{:?}", text.as_bytes());
+    assert_eq!(desk.content(), content.replace(&bytes(SECRET), &bytes(new)), "only the secret is another");
+
+    for (args, status, said) in [
+        ("store set lab", 2, "--webhook-secret"),
+        ("store set lab --consumer-key ck_1", 2, "--consumer-secret-file"),
+        ("store set lab --webhook-secret short", 2, "24 or more"),
+        ("store set lab --paid-status ''", 2, "at least one paid status"),
+        ("store set nowhere --url https://x.example", 1, "no store named nowhere"),
+        (
+            "store add lab --url https://x.example --webhook-secret-file secret.txt",
+            1,
+            "`store set lab` changes it",
+        ),
+    ] {
+        let answer = desk.run(args);
+        assert_eq!(answer.status, status, "{args}: {answer:?}");
+        assert!(answer.err.contains(said), "{args}: {answer:?}");
+    }
+}
+
+#[test]
 fn secrets_are_in_no_answer() {
     let desk = Desk::with_a_store();
     let rest = "cs_0123456789abcdef0123456789abcdef01234567";
@@ -481,16 +559,71 @@ fn every_shell_gets_a_completion_script() {
 #[test]
 fn a_new_database_is_private_and_announced() {
     let desk = Desk::empty();
-    let first = desk.run("site list");
+    desk.write("secret.txt", SECRET);
+    let first = desk.run("store add lab --url https://lab.example --webhook-secret-file secret.txt");
     assert_eq!((first.status, first.err.contains("is new")), (0, true), "{first:?}");
     let second = desk.run("site list");
-    assert_eq!(second.err, "");
+    assert_eq!((second.status, second.err.as_str()), (0, ""));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         let mode =
             std::fs::metadata(desk.folder.path().join("nivella-wallet.db")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_command_that_only_reads_makes_no_database() {
+    let desk = Desk::empty();
+    for args in [
+        "verify",
+        "store list",
+        "store show lab",
+        "package list",
+        "site list",
+        "site show shop",
+        "account list",
+        "account show lab:customer:1",
+        "wallet show site:shop",
+        "wallet history site:shop",
+        "wallet history site:shop --csv",
+        "wallet grants site:shop",
+        "key list",
+        "order list",
+        "order explain lab 5",
+        "inbox list",
+        "inbox show dl_00000000000000000000000000000000",
+    ] {
+        let answer = desk.run(args);
+        assert_eq!((answer.status, answer.out.as_str()), (1, ""), "{args}: {answer:?}");
+        assert!(
+            answer.err.contains("there is no database at sqlite:nivella-wallet.db"),
+            "{args}: {answer:?}"
+        );
+        assert!(answer.err.contains("help: `nivella-wallet store add`"), "{args}: {answer:?}");
+    }
+    assert_eq!(std::fs::read_dir(desk.folder.path()).unwrap().count(), 0, "nothing was made");
+}
+
+#[test]
+fn a_dry_run_makes_no_database_either() {
+    let desk = Desk::empty();
+    desk.write("secret.txt", SECRET);
+    desk.write("sites.csv", "site,account,client,label\nshop,lab:customer:1,,\n");
+    for (args, status) in [
+        ("store add lab --url https://lab.example --webhook-secret-file secret.txt", 0),
+        ("site import sites.csv", 1),
+        ("inbox replay", 0),
+        ("key create --scope admin --name x", 0),
+        ("store remove lab", 1),
+        ("package sync", 1),
+    ] {
+        let answer = desk.run(&format!("{args} --dry-run"));
+        assert_eq!(answer.status, status, "{args}: {answer:?}");
+        assert!(!answer.err.contains("is new"), "{args}: {answer:?}");
+        let files = std::fs::read_dir(desk.folder.path()).unwrap().count();
+        assert_eq!(files, 2, "{args} left a file");
     }
 }
 
@@ -508,6 +641,7 @@ fn the_configuration_is_read_from_its_places() {
         desk.json("store show lab")["webhook_url"],
         "https://credits.example/webhooks/woocommerce/lab"
     );
+    desk.ok("--database sqlite:third.db key create --scope admin --name x");
     let mut command = desk.command("store list --json");
     let output = command.env("NIVELLA_WALLET_DATABASE", "sqlite:third.db").output().unwrap();
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();
