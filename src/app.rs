@@ -1,5 +1,6 @@
 //! Opens everything once and runs until told to stop.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,8 +28,8 @@ use crate::time::{Clock, Timestamp};
 /// When the database cannot be opened or the address is taken.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let running = Running::start(&config, Clock::system())?;
-    // Tools that start the daemon read the address from here.
-    println!("listening on http://{}", running.address);
+    // Tools that start the daemon read the address from here; a daemon nobody reads runs all the same.
+    let _ = writeln!(std::io::stdout(), "listening on http://{}", running.address);
     tokio::select! {
         asked = stop_asked() => asked?,
         () = writer_gone(&running.app.db) => {
@@ -191,7 +192,12 @@ async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bo
                 }
             }
         }
-        let idle = match step(&app, &clients).await {
+        // A stop does not wait for a shop: what was being asked is asked again after the next start.
+        let stepped = tokio::select! {
+            stepped = step(&app, &clients) => stepped,
+            _ = stopped.changed() => break,
+        };
+        let idle = match stepped {
             Ok(is_idle) => is_idle,
             Err(error) => {
                 tracing::error!(%error, "the worker could not go on: {error}");

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use nivella_wallet::app::Running;
+use nivella_wallet::catalog::{self, Subject};
+use nivella_wallet::config::Config;
 use nivella_wallet::inbox::signature;
+use nivella_wallet::shop;
+use nivella_wallet::time::Clock;
 use rand::seq::SliceRandom as _;
 use reqwest::Method;
 use serde_json::Value;
@@ -318,4 +323,33 @@ async fn an_answered_delivery_is_in_the_very_next_feed() {
         assert_eq!(feed["available"], (1000 * (number + 1)).to_string());
         assert_eq!(feed["activity"].as_array().unwrap().len(), (number + 1).min(20));
     }
+}
+
+/// A shop that hangs while it is asked holds up no stop.
+#[tokio::test]
+async fn a_stop_waits_for_no_shop() {
+    let shop = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config {
+        database: format!("sqlite:{}", folder.path().join("wallet.db").display()).parse().unwrap(),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        ..Config::default()
+    };
+    let running = Running::start(&config, Clock::system()).unwrap();
+    let url = format!("http://{}", shop.local_addr().unwrap()).parse().unwrap();
+    running
+        .app
+        .db
+        .write("test", move |tx| {
+            let mut settings = shop::store::Settings::new(url, SECRET.parse().unwrap());
+            settings.rest_keys = Some(shop::RestKeys::new("ck_test", "cs_test").unwrap());
+            let store = shop::store::add(tx, &"slow".parse().unwrap(), &settings).unwrap();
+            catalog::store::want(tx, store.id, Subject::Order(1), "test")
+        })
+        .await
+        .unwrap();
+    running.app.wake_worker.notify_one();
+    let _asked = shop.accept().await.unwrap();
+    let stopped = tokio::time::timeout(std::time::Duration::from_secs(5), running.stop()).await;
+    stopped.expect("the stop waits for the shop").unwrap();
 }
