@@ -19,6 +19,7 @@ pub struct Story {
     /// The store's name.
     pub store: String,
     /// The order's id there.
+    #[serde(serialize_with = "store::id_as_text")]
     pub order: i64,
     /// The number customers read.
     pub number: String,

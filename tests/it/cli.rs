@@ -179,6 +179,68 @@ fn lists_are_one_json_document_with_the_fields_of_the_api() {
     }
 }
 
+/// Follows the cursors of a list to its end, two rows at a time; `between` happens after the first page.
+fn pages(desk: &Desk, list: &str, field: &str, between: impl FnOnce()) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut page = desk.json(&format!("{list} --limit 2"));
+    between();
+    loop {
+        let items = page["items"].as_array().unwrap();
+        ids.extend(items.iter().map(|item| item[field].as_str().unwrap().to_owned()));
+        match page["next_cursor"].as_str() {
+            Some(cursor) => page = desk.json(&format!("{list} --limit 2 --cursor {cursor}")),
+            None => return ids,
+        }
+    }
+}
+
+#[test]
+fn lists_that_were_cut_go_on_where_they_ended_whatever_comes_meanwhile() {
+    let desk = Desk::with_a_store();
+    let connection = rusqlite::Connection::open(desk.folder.path().join("nivella-wallet.db")).unwrap();
+    let deliver = |number: u8| {
+        connection
+            .execute(
+                "INSERT INTO delivery (id, store_id, topic, webhook_id, woo_delivery_id, digest, received_at, state,
+                                       result, order_id)
+                 VALUES (?1, 1, 'order.updated', '1', 'x', ?2, 1795205837425, 'ignored', 'ignored', ?3)",
+                (format!("dl_{number:032x}"), [number; 32].as_slice(), 130 + i64::from(number)),
+            )
+            .unwrap();
+    };
+    let order = |number: i64, seen_at: i64, modified_at: i64| {
+        connection
+            .execute(
+                "INSERT INTO shop_order (store_id, order_id, state, status, modified_at, from_rest, arrival, recheck,
+                                         parked, first_seen_at, applied_at)
+                 VALUES (1, ?1, '{}', 'processing', ?3, 0, 1, 0, 'it waits', ?2, ?2)
+                 ON CONFLICT (store_id, order_id) DO UPDATE SET modified_at = excluded.modified_at",
+                (number, seen_at, modified_at),
+            )
+            .unwrap();
+    };
+    (1..=5).for_each(deliver);
+    let ids = |numbers: &[u8]| numbers.iter().map(|number| format!("dl_{number:032x}")).collect::<Vec<_>>();
+    assert_eq!(pages(&desk, "inbox list", "id", || deliver(6)), ids(&[5, 4, 3, 2, 1]));
+    assert_eq!(pages(&desk, "inbox list --state ignored", "id", || ()), ids(&[6, 5, 4, 3, 2, 1]));
+    assert_eq!(desk.json("inbox list --limit 1")["items"][0]["order"], "136", "an order's id is text");
+
+    // Two were heard of at the same instant.
+    for (number, seen_at) in [(131, 10), (132, 20), (133, 20), (134, 30), (135, 40)] {
+        order(number, seen_at, seen_at);
+    }
+    for list in ["order list", "order list --attention"] {
+        let change = || order(131, 10, 1_000_000);
+        assert_eq!(pages(&desk, list, "order", change), ["135", "134", "133", "132", "131"], "{list}");
+    }
+    assert_eq!(pages(&desk, "order list", "order", || order(136, 50, 50)).len(), 5);
+    assert_eq!(desk.json("order list --limit 6")["next_cursor"], Value::Null, "that was all");
+    let cursor = desk.json("inbox list --limit 1")["next_cursor"].as_str().unwrap().to_owned();
+    assert!(desk.ok("inbox list --limit 1").contains(&format!("--cursor {cursor}")));
+    let wrong = desk.run(&format!("order list --cursor {cursor}"));
+    assert_eq!((wrong.status, wrong.err.contains("not a cursor of this list")), (2, true), "{wrong:?}");
+}
+
 #[test]
 fn a_dry_run_shows_the_same_and_writes_nothing() {
     let desk = Desk::with_customers();
@@ -758,7 +820,7 @@ async fn an_order_is_followed_from_its_delivery_to_the_wallet_while_the_daemon_s
         daemon.deliver(&format!("{scenario}/{delivery}")).await;
     }
     let orders = desk.json("order list --attention");
-    let order = orders["items"][0]["order"].as_i64().unwrap();
+    let order = orders["items"][0]["order"].as_str().unwrap().to_owned();
     assert!(orders["items"][0]["parked"].as_str().unwrap().contains("product 10"), "{orders}");
     let waiting = desk.json(&format!("order explain lab {order}"));
     assert_eq!(waiting["lines"][0]["is_tokens"], Value::Null);
@@ -781,7 +843,10 @@ async fn an_order_is_followed_from_its_delivery_to_the_wallet_while_the_daemon_s
     let id = list["items"][0]["id"].as_str().unwrap();
     let shown = desk.json(&format!("inbox show {id}"));
     let body: Value = serde_json::from_str(shown["body"].as_str().unwrap()).unwrap();
-    assert_eq!(body["id"], order);
+    assert_eq!(body["id"].to_string(), order);
+    for each in [&shown["order"], &list["items"][0]["order"], &story["order"]] {
+        assert_eq!(*each, *order, "an order's id is text wherever a program reads it");
+    }
     let books = desk.json("verify");
     let again = desk.json("inbox replay --state all");
     assert_eq!((&again["replayed"], &again["unchanged"]), (&3.into(), &3.into()), "{again}");
