@@ -4,9 +4,10 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::output::{self, Column, Page, Rows, minute, or_dash};
+use super::values::shop_number;
 use super::{Failure, Session, inbox, package};
 use crate::app;
-use crate::inbox::store::{self as deliveries, Delivery};
+use crate::inbox::store::{self as deliveries, Delivery, State};
 use crate::order::explain::{self, Story};
 use crate::order::store::{self, Filter, Place};
 use crate::shop::StoreName;
@@ -38,7 +39,7 @@ Example:
         /// The shop
         store: StoreName,
         /// The order's id in the shop
-        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+        #[arg(value_parser = shop_number)]
         order: i64,
     },
 }
@@ -113,10 +114,7 @@ fn explain(session: &mut Session<'_>, name: &StoreName, order: i64) -> Result<()
                 Err(Failure::refused(format!("store {name} never told of order {order}"))
                     .with_help("is its webhook set up? `nivella-wallet inbox list` shows what came"))
             }
-            None => {
-                Err(Failure::refused(format!("store {name} told of order {order}, but never what is in it"))
-                    .with_help("`nivella-wallet inbox list` shows what came"))
-            }
+            None => Err(never_read(name, order, &deliveries)),
         }
     })?;
     session.out.show(&explained, |page| {
@@ -131,6 +129,35 @@ fn explain(session: &mut Session<'_>, name: &StoreName, order: i64) -> Result<()
             inbox::table(page, &explained.deliveries);
         }
     })
+}
+
+/// How many deliveries an error names: the newest say best what is wrong.
+const NAMED_MAX: usize = 3;
+
+/// What to say of an order that deliveries name, of which none told what is in it.
+fn never_read(name: &StoreName, order: i64, deliveries: &[Delivery]) -> Failure {
+    let named: Vec<String> = deliveries
+        .iter()
+        .rev()
+        .take(NAMED_MAX)
+        .map(|delivery| {
+            let reason = delivery.reason.as_deref().unwrap_or("no reason is known");
+            format!("{} ({}, {}): {reason}", delivery.id, delivery.topic, delivery.state.as_str())
+        })
+        .collect();
+    let failed = deliveries.iter().rev().find(|delivery| delivery.state == State::Failed);
+    let failure = Failure::refused(format!(
+        "store {name} told of order {order}, but what is in it could not be read: {}",
+        named.join("; ")
+    ));
+    match failed {
+        Some(failed) => failure.with_help(format!(
+            "`nivella-wallet inbox show {}` shows what came; once the cause is gone, `inbox replay` or save the \
+             order in the shop",
+            failed.id
+        )),
+        None => failure.with_help("save the order once in the shop: that tells its present state"),
+    }
 }
 
 fn tell(page: &mut Page, story: &Story) {

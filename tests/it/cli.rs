@@ -326,7 +326,10 @@ fn wrong_input_gets_its_own_words_and_its_own_status() {
         ("inbox show dl_5", 2, "is not a delivery id"),
         ("inbox list --state lost", 2, "possible values"),
         ("package set --store lab --credits 5", 2, "--product"),
-        ("package set --store lab --product 0 --credits 5", 2, "is not in 1.."),
+        ("package set --store lab --product 0 --credits 5", 2, "write the number the shop gave it"),
+        ("package set --store lab --product x --credits 5", 2, "write the number the shop gave it"),
+        ("serve --listen localhost:8080", 2, "write an IP address and a port"),
+        ("demo --listen 8080", 2, "write an IP address and a port"),
         ("package set --store lab --variation 3 --credits 5", 2, "--product"),
         ("package set --store lab --product 3 --sku X --credits 5", 2, "cannot be used with"),
         ("package set --store lab --product 3", 2, "--credits"),
@@ -354,7 +357,7 @@ fn wrong_input_gets_its_own_words_and_its_own_status() {
             2,
             "begin with ck_",
         ),
-        ("order explain lab x", 2, "invalid value 'x'"),
+        ("order explain lab x", 2, "write the number the shop gave it, like 1234"),
         // Acts that are refused.
         ("store show nowhere", 1, "no store named nowhere"),
         ("store remove nowhere", 1, "no store named nowhere"),
@@ -835,7 +838,7 @@ async fn an_order_is_followed_from_its_delivery_to_the_wallet_while_the_daemon_s
     assert_eq!(story["grants"][0]["credits"], "1000");
     assert_eq!(story["deliveries"].as_array().unwrap().len(), 3);
     let people = desk.ok(&format!("order explain lab {order}"));
-    assert!(people.contains("1000 credits each, paid, good: 1y"), "{people}");
+    assert!(people.contains("1000 credits each, paid, good for 1 year"), "{people}");
     assert_eq!(desk.json("wallet show account:lab:customer:2")["available"], "1000");
     assert_eq!(desk.json("order list --attention")["items"], serde_json::json!([]));
 
@@ -854,6 +857,62 @@ async fn an_order_is_followed_from_its_delivery_to_the_wallet_while_the_daemon_s
     assert!(desk.run("store remove lab").err.contains("it stays"));
 
     assert_eq!(daemon.stop(), Some(0));
+}
+
+/// Why an order granted nothing is said in its own words, also when nothing is wrong with its products.
+#[cfg(unix)]
+#[tokio::test]
+async fn an_order_that_waits_says_for_what() {
+    let desk = Desk::empty();
+    desk.ok("store add lab --url http://127.0.0.1:8088 --webhook-secret lab-webhook-secret-not-a-real-one");
+    let daemon = Daemon::start(&desk);
+    daemon.deliver("02-paid-order-one-token/003-order.updated").await;
+    assert_eq!(daemon.stop(), Some(0));
+    let order = desk.json("order list")["items"][0]["order"].as_str().unwrap().to_owned();
+    let says = || desk.json(&format!("order explain lab {order}"))["lines"][0]["says"].to_string();
+    assert!(says().contains("it waits until it is known whether this is a Tokens product"), "{}", says());
+
+    // An order of nobody, as a shop's own code can make one.
+    let connection = rusqlite::Connection::open(desk.folder.path().join("nivella-wallet.db")).unwrap();
+    let nobody = "UPDATE shop_order SET state = json_set(state, '$.customer_id', 0, '$.email', '')";
+    connection.execute(nobody, []).unwrap();
+    let set = desk.ok("package set --store lab --product 10 --credits 1000");
+    assert!(set.contains("product:10 of store lab brings 1000 credits, never expire"), "{set}");
+    let waits = format!("0 credits booked, 1000 due; it waits: order {order} names neither a customer nor");
+    assert!(says().contains(&waits), "{}", says());
+}
+
+#[test]
+fn an_order_whose_deliveries_could_not_be_read_is_told_from_one_nobody_told_of() {
+    let desk = Desk::with_a_store();
+    assert!(desk.run("order explain lab 130").err.contains("never told of order 130"));
+    let connection = rusqlite::Connection::open(desk.folder.path().join("nivella-wallet.db")).unwrap();
+    let id = "dl_00000000000000000000000000000001";
+    connection
+        .execute(
+            "INSERT INTO delivery (id, store_id, topic, webhook_id, woo_delivery_id, digest, received_at, state,
+                                   result, reason, order_id)
+             VALUES (?1, 1, 'order.updated', '1', 'x', ?2, 1, 'failed', 'stored', '/total: not an amount', 130)",
+            (id, [1_u8; 32].as_slice()),
+        )
+        .unwrap();
+    let answer = desk.run("order explain lab 130");
+    assert_eq!(answer.status, 1);
+    for said in ["could not be read", id, "order.updated, failed", "/total: not an amount", "inbox replay"] {
+        assert!(answer.err.contains(said), "{said}: {}", answer.err);
+    }
+}
+
+#[test]
+fn what_does_not_answer_takes_no_json() {
+    let desk = Desk::empty();
+    for args in ["serve --json", "demo --once --json"] {
+        let answer = desk.run(args);
+        assert_eq!((answer.status, answer.out.as_str()), (2, ""), "{args}: {answer:?}");
+        let document: Value = serde_json::from_str(&answer.err).unwrap();
+        assert!(document["error"].as_str().unwrap().contains("do not answer with JSON"), "{document}");
+    }
+    assert_eq!(std::fs::read_dir(desk.folder.path()).unwrap().count(), 0);
 }
 
 #[test]
