@@ -102,7 +102,7 @@ pub struct Delivery {
 }
 
 /// Writes an order's id the way it is written wherever a program reads it: as text.
-#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+#[expect(clippy::ref_option, reason = "serde hands out references")]
 fn order_as_text<S: Serializer>(order: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
     match order {
         Some(order) => serializer.collect_str(order),
