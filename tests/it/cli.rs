@@ -864,8 +864,10 @@ async fn an_order_is_followed_from_its_delivery_to_the_wallet_while_the_daemon_s
 #[tokio::test]
 async fn an_order_that_waits_says_for_what() {
     let desk = Desk::empty();
-    desk.ok("store add lab --url http://127.0.0.1:8088 --webhook-secret lab-webhook-secret-not-a-real-one");
+    desk.ok("store add lab --url http://127.0.0.1:8088 --webhook-secret not-the-one-of-the-recordings");
     let daemon = Daemon::start(&desk);
+    // The daemon serves meanwhile; it takes the new secret from the next delivery on.
+    desk.ok("store set lab --webhook-secret lab-webhook-secret-not-a-real-one");
     daemon.deliver("02-paid-order-one-token/003-order.updated").await;
     assert_eq!(daemon.stop(), Some(0));
     let order = desk.json("order list")["items"][0]["order"].as_str().unwrap().to_owned();
