@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 
 use crate::catalog;
@@ -27,7 +26,7 @@ use crate::time::{Clock, Timestamp};
 /// # Errors
 /// When the database cannot be opened or the address is taken.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let running = Running::start(&config, Clock::system()).await?;
+    let running = Running::start(&config, Clock::system())?;
     // Tools that start the daemon read the address from here.
     println!("listening on http://{}", running.address);
     tokio::select! {
@@ -64,12 +63,12 @@ impl Running {
     ///
     /// # Errors
     /// When the database cannot be opened or the address is taken.
-    pub async fn start(config: &Config, clock: Clock) -> anyhow::Result<Self> {
+    pub fn start(config: &Config, clock: Clock) -> anyhow::Result<Self> {
         if matches!(config.database, DatabaseUrl::Postgres(_)) {
             bail!("serving from PostgreSQL is not supported yet: set database to sqlite:PATH");
         }
         let db = Db::open(&config.database, config.durability, clock)?;
-        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        let listener = server::bind(config.listen).with_context(|| {
             format!(
                 "cannot listen on {}: is another program using it? Set `listen` to another address",
                 config.listen
@@ -79,6 +78,7 @@ impl Running {
         let app = handlers(db, config);
         let (stop, stopped) = watch::channel(false);
         let limits = server::Limits::from(&config.http);
+        http::metrics::start();
         let router = http::routes(app.clone());
         let server = tokio::spawn(server::serve(listener, router, limits, until(stopped.clone())));
         let retention = config.inbox.retention.millis();

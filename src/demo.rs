@@ -48,7 +48,7 @@ pub async fn run(
 
     let end = Clock::system().now();
     let clock = Clock::standing_at(end.plus_millis(-DAYS * DAY_MS));
-    let running = Running::start(&config, clock.clone()).await?;
+    let running = Running::start(&config, clock.clone())?;
     writeln!(out, "listening on http://{}", running.address)?;
     let db = running.app.db.clone();
     let keys = tokio::task::spawn_blocking(move || set_the_stage(&db)).await??;
@@ -66,7 +66,7 @@ pub async fn run(
     drop(http);
     running.stop().await?;
 
-    let running = Running::start(&config, Clock::system()).await?;
+    let running = Running::start(&config, Clock::system())?;
     writeln!(out, "\nLook around (the keys are good as long as this runs):")?;
     writeln!(out, "  wallet key (site:{SITE}): {}", keys.site)?;
     writeln!(out, "  customer key (account:{CUSTOMER}): {}", keys.account)?;

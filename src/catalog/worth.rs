@@ -223,7 +223,7 @@ impl Known<'_> {
             });
         }
         let Some(product) = &self.product else {
-            return Err(self.unknown_product(product_id, product_id));
+            return Err(self.unknown_product(product_id, line));
         };
         let Some(categories) = &product.categories else {
             return Err(Gap {
@@ -258,7 +258,7 @@ impl Known<'_> {
         let (product_id, variation_id) = self.ids(line);
         if variation_id > 0 {
             match &self.variation {
-                None => return Err(self.unknown_product(variation_id, product_id)),
+                None => return Err(self.unknown_product(variation_id, line)),
                 Some(variation) => {
                     if let Some(credits) = variation.credits {
                         return Ok(credits);
@@ -280,17 +280,20 @@ impl Known<'_> {
         })
     }
 
-    fn unknown_product(&self, id: i64, product_id: i64) -> Gap {
-        let (what, variation_id) = if id == product_id { ("product", 0) } else { ("variation", id) };
+    /// Nothing is known about `id`, the line's product or variation.
+    fn unknown_product(&self, id: i64, line: &Line<'_>) -> Gap {
+        let (product_id, variation_id) = self.ids(line);
+        let what = if id == product_id { "product" } else { "variation" };
         let remedy = self.remedy(product_id, variation_id);
         let reason = if self.store.has_rest_keys {
             format!(
-                "nothing is known about {what} {id} yet; the shop is asked about it. If it is gone from the shop, run {remedy}"
+                "nothing is known about {what} {id} yet; the shop is asked about it. If it is gone from the shop and \
+                 sold credits, run {remedy}"
             )
         } else {
             format!(
-                "nothing is known about {what} {id}: save it once in the shop so that it sends product.updated, \
-                 or run {remedy}"
+                "nothing is known about {what} {id}: save it once in the shop so that it sends product.updated; \
+                 only if it sells credits, {remedy} will do as well"
             )
         };
         Gap { reason, needs: Some(Need::Product(id)) }

@@ -130,7 +130,9 @@ impl From<db::Error> for Failure {
             E::Sqlite(cause) if cause.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
                 Some("another program is writing to the database: try again in a moment")
             }
-            E::QueueFull | E::NotCommitted(_) => Some("nothing was written: try again in a moment"),
+            E::QueueFull | E::NotCommitted(_) | E::NotBegun => {
+                Some("nothing was written: try again in a moment")
+            }
             E::Postgres(_) => Some("is the PostgreSQL server running, and is the URL right?"),
             E::Unusable(_) => Some("--database sqlite:PATH or the key \"database\" says where the data are"),
             E::Sqlite(_) | E::Migration(_) | E::Column { .. } | E::NoRow | E::Closed => None,

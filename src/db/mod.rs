@@ -52,6 +52,9 @@ pub enum Error {
     /// As many writes are waiting as may wait.
     #[error("the database is busy: too many writes are waiting")]
     QueueFull,
+    /// The group of writes it was in never got as far as this one.
+    #[error("the write was not begun: the database is locked by another program, or does not answer")]
+    NotBegun,
     /// The writer has stopped.
     #[error("the database writer has stopped")]
     Closed,
@@ -183,7 +186,7 @@ impl Db {
             let _ = answer.send(result);
         }))?;
         // The caller may be gone; the transaction is carried out all the same.
-        done.await.unwrap_or_else(|_| Err(Error::Closed.into()))
+        done.await.unwrap_or_else(|_| Err(self.unanswered().into()))
     }
 
     /// [`Db::write`] for callers that are not async; with [`Keep::Nothing`] it shows what would happen.
@@ -201,7 +204,12 @@ impl Db {
         self.inner.writer.submit(thread::job(name, keep, work, move |result| {
             let _ = answer.send(result);
         }))?;
-        done.recv().unwrap_or_else(|_| Err(Error::Closed.into()))
+        done.recv().unwrap_or_else(|_| Err(self.unanswered().into()))
+    }
+
+    /// Why a write was never begun.
+    fn unanswered(&self) -> Error {
+        if self.takes_writes() { Error::NotBegun } else { Error::Closed }
     }
 
     /// Runs `work` on a consistent, read-only view that includes every write answered before.

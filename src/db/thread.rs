@@ -161,10 +161,31 @@ fn next_group(waiting: &Receiver<Job>) -> Option<Vec<Job>> {
     Some(group)
 }
 
+/// Begins a transaction, and waits for another program that writes to the same file: WooCommerce waits a
+/// minute for its answer, and never sends again what was refused.
+fn begin_patiently(tx: &mut Tx<'_>, begin: &str) -> Result<(), Error> {
+    let mut begun = tx.batch(begin);
+    for _ in 0..BEGIN_RETRIES {
+        match &begun {
+            Err(Error::Sqlite(error))
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) =>
+            {
+                tracing::warn!("another program has been writing to the database for seconds");
+                begun = tx.batch(begin);
+            }
+            _ => break,
+        }
+    }
+    begun
+}
+
+/// Each waits as long as the connection's busy timeout, five seconds.
+const BEGIN_RETRIES: usize = 5;
+
 fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>) {
     let mut answers = Vec::with_capacity(jobs.len());
     let outcome = (|| {
-        tx.batch(begin)?;
+        begin_patiently(tx, begin)?;
         for job in jobs {
             tx.batch("SAVEPOINT job")?;
             let (keep, answer) = (job.run)(tx);

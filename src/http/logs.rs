@@ -15,6 +15,8 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tracing::Instrument as _;
 
+use super::metrics::REQUESTS;
+
 /// Logs the request and names it; a layer for `axum::middleware::from_fn`, around all routes.
 ///
 /// What went well is logged at `debug`, what was refused at `info`, what failed at `warn`: thousands of
@@ -31,6 +33,8 @@ pub async fn log(request: Request, next: Next) -> Response {
 
     let route = route.as_ref().map_or("no route", MatchedPath::as_str);
     let status = response.status();
+    metrics::counter!(REQUESTS, "route" => route.to_owned(), "method" => method.to_string(), "status" => status.as_u16().to_string())
+        .increment(1);
     span.in_scope(|| line(&method, route, status, ms));
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -8,6 +8,7 @@ pub mod extract;
 pub mod health;
 pub mod idempotent;
 pub mod logs;
+pub mod metrics;
 pub mod problem;
 pub mod query;
 pub mod server;
@@ -43,17 +44,15 @@ pub struct App {
 
 /// Every route.
 pub fn routes(app: App) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/webhooks/woocommerce/{store}", post(webhooks::receive))
         .merge(wallets::routes())
         .route("/v1/debits", post(debits::create))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .merge(problem::pages())
-        .fallback(|| async { Problem::not_found() })
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(middleware::from_fn(logs::log))
-        .with_state(app)
+        .route("/metrics", get(metrics::show))
+        .merge(problem::pages());
+    extract::with_fallbacks(routes).layer(middleware::from_fn(logs::log)).with_state(app)
 }
 
 /// The problem a refusal of the ledger is to a client; `top_up_url` is where there are more credits.

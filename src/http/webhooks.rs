@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::App;
 use super::extract::{self, Path};
+use super::metrics;
 use super::problem::Problem;
 use crate::inbox::{self, Envelope, Incoming, signature};
 use crate::order::apply;
@@ -41,6 +42,7 @@ pub async fn receive(
     );
     let verified = signature::verify(&key, &headers, body);
     let (Some((shop, _)), Ok(verified)) = (found, verified) else {
+        ::metrics::counter!(metrics::REFUSED).increment(1);
         tracing::warn!(store = shorten(&store), "a delivery without a right signature was refused");
         return Err(
             Problem::unauthorized().with_detail("the delivery is not signed with this store's secret")
@@ -61,6 +63,7 @@ pub async fn receive(
                 .await?
         }
     };
+    ::metrics::counter!(metrics::DELIVERIES, "result" => receipt.result).increment(1);
     app.wake_worker.notify_one();
     Ok(Json(receipt).into_response())
 }

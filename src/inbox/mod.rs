@@ -95,11 +95,7 @@ pub fn receive(
         return Ok(Receipt { delivery: first, result: "unchanged" });
     }
     let id = DeliveryId::new();
-    let order = match &incoming.said {
-        Ok(Said::Other(Body::Order(order))) => Some(order.id),
-        Ok(Said::Other(Body::Hint { order_id, .. })) => *order_id,
-        _ => None,
-    };
+    let order = incoming.order();
     let seq = store::insert(tx, &id, &incoming.row(shop, State::Applied, order))?;
     let done = take(
         tx,
@@ -179,10 +175,7 @@ pub fn set_aside(
         return Ok(Receipt { delivery: first, result: "unchanged" });
     }
     let id = DeliveryId::new();
-    let order = match &incoming.said {
-        Ok(Said::Other(Body::Order(order))) => Some(order.id),
-        _ => None,
-    };
+    let order = incoming.order();
     store::insert(tx, &id, &incoming.row(shop, State::Failed, order))?;
     store::settle(tx, &id, State::Failed, "stored", Some(refusal))?;
     Ok(Receipt { delivery: id, result: "stored" })
@@ -261,6 +254,22 @@ fn take(
 }
 
 impl Incoming {
+    /// The order it is about, also where nothing else of it can be read: that is where people look for it.
+    fn order(&self) -> Option<i64> {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            id: i64,
+        }
+        match &self.said {
+            Ok(Said::Other(Body::Order(order))) => Some(order.id),
+            Ok(Said::Other(Body::Hint { order_id, .. })) => *order_id,
+            Err(_) if self.envelope.topic.starts_with("order.") => {
+                serde_json::from_slice::<Named>(self.body.body()).ok().map(|named| named.id)
+            }
+            _ => None,
+        }
+    }
+
     fn row(&self, shop: &Store, state: State, order: Option<i64>) -> New<'_> {
         New {
             store: shop.id,

@@ -375,13 +375,20 @@ const CHECKS: &[Check] = &[
               FROM credit_grant WHERE order_id IS NOT NULL
               GROUP BY store_id, order_id, line_id, line_seq HAVING COUNT(*) > 1",
     },
+    // What a line granted beyond what it should have is lapsed, spent and borne by the shop, or held: none of
+    // it can be left to be spent.
     Check {
         rule: "orders",
         sql: "-- ledger::audit::orders
               SELECT 'order ' || CAST(l.order_id AS TEXT) || ' line ' || CAST(l.line_id AS TEXT),
                      'it should have granted ' || CAST(l.target AS TEXT) || ' and has granted ' || CAST(l.booked AS TEXT)
               FROM order_line l JOIN shop_order o ON o.store_id = l.store_id AND o.order_id = l.order_id
-              WHERE l.target <> l.booked AND o.parked IS NULL AND o.attention IS NULL",
+              WHERE o.parked IS NULL AND o.attention IS NULL
+                AND (l.target > l.booked
+                     OR (l.target < l.booked AND EXISTS (
+                            SELECT 1 FROM credit_grant g JOIN slice s ON s.grant_id = g.id
+                            WHERE g.store_id = l.store_id AND g.order_id = l.order_id AND g.line_id = l.line_id
+                              AND s.remaining > 0)))",
     },
     Check {
         rule: "orders",

@@ -181,8 +181,9 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         let order = new.purchase.map(|purchase| purchase.order);
         self.show(first, 0, new.shown_as, &new.compartment, &new.label, Delta::plus(new.amount), order)?;
         if !repaid.is_zero() {
+            // The debt is of an earlier order, or of several; the new one only pays it.
             let label = "Credits owed from a refunded order";
-            self.show(first + 1, 0, Shown::Refund, &new.compartment, label, Delta::minus(repaid), order)?;
+            self.show(first + 1, 0, Shown::Refund, &new.compartment, label, Delta::minus(repaid), None)?;
         }
         Ok(Granted { id, effective_at, expires_at, priority, repaid })
     }

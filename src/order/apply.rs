@@ -150,8 +150,8 @@ pub fn apply(
                 );
                 return Ok(Applied { outcome: Outcome::Stale, reason: Some(reason) });
             }
-            Verdict::Same if known.parked.is_none() => {
-                return Ok(Applied { outcome: Outcome::Unchanged, reason: known.attention.clone() });
+            Verdict::Same if known.parked.is_none() && known.attention.is_none() => {
+                return Ok(Applied { outcome: Outcome::Unchanged, reason: None });
             }
             Verdict::Same => return again(tx, shop, rules, incoming.id, source.operation),
             Verdict::SameSecond { incoming_wins } => {
@@ -387,7 +387,13 @@ impl Posting<'_> {
     ) -> Result<Outcome, Error> {
         line.target = line.booked;
         let outcome = match decision {
-            Decision::NotTokens => Outcome::Ignored,
+            Decision::NotTokens => {
+                // As long as nothing was paid, somebody may still say that it sells credits.
+                if target::standing(self.order, &self.rules.settings(self.shop)) != Standing::Paid {
+                    line.is_tokens = None;
+                }
+                Outcome::Ignored
+            }
             // It stands for an order that counts: what it granted before can be spent.
             Decision::Parked { reason } => {
                 notes.park(reason.clone());
@@ -409,8 +415,8 @@ impl Posting<'_> {
             Decision::Target { credits, .. } => match &self.buyer {
                 Some(buyer) => {
                     line.target = *credits;
-                    let outcome = self.settle(tx, buyer, &line, notes)?;
-                    line.booked = *credits;
+                    let (outcome, booked) = self.settle(tx, buyer, &line, notes)?;
+                    line.booked = booked;
                     outcome
                 }
                 // Nothing to grant, or nobody to grant it to; the latter is noted already.
@@ -441,16 +447,17 @@ impl Posting<'_> {
         Ok(())
     }
 
-    /// Posts the difference between what the line should have granted and what it has.
+    /// Posts the difference between what the line should have granted and what it has; answers what it has
+    /// granted then, less what was taken back.
     fn settle(
         &self,
         tx: &mut Tx<'_>,
         buyer: &AccountId,
         line: &KnownLine,
         notes: &mut Notes,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<(Outcome, Credits), Error> {
         if line.target.is_zero() && line.booked.is_zero() {
-            return Ok(Outcome::Unchanged);
+            return Ok((Outcome::Unchanged, line.booked));
         }
         let purchase = self.purchase(line);
         let on_order = self.order.line(line.line);
@@ -470,7 +477,7 @@ impl Posting<'_> {
             }
         }
         if let Some(lacking) = line.target.checked_sub(line.booked).filter(|lacking| !lacking.is_zero()) {
-            let Some(worth) = &line.worth else { return Ok(Outcome::Unchanged) };
+            let Some(worth) = &line.worth else { return Ok((Outcome::Unchanged, line.booked)) };
             account.grant(&NewGrant {
                 compartment,
                 amount: lacking,
@@ -483,17 +490,21 @@ impl Posting<'_> {
                 purchase: Some(purchase),
                 shown_as: Shown::grant(worth.category),
             })?;
-            return Ok(Outcome::Granted);
+            return Ok((Outcome::Granted, line.target));
         }
         let surplus = line.booked.saturating_sub(line.target);
         if surplus.is_zero() {
-            return Ok(Outcome::Unchanged);
+            return Ok((Outcome::Unchanged, line.booked));
         }
         let (why, shortfall) = (self.takes_back_because(), self.rules.shortfall);
         // Of a line that is gone the order no longer says where it belongs.
         let home = on_order.map(|_| &compartment);
-        account.claw_back(self.operation, purchase, surplus, &why, shortfall, home)?;
-        Ok(Outcome::ClawedBack)
+        let clawed = account.claw_back(self.operation, purchase, surplus, &why, shortfall, home)?;
+        // What expired was not taken back, nor what the shop bears: paid again, it is not granted again.
+        let owed = if shortfall == Shortfall::WriteOff { Credits::ZERO } else { clawed.shortfall };
+        let booked = line.booked.saturating_sub(clawed.taken).saturating_sub(owed);
+        let moves = !clawed.taken.is_zero() || !clawed.shortfall.is_zero();
+        Ok((if moves { Outcome::ClawedBack } else { Outcome::Unchanged }, booked))
     }
 
     fn purchase(&self, line: &KnownLine) -> Purchase {

@@ -436,7 +436,7 @@ fn negated(amount: Decimal) -> Decimal {
 /// The first promise that is not empty; its text, where it is no amount of credits.
 fn promise(meta: &[(Cow<'_, str>, &RawValue)]) -> Option<Result<Credits, String>> {
     meta.iter()
-        .filter(|(key, _)| key == PROMISE_KEY)
+        .filter(|(key, value)| key == PROMISE_KEY && value.get() != "null")
         .map(|(_, value)| scalar(value).map_or_else(|| Cow::Borrowed(value.get()), Cow::from))
         .find(|value| !value.trim().is_empty())
         .map(|value| value.trim().parse().map_err(|_| shorten(&value)))

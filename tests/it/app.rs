@@ -45,7 +45,7 @@ impl TestApp {
         };
         change(&mut config);
         let clock = Clock::standing_at("2026-11-20T18:00:00Z".parse().unwrap());
-        let running = Running::start(&config, clock.clone()).await.unwrap();
+        let running = Running::start(&config, clock.clone()).unwrap();
         let db = running.app.db.clone();
         let admin = tokio::task::spawn_blocking(move || {
             lab(&db);
@@ -58,6 +58,12 @@ impl TestApp {
 
     pub(crate) fn db(&self) -> &Db {
         &self.running.app.db
+    }
+
+    /// The store `lab`.
+    pub(crate) fn store_id(&self) -> i64 {
+        let name = "lab".parse().unwrap();
+        self.db().read(|tx| shop::store::find(tx, &name)).unwrap().unwrap().id
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

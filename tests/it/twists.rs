@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use nivella_wallet::catalog;
+use nivella_wallet::ledger::store::Shortfall;
 use nivella_wallet::shop;
+use nivella_wallet::time::Validity;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -107,6 +110,54 @@ async fn an_order_that_was_spent_changes_hands_and_is_refunded() {
     let mut next = Draft { site: Some("shop"), quantity: 3, ..Draft::new(2, 3) };
     assert_eq!(send(&app, &mut next).await, "granted");
     assert_eq!(numbers(&app, BOB).await, pair("2000", "0"));
+}
+
+/// Cancelled and paid again, an order gives back what the cancellation took, and no more: not what the shop
+/// bears, and not what had expired before.
+#[tokio::test]
+async fn paid_again_brings_back_only_what_was_taken() {
+    let app = TestApp::start_with(|config| config.orders.shortfall = Shortfall::WriteOff).await;
+    let mut draft = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    send(&app, &mut draft).await;
+    assert_eq!(app.debit("shop", "300", "k").await.status(), 201);
+    draft.status = "cancelled";
+    assert_eq!(send(&app, &mut draft).await, "clawed_back");
+    assert_eq!(numbers(&app, ALICE).await, pair("0", "0"));
+    draft.status = "processing";
+    assert_eq!(send(&app, &mut draft).await, "granted");
+    assert_eq!(numbers(&app, ALICE).await, pair("700", "0"), "1,000 were paid, 300 are spent");
+
+    let app = TestApp::start().await;
+    let store = app.store_id();
+    write(app.db(), move |tx| {
+        let mut package = catalog::store::package(tx, store, &"product:10".parse().unwrap())?.unwrap();
+        package.validity = Validity::Days(1);
+        catalog::store::set_package(tx, store, &package)
+    });
+    let mut draft = Draft::new(1, 2);
+    send(&app, &mut draft).await;
+    app.clock.turn_to("2026-12-24T00:00:00Z".parse().unwrap());
+    draft.status = "cancelled";
+    assert_eq!(send(&app, &mut draft).await, "unchanged", "nothing is left to be taken");
+    draft.status = "processing";
+    assert_eq!(send(&app, &mut draft).await, "unchanged");
+    assert_eq!(numbers(&app, ALICE).await, pair("0", "0"), "time is not bought back by a cancellation");
+}
+
+/// What sells credits may be said until the order is paid, also when its product was known not to.
+#[tokio::test]
+async fn a_package_set_before_the_payment_counts() {
+    let app = TestApp::start().await;
+    let mut draft = Draft { product: 13, status: "pending", ..Draft::new(1, 2) };
+    assert_eq!(send(&app, &mut draft).await, "ignored", "a T-shirt");
+    let store = app.store_id();
+    write(app.db(), move |tx| {
+        let mut package = catalog::store::package(tx, store, &"product:10".parse().unwrap())?.unwrap();
+        package.target = "product:13".parse().unwrap();
+        catalog::store::set_package(tx, store, &package)
+    });
+    draft.status = "processing";
+    assert_eq!(send(&app, &mut draft).await, "granted");
 }
 
 #[tokio::test]

@@ -218,6 +218,10 @@ async fn a_stranger_learns_nothing_and_leaves_nothing() {
     answers.dedup();
     assert_eq!(answers.len(), 1, "an unknown store can be told from a wrong signature: {answers:?}");
     assert_eq!((app.count("delivery"), app.count("shop_order")), (0, 0));
+    // Refusals leave no row, but a count.
+    let counts = app.http.get(app.url("/metrics")).send().await.unwrap().text().await.unwrap();
+    let refused = counts.lines().find_map(|line| line.strip_prefix("nivella_webhook_refused_total "));
+    assert!(refused.unwrap().parse::<u64>().unwrap() >= 5, "{counts}");
 }
 
 #[tokio::test]

@@ -1,0 +1,88 @@
+//! `GET /metrics`: counts for whoever watches the daemon, in Prometheus' text.
+//!
+//! Counts only: no customer, order or key is ever a label.
+
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+use axum::extract::{ConnectInfo, FromRequestParts as _, Request, State};
+use http::HeaderMap;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+use super::App;
+use super::problem::Problem;
+use crate::access::Caller;
+
+/// Requests, by route, method and status.
+pub const REQUESTS: &str = "nivella_http_requests_total";
+/// Deliveries that were answered, by what they did.
+pub const DELIVERIES: &str = "nivella_webhook_deliveries_total";
+/// Deliveries with a wrong or missing signature, or for an unknown store.
+pub const REFUSED: &str = "nivella_webhook_refused_total";
+
+/// Where counts are kept; one for the process, whoever asks first.
+///
+/// # Errors
+/// When something else in the process counts already.
+fn recorder() -> Result<&'static PrometheusHandle, Problem> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    let made = RECORDER.get_or_init(|| match PrometheusBuilder::new().install_recorder() {
+        Ok(handle) => {
+            metrics::describe_counter!(REQUESTS, "Requests, by route, method and status");
+            metrics::describe_counter!(DELIVERIES, "Webhook deliveries that were answered, by result");
+            metrics::describe_counter!(REFUSED, "Webhook deliveries without a right signature");
+            Some(handle)
+        }
+        Err(error) => {
+            tracing::error!(%error, "nothing can be counted: {error}");
+            None
+        }
+    });
+    made.as_ref().ok_or_else(Problem::internal)
+}
+
+/// Starts counting; what happened before is not counted.
+pub fn start() {
+    let _ = recorder();
+}
+
+/// Shows the counts to whoever is on this machine, and to an admin key from anywhere.
+///
+/// # Errors
+/// `unauthorized`, and `forbidden` for a key that is not an admin's.
+pub async fn show(State(app): State<App>, request: Request) -> Result<String, Problem> {
+    let (mut parts, _) = request.into_parts();
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    if !is_local(peer, &parts.headers) {
+        match Caller::from_request_parts(&mut parts, &app).await {
+            Ok(caller) if caller.is_admin() => {}
+            Ok(_) => return Err(Problem::forbidden()),
+            Err(_) => return Err(Problem::unauthorized()),
+        }
+    }
+    Ok(recorder()?.render())
+}
+
+/// Whether somebody on this machine asks, and not a proxy on it for somebody else.
+fn is_local(peer: Option<SocketAddr>, headers: &HeaderMap) -> bool {
+    let is_passed_on =
+        ["forwarded", "x-forwarded-for", "x-real-ip", "via"].iter().any(|name| headers.contains_key(*name));
+    !is_passed_on && peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_on_this_machine_is_not_somebody_on_this_machine() {
+        let here: Option<SocketAddr> = "127.0.0.1:5".parse().ok();
+        let none = HeaderMap::new();
+        let mut passed_on = HeaderMap::new();
+        passed_on.insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
+        assert!(is_local(here, &none));
+        assert!(!is_local(here, &passed_on));
+        assert!(!is_local("192.0.2.1:5".parse().ok(), &none));
+        assert!(!is_local(None, &none));
+    }
+}
