@@ -33,7 +33,8 @@ Examples:
     },
     /// Stop an account from spending; its credits stay, and new ones still arrive
     #[command(after_help = "\
-Every debit of the account and of its sites is refused with 423 until it is unfrozen. No number changes.
+Every debit of the account and of its sites is refused with 423 until it is unfrozen. No number
+changes.
 
 Example:
   nivella-wallet account freeze shop:customer:17 --reason \"the card was stolen\"")]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Failure;
+use super::values::listen_address;
 use crate::config::Config;
 use crate::demo::{self, Then};
 
@@ -21,7 +22,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "FOLDER")]
     recordings: Option<PathBuf>,
     /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = listen_address)]
     pub(super) listen: SocketAddr,
 }
 

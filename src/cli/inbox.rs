@@ -3,7 +3,7 @@
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 
-use super::output::{Column, Page, Rows, count, minute, or_dash};
+use super::output::{self, Column, Page, Rows, count, minute, or_dash};
 use super::{DryRun, Failure, Session, progress};
 use crate::app;
 use crate::db::{self, Tx};
@@ -16,6 +16,8 @@ use crate::shop::store as shops;
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
     /// List deliveries, newest first
+    #[command(after_help = "\
+What comes while you page neither hides nor repeats a delivery.")]
     List {
         /// Only those in this state
         #[arg(long)]
@@ -23,6 +25,9 @@ pub(super) enum Verb {
         /// At most so many
         #[arg(long, default_value = "50", value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
+        /// Go on where this one of the answer before says
+        #[arg(long)]
+        cursor: Option<String>,
     },
     /// Show a delivery with what the shop wrote in it, personal data included
     Show {
@@ -83,7 +88,7 @@ struct Replayed {
 
 pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
     match verb {
-        Verb::List { state, limit } => list(session, state, limit),
+        Verb::List { state, limit, cursor } => list(session, state, limit, cursor.as_deref()),
         Verb::Show { id } => show(session, &id),
         Verb::Replay { state, dry_run } => replay(session, state, dry_run),
     }
@@ -116,10 +121,20 @@ pub(super) fn table(page: &mut Page, deliveries: &[Delivery]) {
     page.table(&rows);
 }
 
-fn list(session: &mut Session<'_>, state: Option<State>, limit: i64) -> Result<(), Failure> {
-    let deliveries = session.read(|tx| store::list(tx, state, limit))?;
+/// The list's name in its cursors.
+const LIST: &str = "inbox";
+
+fn list(
+    session: &mut Session<'_>,
+    state: Option<State>,
+    limit: i64,
+    cursor: Option<&str>,
+) -> Result<(), Failure> {
+    let before = output::begin(LIST, cursor)?.unwrap_or(i64::MAX);
+    let deliveries = session.read(|tx| store::list(tx, state, before, limit + 1))?;
+    let list = output::cut(LIST, deliveries, limit, |delivery| delivery.seq);
     let empty = if state.is_some() { "no deliveries in this state" } else { "no deliveries yet" };
-    session.out.list(&deliveries, empty, |page| table(page, &deliveries))
+    session.out.page(&list, empty, |page| table(page, &list.items))
 }
 
 fn show(session: &mut Session<'_>, id: &DeliveryId) -> Result<(), Failure> {

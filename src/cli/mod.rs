@@ -285,6 +285,10 @@ pub fn run(cli: Cli, to: &mut (dyn Write + Send)) -> Result<(), Failure> {
         Ok::<_, Failure>(Session { config, quiet, out: Output::new(json, quiet, to) })
     };
     match command {
+        Command::Serve(_) | Command::Demo(_) if json => {
+            Err(Failure::usage("serve and demo do not answer with JSON: they go on until they are stopped")
+                .with_help("leave --json out; the key log.format = \"json\" makes their log JSON"))
+        }
         Command::Serve(options) => {
             let config = load(options.listen)?;
             start_log(&config, louder);

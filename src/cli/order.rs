@@ -3,17 +3,20 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::output::{Column, Page, Rows, minute, or_dash};
+use super::output::{self, Column, Page, Rows, minute, or_dash};
+use super::values::shop_number;
 use super::{Failure, Session, inbox, package};
 use crate::app;
-use crate::inbox::store::{self as deliveries, Delivery};
+use crate::inbox::store::{self as deliveries, Delivery, State};
 use crate::order::explain::{self, Story};
-use crate::order::store::{self, Filter};
+use crate::order::store::{self, Filter, Place};
 use crate::shop::StoreName;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
-    /// List orders, newest first
+    /// List orders, those first that were heard of last
+    #[command(after_help = "\
+What comes while you page neither hides nor repeats an order.")]
     List {
         /// Only those of guests, who have not claimed their credits
         #[arg(long, conflicts_with = "attention")]
@@ -24,6 +27,9 @@ pub(super) enum Verb {
         /// At most so many
         #[arg(long, default_value = "50", value_parser = clap::value_parser!(i64).range(1..=10_000))]
         limit: i64,
+        /// Go on where this one of the answer before says
+        #[arg(long)]
+        cursor: Option<String>,
     },
     /// Tell why an order granted what it did: its lines, its credits, what the shop sent
     #[command(after_help = "\
@@ -33,7 +39,7 @@ Example:
         /// The shop
         store: StoreName,
         /// The order's id in the shop
-        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
+        #[arg(value_parser = shop_number)]
         order: i64,
     },
 }
@@ -47,26 +53,31 @@ struct Explained {
 
 pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
     match verb {
-        Verb::List { unclaimed, attention, limit } => {
+        Verb::List { unclaimed, attention, limit, cursor } => {
             let filter = match (unclaimed, attention) {
                 (true, _) => Filter::Unclaimed,
                 (_, true) => Filter::Attention,
                 _ => Filter::All,
             };
-            list(session, filter, limit)
+            list(session, filter, limit, cursor.as_deref())
         }
         Verb::Explain { store, order } => explain(session, &store, order),
     }
 }
 
-fn list(session: &mut Session<'_>, filter: Filter, limit: i64) -> Result<(), Failure> {
-    let orders = session.read(|tx| store::list(tx, filter, limit))?;
+/// The list's name in its cursors.
+const LIST: &str = "orders";
+
+fn list(session: &mut Session<'_>, filter: Filter, limit: i64, cursor: Option<&str>) -> Result<(), Failure> {
+    let after = output::begin(LIST, cursor)?.unwrap_or(Place::START);
+    let orders = session.read(|tx| store::list(tx, filter, after, limit + 1))?;
+    let list = output::cut(LIST, orders, limit, |order| order.place);
     let empty = match filter {
         Filter::All => "no orders yet",
         Filter::Unclaimed => "no order waits to be claimed",
         Filter::Attention => "no order waits for anything",
     };
-    session.out.list(&orders, empty, |page| {
+    session.out.page(&list, empty, |page| {
         let mut rows = Rows::new(&[
             ("STORE", Column::Id),
             ("ORDER", Column::Number),
@@ -76,7 +87,7 @@ fn list(session: &mut Session<'_>, filter: Filter, limit: i64) -> Result<(), Fai
             ("CHANGED (UTC)", Column::Id),
             ("NEEDS", Column::Text),
         ]);
-        for order in &orders {
+        for order in &list.items {
             rows.row([
                 order.store.clone(),
                 order.order.to_string(),
@@ -103,10 +114,7 @@ fn explain(session: &mut Session<'_>, name: &StoreName, order: i64) -> Result<()
                 Err(Failure::refused(format!("store {name} never told of order {order}"))
                     .with_help("is its webhook set up? `nivella-wallet inbox list` shows what came"))
             }
-            None => {
-                Err(Failure::refused(format!("store {name} told of order {order}, but never what is in it"))
-                    .with_help("`nivella-wallet inbox list` shows what came"))
-            }
+            None => Err(never_read(name, order, &deliveries)),
         }
     })?;
     session.out.show(&explained, |page| {
@@ -121,6 +129,35 @@ fn explain(session: &mut Session<'_>, name: &StoreName, order: i64) -> Result<()
             inbox::table(page, &explained.deliveries);
         }
     })
+}
+
+/// How many deliveries an error names: the newest say best what is wrong.
+const NAMED_MAX: usize = 3;
+
+/// What to say of an order that deliveries name, of which none told what is in it.
+fn never_read(name: &StoreName, order: i64, deliveries: &[Delivery]) -> Failure {
+    let named: Vec<String> = deliveries
+        .iter()
+        .rev()
+        .take(NAMED_MAX)
+        .map(|delivery| {
+            let reason = delivery.reason.as_deref().unwrap_or("no reason is known");
+            format!("{} ({}, {}): {reason}", delivery.id, delivery.topic, delivery.state.as_str())
+        })
+        .collect();
+    let failed = deliveries.iter().rev().find(|delivery| delivery.state == State::Failed);
+    let failure = Failure::refused(format!(
+        "store {name} told of order {order}, but what is in it could not be read: {}",
+        named.join("; ")
+    ));
+    match failed {
+        Some(failed) => failure.with_help(format!(
+            "`nivella-wallet inbox show {}` shows what came; once the cause is gone, `inbox replay` or save the \
+             order in the shop",
+            failed.id
+        )),
+        None => failure.with_help("save the order once in the shop: that tells its present state"),
+    }
 }
 
 fn tell(page: &mut Page, story: &Story) {

@@ -5,12 +5,13 @@
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal as _, Write};
+use std::str::FromStr;
 
 use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::Failure;
-use crate::feed::List;
+use crate::feed::{List, cursor};
 use crate::time::Timestamp;
 
 /// Where a command's answer goes.
@@ -28,7 +29,7 @@ struct Tried<'a, T> {
     dry_run: bool,
 }
 
-/// A list as the API answers it; the command line does not page.
+/// A list as the API answers it, all of it on one page.
 #[derive(Serialize)]
 struct Items<'a, T> {
     items: &'a [T],
@@ -134,6 +135,27 @@ impl<'w> Output<'w> {
         text.push('\n');
         Ok(self.to.write_all(text.as_bytes())?)
     }
+}
+
+/// Where a page of the list begins, if not at its start.
+pub(super) fn begin<K: FromStr>(list: &str, cursor: Option<&str>) -> Result<Option<K>, Failure> {
+    let key = cursor.map(|cursor| cursor::read(list, cursor)).transpose();
+    key.map_err(|wrong| Failure::usage(wrong.to_string()))
+}
+
+/// A page of `limit` rows, of which one more was asked for to see whether there is another page.
+pub(super) fn cut<T, K: Display>(
+    list: &str,
+    mut items: Vec<T>,
+    limit: i64,
+    key: impl FnOnce(&T) -> K,
+) -> List<T> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let last = items.last().filter(|_| more);
+    let next_cursor = last.map(|last| cursor::write(list, &key(last).to_string()));
+    List { items, next_cursor }
 }
 
 /// What people read.

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{Column, Rows, count, or_dash};
-use super::values::{some_credits, words};
+use super::values::{shop_number, some_credits, words};
 use super::{DryRun, Failure, Session, progress};
 use crate::app;
 use crate::catalog::store as packages;
@@ -15,7 +15,7 @@ use crate::db::Tx;
 use crate::id::OperationId;
 use crate::inbox;
 use crate::ledger::slice::Category;
-use crate::order::apply;
+use crate::order::{apply, explain};
 use crate::shop::rest::{Patience, Rest};
 use crate::shop::store as shops;
 use crate::shop::{Store, StoreName};
@@ -84,10 +84,10 @@ pub(super) struct Set {
 #[derive(Args, Debug)]
 pub(super) struct Sold {
     /// The product's number in the shop
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..), required_unless_present = "sku")]
+    #[arg(long, value_name = "ID", value_parser = shop_number, required_unless_present = "sku")]
     product: Option<i64>,
     /// One of its variations, by its number
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(1..), requires = "product")]
+    #[arg(long, value_name = "ID", value_parser = shop_number, requires = "product")]
     variation: Option<i64>,
     /// Whatever carries this stock keeping unit
     #[arg(long, conflicts_with_all = ["product", "variation"], value_parser = words)]
@@ -124,6 +124,9 @@ struct Listed {
     credits: Option<Credits>,
     credits_per_currency_unit: Option<Credits>,
     expires: String,
+    /// The same in words.
+    #[serde(skip)]
+    good_for: String,
     category: Category,
     label: Option<String>,
 }
@@ -141,6 +144,7 @@ impl Listed {
             credits,
             credits_per_currency_unit,
             expires: validity.to_string(),
+            good_for: explain::validity_in_words(validity),
             category,
             label,
         }
@@ -149,8 +153,8 @@ impl Listed {
     /// What it brings, in words.
     fn brings(&self) -> String {
         match (self.credits, self.credits_per_currency_unit) {
-            (Some(credits), _) => credits.to_string(),
-            (None, rate) => format!("{} for each unit of currency", or_dash(rate)),
+            (Some(credits), _) => format!("{credits} credits"),
+            (None, rate) => format!("{} credits for each unit of currency", or_dash(rate)),
         }
     }
 }
@@ -216,7 +220,7 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
         let brings = format!("{} of store {} brings {}", listed.target, listed.store, listed.brings());
         page.line(match *change {
             "unchanged" => format!("nothing to do: {brings}"),
-            _ => format!("{change}: {brings}, good: {}", listed.expires),
+            _ => format!("{change}: {brings}, {}", listed.good_for),
         });
         finished(page, *orders_finished);
     })
@@ -252,8 +256,8 @@ fn list(session: &mut Session<'_>, store: Option<&StoreName>) -> Result<(), Fail
         let mut rows = Rows::new(&[
             ("STORE", Column::Id),
             ("PRODUCT", Column::Id),
-            ("CREDITS", Column::Text),
-            ("GOOD FOR", Column::Text),
+            ("BRINGS", Column::Text),
+            ("VALIDITY", Column::Text),
             ("KIND", Column::Text),
             ("LABEL", Column::Text),
         ]);
@@ -262,7 +266,7 @@ fn list(session: &mut Session<'_>, store: Option<&StoreName>) -> Result<(), Fail
                 listed.store.to_string(),
                 listed.target.to_string(),
                 listed.brings(),
-                if listed.expires == "never" { "ever".to_owned() } else { listed.expires.clone() },
+                listed.good_for.clone(),
                 listed.category.to_string(),
                 or_dash(listed.label.as_ref()),
             ]);

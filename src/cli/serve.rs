@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use super::Failure;
+use super::values::listen_address;
 use crate::app;
 use crate::config::Config;
 
@@ -14,7 +15,7 @@ It prints `listening on http://…` once it takes requests. On SIGTERM or SIGINT
 had accepted, then ends.")]
 pub(super) struct Options {
     /// Where to listen, like 127.0.0.1:8080; port 0 picks a free one
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
     pub(super) listen: Option<SocketAddr>,
 }
 

@@ -30,13 +30,14 @@ up products and orders that no webhook has told of.")]
     Add(Box<Add>),
     /// Change a shop: its address, secret, REST keys, categories or statuses
     #[command(after_help = "\
-What is not named stays as it is. A list that is named is replaced as a whole. The daemon need not be
-restarted; orders that waited for this are granted at once.
+At least one option is needed. What is not named stays as it is; a list that is named is replaced as
+a whole. The daemon need not be restarted. Orders that waited for this are granted at once.
 
 Examples:
   nivella-wallet store set shop --consumer-key ck_… --consumer-secret-file rest-secret.txt
   nivella-wallet store set shop --webhook-secret-file secret.txt
   nivella-wallet store set shop --tokens-category tokens --tokens-category bundles")]
+    #[command(override_usage = "nivella-wallet store set [OPTIONS] <NAME>")]
     Set(Box<Set>),
     /// List the shops
     List,

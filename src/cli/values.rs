@@ -1,5 +1,6 @@
 //! Values that people write on the command line.
 
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use crate::ledger::store::Expiry;
@@ -65,4 +66,15 @@ pub(super) fn words(text: &str) -> Result<String, String> {
         Ok(_) => Err("it is empty".to_owned()),
         Err(wrong) => Err(wrong.to_string()),
     }
+}
+
+/// Reads the number of an order, a product or a variation.
+pub(super) fn shop_number(text: &str) -> Result<i64, String> {
+    let number = text.parse().ok().filter(|number| *number >= 1);
+    number.ok_or_else(|| "write the number the shop gave it, like 1234".to_owned())
+}
+
+/// Reads an address to listen on.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an IP address and a port, like 127.0.0.1:8080 or [::1]:8080".to_owned())
 }

@@ -1,6 +1,6 @@
 //! Deliveries in the database.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::db::{self, Row, Tx};
 use crate::id::DeliveryId;
@@ -77,6 +77,9 @@ pub struct New<'a> {
 /// A delivery as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Delivery {
+    /// Its place in the order of arrival.
+    #[serde(skip)]
+    pub seq: i64,
     /// Its id.
     pub id: DeliveryId,
     /// The store's name.
@@ -92,9 +95,19 @@ pub struct Delivery {
     /// Why it is not applied.
     pub reason: Option<String>,
     /// The order it is about.
+    #[serde(serialize_with = "order_as_text")]
     pub order: Option<i64>,
     /// How many bytes are kept; none once pruned.
     pub bytes: Option<i64>,
+}
+
+/// Writes an order's id the way it is written wherever a program reads it: as text.
+#[expect(clippy::ref_option, reason = "serde hands out references")]
+fn order_as_text<S: Serializer>(order: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match order {
+        Some(order) => serializer.collect_str(order),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// The delivery of this store, topic and content, if it came before.
@@ -165,14 +178,20 @@ pub fn unpark(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<(), db::Error> 
     Ok(())
 }
 
-/// Deliveries, newest first, of one state or all.
-pub fn list(tx: &mut Tx<'_>, state: Option<State>, limit: i64) -> Result<Vec<Delivery>, db::Error> {
+/// Up to `limit` deliveries that came before the one at `before`, newest first, of one state or all.
+pub fn list(
+    tx: &mut Tx<'_>,
+    state: Option<State>,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Delivery>, db::Error> {
     tx.query(
         "-- inbox::store::list
-         SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id, CAST(LENGTH(d.body) AS BIGINT)
+         SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id,
+                CAST(LENGTH(d.body) AS BIGINT), d.seq
          FROM delivery d JOIN store s ON s.id = d.store_id
-         WHERE CAST($1 AS TEXT) IS NULL OR d.state = $1 ORDER BY d.seq DESC LIMIT $2",
-        params![state.map(State::as_str), limit],
+         WHERE d.seq < $3 AND (CAST($1 AS TEXT) IS NULL OR d.state = $1) ORDER BY d.seq DESC LIMIT $2",
+        params![state.map(State::as_str), limit, before],
         read,
     )
 }
@@ -181,7 +200,8 @@ pub fn list(tx: &mut Tx<'_>, state: Option<State>, limit: i64) -> Result<Vec<Del
 pub fn of_order(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Delivery>, db::Error> {
     tx.query(
         "-- inbox::store::of_order
-         SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id, CAST(LENGTH(d.body) AS BIGINT)
+         SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id,
+                CAST(LENGTH(d.body) AS BIGINT), d.seq
          FROM delivery d JOIN store s ON s.id = d.store_id
          WHERE d.store_id = $1 AND d.order_id = $2 ORDER BY d.seq",
         params![store, order],
@@ -197,10 +217,10 @@ pub fn show(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<Whole>, db::Error
     tx.query_opt(
         "-- inbox::store::show
          SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id,
-                CAST(LENGTH(d.body) AS BIGINT), d.body
+                CAST(LENGTH(d.body) AS BIGINT), d.seq, d.body
          FROM delivery d JOIN store s ON s.id = d.store_id WHERE d.id = $1",
         params![id],
-        |row| Ok((read(row)?, row.get(9)?)),
+        |row| Ok((read(row)?, row.get(10)?)),
     )
 }
 
@@ -266,5 +286,6 @@ fn read(row: &Row<'_>) -> Result<Delivery, db::Error> {
         reason: row.get(6)?,
         order: row.get(7)?,
         bytes: row.get(8)?,
+        seq: row.get(9)?,
     })
 }

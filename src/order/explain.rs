@@ -1,16 +1,18 @@
 //! Why an order granted what it did, told line by line.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Order;
 use super::apply::Rules;
 use super::store::{self, GrantOf, KnownLine};
-use super::target::{self, Standing};
+use super::target::{self, Decision, Known, LineFacts, Standing};
 use crate::catalog::worth::{Basis, Worth};
 use crate::db::{self, Tx};
 use crate::shop::Store;
 use crate::site::{self, Owner};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Validity};
 use crate::units::Credits;
 
 /// All that is known of an order and its credits.
@@ -19,6 +21,7 @@ pub struct Story {
     /// The store's name.
     pub store: String,
     /// The order's id there.
+    #[serde(serialize_with = "store::id_as_text")]
     pub order: i64,
     /// The number customers read.
     pub number: String,
@@ -78,14 +81,24 @@ pub struct LineStory {
 /// Tells the story of an order, if it was ever heard of.
 pub fn story(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, order: i64) -> Result<Option<Story>, db::Error> {
     let Some(known) = store::find(tx, shop.id, order)? else { return Ok(None) };
-    let standing = target::standing(&known.order, &rules.settings(shop));
+    let settings = rules.settings(shop);
+    let standing = target::standing(&known.order, &settings);
     let account = match &known.account {
         Some(id) => site::store::account(tx, id)?.map(|account| Owner { id: account.id, name: account.name }),
         None => None,
     };
-    let lines = store::lines(tx, shop.id, order)?
+    let lines = store::lines(tx, shop.id, order)?;
+    let decisions: BTreeMap<i64, Decision> =
+        target::decide(&known.order, &facts(&lines, &known.order, known.from_rest), &settings)
+            .into_iter()
+            .map(|line| (line.line_id, line.decision))
+            .collect();
+    let lines = lines
         .into_iter()
-        .map(|line| tell(&known.order, line, standing))
+        .map(|line| {
+            let waits = waits(&line, decisions.get(&line.line), known.parked.as_deref());
+            tell(&known.order, line, standing, waits)
+        })
         .collect();
     Ok(Some(Story {
         store: shop.name.to_string(),
@@ -117,10 +130,40 @@ const fn meaning(standing: Standing) -> &'static str {
     }
 }
 
-fn tell(order: &Order, line: KnownLine, standing: Standing) -> LineStory {
+/// What is remembered of the lines, as far as it decides about them.
+fn facts(lines: &[KnownLine], order: &Order, from_rest: bool) -> Known {
+    let facts = lines.iter().map(|line| {
+        (line.line, LineFacts { is_tokens: line.is_tokens, worth: line.worth.clone(), reason: None })
+    });
+    let removed = lines
+        .iter()
+        .filter(|line| order.line(line.line).is_none() && line.is_tokens == Some(true))
+        .map(|line| line.line);
+    Known { facts: facts.collect(), removed: removed.collect(), from_rest }
+}
+
+/// What keeps a line from being where it should be, though its product and worth are known.
+fn waits(line: &KnownLine, decision: Option<&Decision>, parked: Option<&str>) -> Option<String> {
+    if line.is_tokens != Some(true) || line.worth.is_none() {
+        return None;
+    }
+    let booked = line.booked;
+    match decision? {
+        Decision::Parked { reason } => Some(format!("{booked} credits booked; it waits: {reason}")),
+        Decision::Attention { reason } => {
+            Some(format!("{booked} credits booked; somebody must look at it: {reason}"))
+        }
+        Decision::Target { credits, .. } if *credits != booked => {
+            parked.map(|reason| format!("{booked} credits booked, {credits} due; it waits: {reason}"))
+        }
+        Decision::Target { .. } | Decision::Keep { .. } | Decision::NotTokens => None,
+    }
+}
+
+fn tell(order: &Order, line: KnownLine, standing: Standing, waits: Option<String>) -> LineStory {
     let on_order = order.line(line.line);
     LineStory {
-        says: says(&line, on_order.is_some(), standing),
+        says: waits.unwrap_or_else(|| says(&line, on_order.is_some(), standing)),
         line: line.line,
         name: line.name,
         product: line.product,
@@ -139,12 +182,29 @@ fn worth(worth: &Worth) -> String {
         Basis::PerUnit(credits) => format!("{credits} credits each"),
         Basis::PerCurrencyUnit(rate) => format!("{rate} credits for each unit of currency paid"),
     };
-    format!("{amount}, {}, good: {}", worth.category, worth.validity)
+    format!("{amount}, {}, {}", worth.category, validity_in_words(worth.validity))
+}
+
+/// How long credits are good, in words that follow them: `never expire`, `good for 30 days`.
+#[must_use]
+pub fn validity_in_words(validity: Validity) -> String {
+    let good_for =
+        |number: u32, unit: &str| format!("good for {number} {unit}{}", if number == 1 { "" } else { "s" });
+    match validity {
+        Validity::Never => "never expire".to_owned(),
+        Validity::Cycle => "good until the month ends".to_owned(),
+        Validity::Days(days) => good_for(days, "day"),
+        Validity::Months(months) if months % 12 == 0 => good_for(months / 12, "year"),
+        Validity::Months(months) => good_for(months, "month"),
+    }
 }
 
 fn says(line: &KnownLine, is_on_order: bool, standing: Standing) -> String {
     match (line.is_tokens, &line.worth) {
         (Some(false), _) => "not a Tokens product: grants nothing".to_owned(),
+        (None, _) if standing == Standing::Paid => {
+            "nothing granted: it waits until it is known whether this is a Tokens product".to_owned()
+        }
         (None, _) => "it is not known yet whether this is a Tokens product".to_owned(),
         (Some(true), None) => {
             "a Tokens product, but nobody said how many credits it brings: `package set` does".to_owned()

@@ -1,5 +1,10 @@
 //! Orders in the database: the newest known state of each, and what is remembered of its lines.
 
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serializer;
+
 use super::Order;
 use crate::catalog::worth::Worth;
 use crate::db::{self, Row, Tx};
@@ -219,12 +224,56 @@ pub fn parked(tx: &mut Tx<'_>, store: i64, after: i64, limit: i64) -> Result<Vec
     )
 }
 
+/// Where an order stands in the list, which never changes: by when it was first heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    seen_at: i64,
+    store: i64,
+    order: i64,
+}
+
+impl Place {
+    /// Before the newest order.
+    pub const START: Self = Self { seen_at: i64::MAX, store: i64::MAX, order: i64::MAX };
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.seen_at, self.store, self.order)
+    }
+}
+
+/// A text that is no place in the list of orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no place in the list of orders")]
+pub struct NotAPlace;
+
+impl FromStr for Place {
+    type Err = NotAPlace;
+
+    fn from_str(text: &str) -> Result<Self, NotAPlace> {
+        let mut numbers = text.splitn(3, '.').map(|number| number.parse().map_err(|_| NotAPlace));
+        let mut next = || numbers.next().unwrap_or(Err(NotAPlace));
+        Ok(Self { seen_at: next()?, store: next()?, order: next()? })
+    }
+}
+
+/// Writes an order's id the way it is written wherever a program reads it: as text.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+pub(super) fn id_as_text<S: Serializer>(order: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(order)
+}
+
 /// An order as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Listed {
+    /// Where it stands in the list.
+    #[serde(skip)]
+    pub place: Place,
     /// The store's name.
     pub store: String,
-    /// The order's number there.
+    /// The order's id there.
+    #[serde(serialize_with = "id_as_text")]
     pub order: i64,
     /// Its status in the shop.
     pub status: String,
@@ -253,31 +302,36 @@ pub enum Filter {
     Attention,
 }
 
-/// Orders, newest first.
-pub fn list(tx: &mut Tx<'_>, filter: Filter, limit: i64) -> Result<Vec<Listed>, db::Error> {
+/// Up to `limit` orders after the place `after`, those first that were heard of last.
+pub fn list(tx: &mut Tx<'_>, filter: Filter, after: Place, limit: i64) -> Result<Vec<Listed>, db::Error> {
     tx.query(
         "-- order::store::list
          SELECT s.name, o.order_id, o.status, o.account_id, a.name, o.modified_at,
                 (SELECT CAST(COALESCE(SUM(l.booked), 0) AS BIGINT) FROM order_line l
                  WHERE l.store_id = o.store_id AND l.order_id = o.order_id),
-                o.parked, o.attention
+                o.parked, o.attention, o.first_seen_at, o.store_id
          FROM shop_order o JOIN store s ON s.id = o.store_id LEFT JOIN account a ON a.id = o.account_id
-         WHERE CAST($1 AS BIGINT) = 0
+         WHERE (o.first_seen_at, o.store_id, o.order_id) < ($3, $4, $5)
+           AND (CAST($1 AS BIGINT) = 0
             OR (CAST($1 AS BIGINT) = 1 AND EXISTS (SELECT 1 FROM customer c WHERE c.account_id = o.account_id)
                 AND NOT EXISTS (SELECT 1 FROM customer c
                                 WHERE c.account_id = o.account_id AND c.natural_key LIKE 'customer:%'))
-            OR (CAST($1 AS BIGINT) = 2 AND (o.parked IS NOT NULL OR o.attention IS NOT NULL))
-         ORDER BY o.modified_at DESC, o.order_id DESC LIMIT $2",
+            OR (CAST($1 AS BIGINT) = 2 AND (o.parked IS NOT NULL OR o.attention IS NOT NULL)))
+         ORDER BY o.first_seen_at DESC, o.store_id DESC, o.order_id DESC LIMIT $2",
         params![
             match filter {
                 Filter::All => 0,
                 Filter::Unclaimed => 1,
                 Filter::Attention => 2,
             },
-            limit
+            limit,
+            after.seen_at,
+            after.store,
+            after.order,
         ],
         |row| {
             Ok(Listed {
+                place: Place { seen_at: row.get(9)?, store: row.get(10)?, order: row.get(1)? },
                 store: row.get(0)?,
                 order: row.get(1)?,
                 status: row.get(2)?,

@@ -179,6 +179,68 @@ fn lists_are_one_json_document_with_the_fields_of_the_api() {
     }
 }
 
+/// Follows the cursors of a list to its end, two rows at a time; `between` happens after the first page.
+fn pages(desk: &Desk, list: &str, field: &str, between: impl FnOnce()) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut page = desk.json(&format!("{list} --limit 2"));
+    between();
+    loop {
+        let items = page["items"].as_array().unwrap();
+        ids.extend(items.iter().map(|item| item[field].as_str().unwrap().to_owned()));
+        match page["next_cursor"].as_str() {
+            Some(cursor) => page = desk.json(&format!("{list} --limit 2 --cursor {cursor}")),
+            None => return ids,
+        }
+    }
+}
+
+#[test]
+fn lists_that_were_cut_go_on_where_they_ended_whatever_comes_meanwhile() {
+    let desk = Desk::with_a_store();
+    let connection = rusqlite::Connection::open(desk.folder.path().join("nivella-wallet.db")).unwrap();
+    let deliver = |number: u8| {
+        connection
+            .execute(
+                "INSERT INTO delivery (id, store_id, topic, webhook_id, woo_delivery_id, digest, received_at, state,
+                                       result, order_id)
+                 VALUES (?1, 1, 'order.updated', '1', 'x', ?2, 1795205837425, 'ignored', 'ignored', ?3)",
+                (format!("dl_{number:032x}"), [number; 32].as_slice(), 130 + i64::from(number)),
+            )
+            .unwrap();
+    };
+    let order = |number: i64, seen_at: i64, modified_at: i64| {
+        connection
+            .execute(
+                "INSERT INTO shop_order (store_id, order_id, state, status, modified_at, from_rest, arrival, recheck,
+                                         parked, first_seen_at, applied_at)
+                 VALUES (1, ?1, '{}', 'processing', ?3, 0, 1, 0, 'it waits', ?2, ?2)
+                 ON CONFLICT (store_id, order_id) DO UPDATE SET modified_at = excluded.modified_at",
+                (number, seen_at, modified_at),
+            )
+            .unwrap();
+    };
+    (1..=5).for_each(deliver);
+    let ids = |numbers: &[u8]| numbers.iter().map(|number| format!("dl_{number:032x}")).collect::<Vec<_>>();
+    assert_eq!(pages(&desk, "inbox list", "id", || deliver(6)), ids(&[5, 4, 3, 2, 1]));
+    assert_eq!(pages(&desk, "inbox list --state ignored", "id", || ()), ids(&[6, 5, 4, 3, 2, 1]));
+    assert_eq!(desk.json("inbox list --limit 1")["items"][0]["order"], "136", "an order's id is text");
+
+    // Two were heard of at the same instant.
+    for (number, seen_at) in [(131, 10), (132, 20), (133, 20), (134, 30), (135, 40)] {
+        order(number, seen_at, seen_at);
+    }
+    for list in ["order list", "order list --attention"] {
+        let change = || order(131, 10, 1_000_000);
+        assert_eq!(pages(&desk, list, "order", change), ["135", "134", "133", "132", "131"], "{list}");
+    }
+    assert_eq!(pages(&desk, "order list", "order", || order(136, 50, 50)).len(), 5);
+    assert_eq!(desk.json("order list --limit 6")["next_cursor"], Value::Null, "that was all");
+    let cursor = desk.json("inbox list --limit 1")["next_cursor"].as_str().unwrap().to_owned();
+    assert!(desk.ok("inbox list --limit 1").contains(&format!("--cursor {cursor}")));
+    let wrong = desk.run(&format!("order list --cursor {cursor}"));
+    assert_eq!((wrong.status, wrong.err.contains("not a cursor of this list")), (2, true), "{wrong:?}");
+}
+
 #[test]
 fn a_dry_run_shows_the_same_and_writes_nothing() {
     let desk = Desk::with_customers();
@@ -264,7 +326,10 @@ fn wrong_input_gets_its_own_words_and_its_own_status() {
         ("inbox show dl_5", 2, "is not a delivery id"),
         ("inbox list --state lost", 2, "possible values"),
         ("package set --store lab --credits 5", 2, "--product"),
-        ("package set --store lab --product 0 --credits 5", 2, "is not in 1.."),
+        ("package set --store lab --product 0 --credits 5", 2, "write the number the shop gave it"),
+        ("package set --store lab --product x --credits 5", 2, "write the number the shop gave it"),
+        ("serve --listen localhost:8080", 2, "write an IP address and a port"),
+        ("demo --listen 8080", 2, "write an IP address and a port"),
         ("package set --store lab --variation 3 --credits 5", 2, "--product"),
         ("package set --store lab --product 3 --sku X --credits 5", 2, "cannot be used with"),
         ("package set --store lab --product 3", 2, "--credits"),
@@ -292,7 +357,7 @@ fn wrong_input_gets_its_own_words_and_its_own_status() {
             2,
             "begin with ck_",
         ),
-        ("order explain lab x", 2, "invalid value 'x'"),
+        ("order explain lab x", 2, "write the number the shop gave it, like 1234"),
         // Acts that are refused.
         ("store show nowhere", 1, "no store named nowhere"),
         ("store remove nowhere", 1, "no store named nowhere"),
@@ -758,7 +823,7 @@ async fn an_order_is_followed_from_its_delivery_to_the_wallet_while_the_daemon_s
         daemon.deliver(&format!("{scenario}/{delivery}")).await;
     }
     let orders = desk.json("order list --attention");
-    let order = orders["items"][0]["order"].as_i64().unwrap();
+    let order = orders["items"][0]["order"].as_str().unwrap().to_owned();
     assert!(orders["items"][0]["parked"].as_str().unwrap().contains("product 10"), "{orders}");
     let waiting = desk.json(&format!("order explain lab {order}"));
     assert_eq!(waiting["lines"][0]["is_tokens"], Value::Null);
@@ -773,7 +838,7 @@ async fn an_order_is_followed_from_its_delivery_to_the_wallet_while_the_daemon_s
     assert_eq!(story["grants"][0]["credits"], "1000");
     assert_eq!(story["deliveries"].as_array().unwrap().len(), 3);
     let people = desk.ok(&format!("order explain lab {order}"));
-    assert!(people.contains("1000 credits each, paid, good: 1y"), "{people}");
+    assert!(people.contains("1000 credits each, paid, good for 1 year"), "{people}");
     assert_eq!(desk.json("wallet show account:lab:customer:2")["available"], "1000");
     assert_eq!(desk.json("order list --attention")["items"], serde_json::json!([]));
 
@@ -781,7 +846,10 @@ async fn an_order_is_followed_from_its_delivery_to_the_wallet_while_the_daemon_s
     let id = list["items"][0]["id"].as_str().unwrap();
     let shown = desk.json(&format!("inbox show {id}"));
     let body: Value = serde_json::from_str(shown["body"].as_str().unwrap()).unwrap();
-    assert_eq!(body["id"], order);
+    assert_eq!(body["id"].to_string(), order);
+    for each in [&shown["order"], &list["items"][0]["order"], &story["order"]] {
+        assert_eq!(*each, *order, "an order's id is text wherever a program reads it");
+    }
     let books = desk.json("verify");
     let again = desk.json("inbox replay --state all");
     assert_eq!((&again["replayed"], &again["unchanged"]), (&3.into(), &3.into()), "{again}");
@@ -789,6 +857,64 @@ async fn an_order_is_followed_from_its_delivery_to_the_wallet_while_the_daemon_s
     assert!(desk.run("store remove lab").err.contains("it stays"));
 
     assert_eq!(daemon.stop(), Some(0));
+}
+
+/// Why an order granted nothing is said in its own words, also when nothing is wrong with its products.
+#[cfg(unix)]
+#[tokio::test]
+async fn an_order_that_waits_says_for_what() {
+    let desk = Desk::empty();
+    desk.ok("store add lab --url http://127.0.0.1:8088 --webhook-secret not-the-one-of-the-recordings");
+    let daemon = Daemon::start(&desk);
+    // The daemon serves meanwhile; it takes the new secret from the next delivery on.
+    desk.ok("store set lab --webhook-secret lab-webhook-secret-not-a-real-one");
+    daemon.deliver("02-paid-order-one-token/003-order.updated").await;
+    assert_eq!(daemon.stop(), Some(0));
+    let order = desk.json("order list")["items"][0]["order"].as_str().unwrap().to_owned();
+    let says = || desk.json(&format!("order explain lab {order}"))["lines"][0]["says"].to_string();
+    assert!(says().contains("it waits until it is known whether this is a Tokens product"), "{}", says());
+
+    // An order of nobody, as a shop's own code can make one.
+    let connection = rusqlite::Connection::open(desk.folder.path().join("nivella-wallet.db")).unwrap();
+    let nobody = "UPDATE shop_order SET state = json_set(state, '$.customer_id', 0, '$.email', '')";
+    connection.execute(nobody, []).unwrap();
+    let set = desk.ok("package set --store lab --product 10 --credits 1000");
+    assert!(set.contains("product:10 of store lab brings 1000 credits, never expire"), "{set}");
+    let waits = format!("0 credits booked, 1000 due; it waits: order {order} names neither a customer nor");
+    assert!(says().contains(&waits), "{}", says());
+}
+
+#[test]
+fn an_order_whose_deliveries_could_not_be_read_is_told_from_one_nobody_told_of() {
+    let desk = Desk::with_a_store();
+    assert!(desk.run("order explain lab 130").err.contains("never told of order 130"));
+    let connection = rusqlite::Connection::open(desk.folder.path().join("nivella-wallet.db")).unwrap();
+    let id = "dl_00000000000000000000000000000001";
+    connection
+        .execute(
+            "INSERT INTO delivery (id, store_id, topic, webhook_id, woo_delivery_id, digest, received_at, state,
+                                   result, reason, order_id)
+             VALUES (?1, 1, 'order.updated', '1', 'x', ?2, 1, 'failed', 'stored', '/total: not an amount', 130)",
+            (id, [1_u8; 32].as_slice()),
+        )
+        .unwrap();
+    let answer = desk.run("order explain lab 130");
+    assert_eq!(answer.status, 1);
+    for said in ["could not be read", id, "order.updated, failed", "/total: not an amount", "inbox replay"] {
+        assert!(answer.err.contains(said), "{said}: {}", answer.err);
+    }
+}
+
+#[test]
+fn what_does_not_answer_takes_no_json() {
+    let desk = Desk::empty();
+    for args in ["serve --json", "demo --once --json"] {
+        let answer = desk.run(args);
+        assert_eq!((answer.status, answer.out.as_str()), (2, ""), "{args}: {answer:?}");
+        let document: Value = serde_json::from_str(&answer.err).unwrap();
+        assert!(document["error"].as_str().unwrap().contains("do not answer with JSON"), "{document}");
+    }
+    assert_eq!(std::fs::read_dir(desk.folder.path()).unwrap().count(), 0);
 }
 
 #[test]
