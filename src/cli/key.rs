@@ -73,8 +73,9 @@ impl std::str::FromStr for Lifetime {
 #[derive(Serialize)]
 struct Created {
     #[serde(flatten)]
-    key: access::Key,
-    /// The secret, shown this once; nothing when only tried.
+    about: access::Key,
+    /// The key itself, shown this once; nothing when only tried.
+    #[serde(rename = "key")]
     secret: Option<String>,
     warnings: Vec<String>,
 }
@@ -114,9 +115,9 @@ fn create(
     })?;
     // A secret that was taken back would only be mistaken for one that works.
     let secret = (!dry_run.dry_run).then(|| secret.reveal().to_owned());
-    let created = Created { key, secret, warnings };
+    let created = Created { about: key, secret, warnings };
     session.out.show_change(&created, dry_run.dry_run, |page| {
-        page.line(format!("made key {} ({})", created.key.id, created.key.name));
+        page.line(format!("made key {} ({})", created.about.id, created.about.name));
         if let Some(secret) = &created.secret {
             page.gap();
             page.line(format!("  {secret}"));

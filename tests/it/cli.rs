@@ -562,7 +562,7 @@ fn secrets_are_in_no_answer() {
     desk.ok("store add two --url https://two.example --webhook-secret-file secret.txt --consumer-key ck_1 \
              --consumer-secret-file rest.txt");
     let made = desk.json("key create --scope admin --name x");
-    let key = made["secret"].as_str().unwrap().to_owned();
+    let key = made["key"].as_str().unwrap().to_owned();
     assert!(key.starts_with("nwk_"));
     for args in [
         "store list",
