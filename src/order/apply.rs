@@ -463,6 +463,9 @@ impl Posting<'_> {
         let on_order = self.order.line(line.line);
         let named = on_order.map_or(Naming::NotNamed, |on_order| self.named(self.order, on_order));
         let moves = !line.booked.is_zero() && self.is_named_anew(line, &named);
+        // Where the credits of an undone order would lie is nothing a person needs to look at.
+        let mut unsaid = Notes::default();
+        let notes = if line.target.is_zero() { &mut unsaid } else { notes };
         let compartment = self.compartment(tx, buyer, &named, moves || line.target > line.booked, notes)?;
         let mut account = LockedAccount::lock(tx, buyer)?;
         if !line.booked.is_zero() {
