@@ -13,6 +13,7 @@ mod feed;
 mod cli;
 mod books;
 mod webhooks;
+mod lookups;
 mod config;
 mod debits;
 mod crash;
