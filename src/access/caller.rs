@@ -121,19 +121,9 @@ impl Caller {
         account: &AccountId,
         client: Option<&ClientId>,
     ) -> Result<(), Refusal> {
-        let subject = Subject::Site { site, account, client };
-        self.check(self.may_debit(site, account), &subject)
-    }
-
-    /// Refuses an administrator's act on `subject` to everybody else; says no more than the key may know.
-    pub fn check_admin(&self, subject: &Subject<'_>) -> Result<(), Refusal> {
-        self.check(self.is_admin(), subject)
-    }
-
-    fn check(&self, allowed: bool, subject: &Subject<'_>) -> Result<(), Refusal> {
-        if allowed {
+        if self.may_debit(site, account) {
             Ok(())
-        } else if self.may_see(subject) {
+        } else if self.may_see(&Subject::Site { site, account, client }) {
             Err(Refusal::Forbidden)
         } else {
             Err(Refusal::NotFound)

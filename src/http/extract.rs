@@ -22,8 +22,6 @@ use super::problem::{Fault, Problem};
 
 /// The largest body of a single API call: a thousand times what any of them needs.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
-/// The largest body of a batch: a thousand items of two kilobytes.
-pub const BATCH_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// A JSON body, and an answer in JSON.
 ///

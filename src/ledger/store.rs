@@ -259,25 +259,17 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         Ok(taken)
     }
 
-    /// Moves all of an order's credits that are neither spent nor held to `to`, wherever they lie; they keep
-    /// their expiry, category and purchase. With `line` only that line's.
-    pub fn relocate_purchase(
-        &mut self,
-        store: i64,
-        order: i64,
-        line: Option<i64>,
-        to: &Compartment,
-    ) -> Result<Credits, Error> {
-        let slices = self.purchase_slices(store, order, line)?;
+    /// Moves all of a purchase that is neither spent nor held to `to`, wherever it lies; it keeps its expiry,
+    /// category and purchase.
+    pub fn relocate_purchase(&mut self, purchase: Purchase, to: &Compartment) -> Result<(), Error> {
+        let slices = self.purchase_slices(purchase.store, purchase.order, Some(purchase.line))?;
         let target = Place::Compartment(to.clone());
-        let mut moved = Credits::ZERO;
         for slice in slices.iter().filter(|slice| slice.compartment != *to && !slice.remaining.is_zero()) {
             let operation = OperationId::new();
             let (first, _) = self.take_all(operation.as_str(), Kind::Moved, slice, &target)?;
-            self.show_move(first, &slice.compartment, to, slice.remaining, Some(order))?;
-            moved = moved.checked_add(slice.remaining).ok_or(Error::TooMuch)?;
+            self.show_move(first, &slice.compartment, to, slice.remaining, Some(purchase.order))?;
         }
-        Ok(moved)
+        Ok(())
     }
 
     /// Moves all that is neither spent nor held in the compartment of a site that is no longer the account's

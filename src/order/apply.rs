@@ -214,6 +214,8 @@ struct Posting<'a> {
     buyer: Option<AccountId>,
     /// Whether this state gave the order to another account.
     handed_over: bool,
+    /// What its status means.
+    standing: Standing,
     /// The id of what brought the state.
     operation: &'a str,
 }
@@ -231,7 +233,8 @@ fn post(
     store::save(tx, shop.id, next)?;
     let lines = remember(tx, shop, order)?;
     let known = facts(&lines, order, next.from_rest);
-    let decisions = target::decide(order, &known, &rules.settings(shop));
+    let settings = rules.settings(shop);
+    let decisions = target::decide(order, &known, &settings);
     if order.lacks_refund_details() {
         ask_about_order(tx, shop, order.id, "the lines of its refunds are not known")?;
     }
@@ -241,7 +244,8 @@ fn post(
     let grants = decisions.iter().any(|line| grants(&line.decision));
     let buyer = follow_buyer(tx, shop, order, next.account.as_ref(), grants, &mut notes)?;
     let handed_over = next.account.is_some() && buyer != next.account;
-    let posting = Posting { shop, rules, order, before, buyer, handed_over, operation };
+    let standing = target::standing(order, &settings);
+    let posting = Posting { shop, rules, order, before, buyer, handed_over, standing, operation };
     let mut outcome = Outcome::Ignored;
     for decided in decisions {
         let Some(line) = lines.get(&decided.line_id) else { continue };
@@ -389,7 +393,7 @@ impl Posting<'_> {
         let outcome = match decision {
             Decision::NotTokens => {
                 // As long as nothing was paid, somebody may still say that it sells credits.
-                if target::standing(self.order, &self.rules.settings(self.shop)) != Standing::Paid {
+                if self.standing != Standing::Paid {
                     line.is_tokens = None;
                 }
                 Outcome::Ignored
@@ -403,7 +407,7 @@ impl Posting<'_> {
             Decision::Attention { reason } => {
                 notes.attend(reason.clone());
                 // Of an order that is undone nothing becomes spendable while the shop is asked.
-                if target::standing(self.order, &self.rules.settings(self.shop)) == Standing::Paid {
+                if self.standing == Standing::Paid {
                     self.keep(tx, &line, false, notes)?;
                 }
                 Outcome::Unchanged
@@ -437,12 +441,7 @@ impl Posting<'_> {
         // The next state is compared with this one, so it would find nothing new in the name.
         if self.is_named_anew(line, &named) {
             let compartment = self.compartment(tx, buyer, &named, true, notes)?;
-            LockedAccount::lock(tx, buyer)?.relocate_purchase(
-                purchase.store,
-                purchase.order,
-                Some(purchase.line),
-                &compartment,
-            )?;
+            LockedAccount::lock(tx, buyer)?.relocate_purchase(purchase, &compartment)?;
         }
         Ok(())
     }
@@ -471,12 +470,7 @@ impl Posting<'_> {
         if !line.booked.is_zero() {
             account.set_frozen(purchase, false)?;
             if moves {
-                account.relocate_purchase(
-                    purchase.store,
-                    purchase.order,
-                    Some(purchase.line),
-                    &compartment,
-                )?;
+                account.relocate_purchase(purchase, &compartment)?;
             }
         }
         if let Some(lacking) = line.target.checked_sub(line.booked).filter(|lacking| !lacking.is_zero()) {
