@@ -23,8 +23,8 @@ It asks the shop: whether the REST keys are right, whether the Tokens categories
 their products have no credits, and how the webhooks stand. Exit status 1 when a fault remains.
 
 --repair makes missing webhooks, switches paused and disabled ones on, turns those that deliver to
-an old address here, and sets the secret where another one is suspected. It needs public_url and REST
-keys with the permission Read/Write. Webhooks of other receivers are never changed.
+an old address here, and sets the secret where another one is suspected. It needs public_url, and
+REST keys with the permission Read/Write. Webhooks of other receivers are never changed.
 
 Examples:
   nivella-wallet store check shop
@@ -39,11 +39,17 @@ pub(super) struct Options {
     dry_run: DryRun,
 }
 
+/// Products without credits that are named one by one.
+const PRODUCTS_NAMED_MAX: usize = 20;
+
 /// What was done to a webhook of the shop.
 #[derive(Serialize)]
 struct Repair {
     #[serde(flatten)]
     mend: Mend,
+    /// The shop's number for a webhook that was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made: Option<i64>,
     /// Where it delivered before, if that was changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     was: Option<String>,
@@ -100,8 +106,8 @@ pub(super) fn run(options: Options, session: &mut Session<'_>) -> Result<(), Fai
         let store = package::find(tx, &name)?;
         let settings = shops::settings(tx, store.id)?;
         let settings = settings.ok_or_else(|| shops::Error::Unknown(name.to_string()))?;
-        Ok::<_, shops::Error>((shops::access(tx, store.id)?, settings.webhook_secret, store))
-            .map(|(access, secret, store)| (store, access, secret))
+        let access = shops::access(tx, store.id)?;
+        Ok::<_, shops::Error>((store, access, settings.webhook_secret))
     })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let check = Check { db, runtime, store, address, secret };
@@ -138,7 +144,10 @@ pub(super) fn run(options: Options, session: &mut Session<'_>) -> Result<(), Fai
         }
     }
     if !dry_run.dry_run {
-        let (id, kept) = (check.store.id, findings.clone());
+        // The same as the daemon keeps, which does not read the products every hour.
+        let is_catalogue = |finding: &Finding| matches!(finding.code, Code::Categories | Code::Products);
+        let (id, mut kept) = (check.store.id, findings.clone());
+        kept.retain(|finding| !is_catalogue(finding));
         check.db.write_blocking("cli::store_check", Keep::Effects, move |tx| {
             shops::note_findings(tx, id, &kept)
         })?;
@@ -184,12 +193,13 @@ fn read_only(findings: &mut [Finding], is_enough: bool) {
 }
 
 fn line_of(repair: &Repair, dry_run: bool) -> String {
-    let Repair { mend, was, done, error } = repair;
-    let was = was.as_ref().map(|was| format!(" (it delivers to {was})")).unwrap_or_default();
+    let Repair { mend, made, was, done, error } = repair;
+    let made = made.map(|id| format!(", number {id}")).unwrap_or_default();
+    let was = was.as_ref().map(|was| format!(" (it delivered to {was})")).unwrap_or_default();
     match error {
         Some(error) => format!("failed: {mend}{was}: {error}"),
         None if dry_run => format!("would {mend}{was}"),
-        None if *done => format!("done: {mend}{was}"),
+        None if *done => format!("done: {mend}{made}{was}"),
         None => format!("not done: {mend}{was}"),
     }
 }
@@ -283,15 +293,24 @@ impl Check {
             let message = format!("the shop has {}", self.store.tokens_categories.join(", "));
             findings.push(Finding::new(Severity::Ok, Code::Categories, message));
         }
-        for lacking in &report.without_credits {
+        let give = format!(
+            "`nivella-wallet package set --store {name} --product ID [--variation ID] --credits N`; `package sync \
+             --store {name}` lists them all"
+        );
+        let finding = |message: String| {
+            Finding::new(Severity::Fault, Code::Products, message).with_remedy(give.as_str())
+        };
+        for lacking in report.without_credits.iter().take(PRODUCTS_NAMED_MAX) {
             let number = match lacking.variation_id {
                 0 => format!("product {}", lacking.product_id),
                 variation => format!("variation {variation} of product {}", lacking.product_id),
             };
-            let message = format!("{number}, {}, has no credits, so its orders would wait", lacking.name);
-            findings.push(
-                Finding::new(Severity::Fault, Code::Products, message).with_remedy(lacking.reason.as_str()),
-            );
+            findings
+                .push(finding(format!("{number} ({}) has no credits: its orders would wait", lacking.name)));
+        }
+        let more = report.without_credits.len().saturating_sub(PRODUCTS_NAMED_MAX);
+        if more > 0 {
+            findings.push(finding(format!("and {more} more have no credits")));
         }
         if report.without_credits.is_empty() {
             let message =
@@ -316,11 +335,11 @@ impl Check {
         for mend in plan {
             let old = webhooks.iter().find(|hook| mend.point_here && Some(hook.id) == mend.webhook);
             let was = old.map(|hook| hook.delivery_url.clone());
-            let mut repair = Repair { mend, was, done: false, error: None };
+            let mut repair = Repair { mend, made: None, was, done: false, error: None };
             if goes_on {
                 match self.runtime.block_on(watch::mend(rest, &repair.mend, url, &self.secret)) {
                     Ok(id) => {
-                        repair.mend.webhook = repair.mend.webhook.or(Some(id));
+                        repair.made = repair.mend.webhook.is_none().then_some(id);
                         repair.done = true;
                     }
                     Err(error) => {
@@ -343,7 +362,7 @@ impl Check {
         let Ok(webhooks) = webhooks else { return Ok(()) };
         let has_secret = |hook: &Webhook| {
             let mut done = repairs.iter().filter(|repair| repair.done && repair.mend.set_secret);
-            done.any(|repair| repair.mend.webhook == Some(hook.id))
+            done.any(|repair| repair.mend.webhook.or(repair.made) == Some(hook.id))
         };
         let mut here =
             webhooks.iter().filter(|hook| self.address.fit(&hook.name, &hook.delivery_url) == Fit::Here);

@@ -122,7 +122,8 @@ pub fn refusal(delivery_url: &str, shop: &ShopUrl) -> Option<Refusal> {
     if !is_own_host && is_private(host) {
         return Some(Refusal::Private(host.to_owned()));
     }
-    port.filter(|port| !PORTS.contains(port) && !(is_own_host && own_port == Some(*port))).map(Refusal::Port)
+    let is_taken = |port: &u16| PORTS.contains(port) || (is_own_host && own_port == Some(*port));
+    port.filter(|port| !is_taken(port)).map(Refusal::Port)
 }
 
 fn is_private(host: &str) -> bool {

@@ -7,6 +7,7 @@
 //! two places that sign with them look inside.
 
 pub mod address;
+mod finding;
 pub mod health;
 mod oauth;
 pub mod rest;

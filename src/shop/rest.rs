@@ -17,7 +17,7 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Certificate, Client, Method, Response, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{HookSecret, RestKeys, ShopUrl, oauth};
@@ -353,12 +353,12 @@ impl Rest {
 
     /// Makes a webhook; answers it as JSON. Tried once.
     pub async fn create_webhook(&self, webhook: &NewWebhook<'_>) -> Result<Vec<u8>, Error> {
-        self.change(&Method::POST, "webhooks", webhook).await
+        self.change(&Method::POST, "webhooks", &webhook.json()).await
     }
 
     /// Changes what `change` names of a webhook; answers it as JSON. Tried once.
     pub async fn update_webhook(&self, id: i64, change: &WebhookChange<'_>) -> Result<Vec<u8>, Error> {
-        self.change(&Method::PUT, &format!("webhooks/{id}"), change).await
+        self.change(&Method::PUT, &format!("webhooks/{id}"), &change.json()).await
     }
 
     /// Whether the keys may change something, found out by asking for a webhook that cannot be.
@@ -375,8 +375,13 @@ impl Rest {
         }
     }
 
-    async fn change(&self, method: &Method, path: &str, change: &impl Serialize) -> Result<Vec<u8>, Error> {
-        let body = serde_json::to_vec(change).map_err(|error| Error::Setup(error.to_string()))?;
+    async fn change(
+        &self,
+        method: &Method,
+        path: &str,
+        change: &serde_json::Value,
+    ) -> Result<Vec<u8>, Error> {
+        let body = change.to_string().into_bytes();
         Ok(self.attempt(method, "webhook", path, &[], Some(body)).await?.body)
     }
 
@@ -529,35 +534,46 @@ fn is_about_rights(code: &str) -> bool {
 }
 
 /// A webhook to be made.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct NewWebhook<'a> {
     /// What it is called.
     pub name: &'a str,
     /// What it tells of.
     pub topic: &'a str,
     /// What it does.
-    #[serde(flatten)]
     pub set: WebhookChange<'a>,
 }
 
+impl NewWebhook<'_> {
+    fn json(&self) -> serde_json::Value {
+        let mut json = self.set.json();
+        json["name"] = self.name.into();
+        json["topic"] = self.topic.into();
+        json
+    }
+}
+
 /// What is set of a webhook; what is `None` stays.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct WebhookChange<'a> {
     /// `active`, `paused` or `disabled`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<&'a str>,
     /// Where it delivers.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery_url: Option<&'a str>,
     /// What its deliveries are signed with.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "exposed")]
     pub secret: Option<&'a HookSecret>,
 }
 
-/// Writes a secret into a request to the shop it belongs to.
-#[expect(clippy::ref_option, reason = "serde hands out references")]
-fn exposed<S: serde::Serializer>(secret: &Option<&HookSecret>, serializer: S) -> Result<S::Ok, S::Error> {
-    secret.map(HookSecret::expose).serialize(serializer)
+impl WebhookChange<'_> {
+    /// What is set, secret included: for a request to the shop it belongs to, and for nothing else.
+    fn json(&self) -> serde_json::Value {
+        let set = [
+            ("status", self.status),
+            ("delivery_url", self.delivery_url),
+            ("secret", self.secret.map(HookSecret::expose)),
+        ];
+        set.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
+    }
 }
 
 /// What is asked about products in lists: their descriptions and images would make up most of the answer.

@@ -139,12 +139,11 @@ pub async fn mend(rest: &Rest, mend: &Mend, url: &str, secret: &HookSecret) -> R
         delivery_url: mend.point_here.then_some(url),
         secret: mend.set_secret.then_some(secret),
     };
-    let answer = match mend.webhook {
-        Some(id) => rest.update_webhook(id, &set).await?,
-        None => {
-            let name = format!("{NAME}: {}", mend.topic);
-            rest.create_webhook(&NewWebhook { name: &name, topic: &mend.topic, set }).await?
-        }
+    let answer = if let Some(id) = mend.webhook {
+        rest.update_webhook(id, &set).await?
+    } else {
+        let name = format!("{NAME}: {}", mend.topic);
+        rest.create_webhook(&NewWebhook { name: &name, topic: &mend.topic, set }).await?
     };
     let made: Webhook =
         serde_json::from_slice(&answer).map_err(|error| rest::Error::Unreadable(error.to_string()))?;
@@ -176,7 +175,7 @@ impl Watch {
     /// Does what is due.
     ///
     /// # Errors
-    /// When the database fails; what was due is done the next time.
+    /// When the database fails; what was due is done when it is due again.
     pub async fn step(&mut self) -> Result<(), db::Error> {
         let now = self.db.clock().now();
         if self.flush_at <= now {

@@ -61,6 +61,8 @@ pub(crate) struct Shop {
     pub(crate) says_pages: bool,
     /// Whether the keys may change something.
     pub(crate) may_write: bool,
+    /// How many more changes the shop makes before it fails.
+    pub(crate) changes_left: usize,
     /// The webhooks' secrets by their numbers; no answer shows one.
     pub(crate) secrets: BTreeMap<i64, String>,
     nonces: HashSet<String>,
@@ -111,6 +113,7 @@ impl Shop {
             asked: Vec::new(),
             says_pages: true,
             may_write: true,
+            changes_left: usize::MAX,
             secrets: BTreeMap::new(),
             nonces: HashSet::new(),
         }
@@ -330,6 +333,9 @@ fn change(context: &Context, shop: &mut Shop, method: &str, path: &str, body: &[
         return recorded_answer(401, "rest/webhook-create-read-only-key.body");
     }
     let asked: Value = serde_json::from_slice(body).unwrap();
+    if shop.changes_left == 0 {
+        return respond(500, &[], "");
+    }
     let now = context.clock.now().utc().format("%Y-%m-%dT%H:%M:%S").to_string();
     let text = |name: &str| asked[name].as_str();
     let id = match (method, path.split_once('/')) {
@@ -373,6 +379,7 @@ fn change(context: &Context, shop: &mut Shop, method: &str, path: &str, body: &[
         }
     }
     let answer = hook.to_string();
+    shop.changes_left -= 1;
     if let Some(secret) = text("secret") {
         shop.secrets.insert(id, secret.to_owned());
     }
