@@ -19,6 +19,7 @@ use crate::order::apply::{self, Rules};
 use crate::order::reading::Reading;
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
+use crate::shop::watch::{Refusals, Watch};
 use crate::time::{Clock, Timestamp};
 
 /// Runs the daemon until it is told to stop, then finishes what it accepted.
@@ -56,6 +57,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     server: tokio::task::JoinHandle<Result<(), server::CutOff>>,
     worker: tokio::task::JoinHandle<()>,
+    watcher: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
@@ -82,8 +84,14 @@ impl Running {
         let router = http::routes(app.clone());
         let server = tokio::spawn(server::serve(listener, router, limits, until(stopped.clone())));
         let retention = config.inbox.retention.millis();
-        let worker = tokio::spawn(work(app.clone(), retention, stopped));
-        Ok(Self { address, app, stop, server, worker })
+        let worker = tokio::spawn(work(app.clone(), retention, stopped.clone()));
+        let public_url = config.public_url.as_ref().map(ToString::to_string);
+        let clients = Clients::new(Patience::default(), app.db.clock().clone());
+        let watcher = tokio::spawn(watch(
+            Watch::new(app.db.clone(), public_url, app.refusals.clone(), clients),
+            stopped,
+        ));
+        Ok(Self { address, app, stop, server, worker, watcher })
     }
 
     /// Stops taking requests, finishes those that were accepted, and closes the database.
@@ -94,6 +102,10 @@ impl Running {
         let _ = self.stop.send(true);
         let cut_off = self.server.await?;
         self.worker.await?;
+        self.watcher.await?;
+        if let Err(error) = self.app.refusals.flush(&self.app.db).await {
+            tracing::warn!(%error, "refused deliveries could not be written down: {error}");
+        }
         cut_off?;
         Ok(())
     }
@@ -107,6 +119,7 @@ pub fn handlers(db: Db, config: &Config) -> http::App {
         feed: Arc::new(feed_settings(config)),
         rules: Arc::new(rules(config)),
         webhook_body_bytes_max: config.http.webhook_body_bytes_max.get() as usize,
+        refusals: Refusals::default(),
         wake_worker: Arc::new(Notify::new()),
     }
 }
@@ -209,6 +222,22 @@ async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bo
                 () = tokio::time::sleep(WORKER_PAUSE) => {}
                 _ = stopped.changed() => {}
             }
+        }
+    }
+}
+
+/// Looks after the shops' webhooks: apart from [`work`], so that a shop that hangs holds up no order.
+async fn watch(mut watch: Watch, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() && stopped.has_changed().is_ok() {
+        tokio::select! {
+            stepped = watch.step() => if let Err(error) = stepped {
+                tracing::error!(%error, "the webhooks could not be looked after: {error}");
+            },
+            _ = stopped.changed() => break,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(WORKER_PAUSE) => {}
+            _ = stopped.changed() => {}
         }
     }
 }

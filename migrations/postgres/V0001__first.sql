@@ -9,6 +9,8 @@ CREATE TABLE store (
     name              TEXT    NOT NULL UNIQUE,
     url               TEXT    NOT NULL,
     webhook_secret    TEXT    NOT NULL,
+    previous_secret   TEXT,             -- the webhook secret before, still taken for a while
+    previous_until    BIGINT,          -- until this instant
     consumer_key      TEXT,
     consumer_secret   TEXT,
     ca_file           TEXT,
@@ -17,7 +19,21 @@ CREATE TABLE store (
     site_keys         TEXT    NOT NULL, -- JSON list of meta keys, first match wins
     created_at        BIGINT NOT NULL,
     CHECK (webhook_secret <> ''),
-    CHECK ((consumer_key IS NULL) = (consumer_secret IS NULL))
+    CHECK ((consumer_key IS NULL) = (consumer_secret IS NULL)),
+    CHECK ((previous_secret IS NULL) = (previous_until IS NULL))
+);
+
+-- What is known of how a store's webhooks fare.
+CREATE TABLE store_health (
+    store_id       BIGINT PRIMARY KEY REFERENCES store (id),
+    refused_at     BIGINT,          -- the last delivery that was signed with another secret
+    refused_count  BIGINT NOT NULL, -- how many there were
+    error_at       BIGINT,          -- the last signed error object
+    error_code     TEXT,
+    secret_at      BIGINT,          -- what was refused before says nothing of today's secret
+    secret_in_shop BIGINT NOT NULL, -- this program set today's secret in the shop's webhooks
+    checked_at     BIGINT,          -- when the shop was last asked
+    findings       TEXT              -- JSON list of what that showed
 );
 
 CREATE TABLE category (
@@ -137,6 +153,7 @@ CREATE TABLE delivery (
 
 CREATE INDEX delivery_order ON delivery (store_id, order_id);
 CREATE INDEX delivery_state ON delivery (state, seq);
+CREATE INDEX delivery_store ON delivery (store_id, seq);
 
 -- The newest known state of each order.
 CREATE TABLE shop_order (

@@ -7,6 +7,7 @@
 //! Exit status: 0 done; 1 failed, refused, or a check found a fault; 2 wrong usage.
 
 mod account;
+mod check;
 mod completions;
 mod demo;
 mod failure;

@@ -1,6 +1,6 @@
 //! `GET /metrics`: counts for whoever watches the daemon, in Prometheus' text.
 //!
-//! Counts only: no customer, order or key is ever a label.
+//! Counts only: no customer, order or key is ever a label; a store is.
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use super::App;
 use super::problem::Problem;
 use crate::access::Caller;
+use crate::shop::watch::FAULTS;
 
 /// Requests, by route, method and status.
 pub const REQUESTS: &str = "nivella_http_requests_total";
@@ -31,6 +32,7 @@ fn recorder() -> Result<&'static PrometheusHandle, Problem> {
             metrics::describe_counter!(REQUESTS, "Requests, by route, method and status");
             metrics::describe_counter!(DELIVERIES, "Webhook deliveries that were answered, by result");
             metrics::describe_counter!(REFUSED, "Webhook deliveries without a right signature");
+            metrics::describe_gauge!(FAULTS, "Faults of a store's webhooks when the shop was last asked");
             Some(handle)
         }
         Err(error) => {

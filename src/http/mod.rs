@@ -26,6 +26,7 @@ use crate::db::{self, Db};
 use crate::feed;
 use crate::ledger;
 use crate::order::apply::Rules;
+use crate::shop::watch::Refusals;
 
 /// What every handler can reach.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct App {
     pub rules: Arc<Rules>,
     /// The largest webhook body, in bytes.
     pub webhook_body_bytes_max: usize,
+    /// Counts deliveries that were signed with another secret.
+    pub refusals: Refusals,
     /// Tells the worker that there may be something to ask a shop.
     pub wake_worker: Arc<Notify>,
 }

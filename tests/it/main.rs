@@ -13,6 +13,7 @@ mod feed;
 mod cli;
 mod books;
 mod webhooks;
+mod health;
 mod lookups;
 mod config;
 mod debits;
