@@ -105,6 +105,9 @@ pub fn receive(
         Source { operation: id.as_str(), from_rest: false, arrival: seq },
     )?;
     store::settle(tx, &id, done.state, done.result, done.reason.as_deref())?;
+    if done.state != State::Failed {
+        store::forget_erased(tx, &id)?;
+    }
     if done.state == State::Applied
         && let Some(order) = order
     {
@@ -127,6 +130,9 @@ pub fn replay(
     let state =
         if done.state == State::Stale && kept.state == State::Applied { kept.state } else { done.state };
     store::settle(tx, &kept.id, state, done.result, done.reason.as_deref())?;
+    if state != State::Failed {
+        store::forget_erased(tx, &kept.id)?;
+    }
     Ok(done)
 }
 

@@ -138,6 +138,9 @@ pub fn apply(
     let known = store::find(tx, shop.id, incoming.id)?;
     let mut recheck = false;
     if let Some(known) = &known {
+        if known.erased_at.is_some() {
+            incoming.erase_buyer();
+        }
         incoming.recall_refunds(&known.order);
         let applied = Sighting { order: &known.order, from_rest: known.from_rest, arrival: known.arrival };
         let seen = Sighting { order: &incoming, from_rest: source.from_rest, arrival: source.arrival };
@@ -174,6 +177,7 @@ pub fn apply(
         recheck,
         parked: None,
         attention: None,
+        erased_at: known.as_ref().and_then(|known| known.erased_at),
         first_seen_at: known.map_or(now, |known| known.first_seen_at),
         applied_at: now,
         order: incoming,
