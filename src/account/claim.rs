@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 use serde::Serialize;
 use sha2::Sha256;
 
-use super::merge::{self, Merged};
+use super::merge::{self, Change, Merged};
 use super::store;
 use crate::db::{self, Tx};
 use crate::id::AccountId;
@@ -54,12 +54,10 @@ impl Secret {
         self.0.expose_secret()
     }
 
+    #[expect(clippy::unwrap_used, reason = "HMAC takes a key of any length")]
     fn keyed(&self, payload: &str) -> Hmac<Sha256> {
-        let mut mac =
-            Hmac::new_from_slice(self.bytes()).unwrap_or_else(|_| unreachable!("HMAC takes any key"));
-        mac.update(PURPOSE.as_bytes());
-        mac.update(b":");
-        mac.update(payload.as_bytes());
+        let mut mac = Hmac::new_from_slice(self.bytes()).unwrap();
+        mac.update(format!("{PURPOSE}:{payload}").as_bytes());
         mac
     }
 
@@ -218,7 +216,11 @@ pub fn claim(tx: &mut Tx<'_>, token: &str, into: &AccountRef) -> Result<Merged, 
     if expires_at <= tx.now() {
         return Err(Error::Expired(expires_at));
     }
-    Ok(merge::merge(tx, &account.into(), into)?)
+    let merged = merge::merge(tx, &account.into(), into)?;
+    if merged.change == Change::Unchanged {
+        return Err(super::Error::Itself(into.clone()).into());
+    }
+    Ok(merged)
 }
 
 fn is_guest(account: &Account) -> bool {
