@@ -448,6 +448,19 @@ const CHECKS: &[Check] = &[
               WHERE c.counted <> COALESCE(d.spent, 0)",
     },
     Check {
+        rule: "merged accounts",
+        sql: "-- ledger::audit::merged
+              SELECT a.id, 'it is part of ' || a.merged_into || ' and something is still its own'
+              FROM account a JOIN account b ON b.id = a.merged_into
+              WHERE b.merged_into IS NOT NULL
+                 OR EXISTS (SELECT 1 FROM slice s WHERE s.account_id = a.id AND (s.remaining > 0 OR s.held > 0))
+                 OR EXISTS (SELECT 1 FROM debt d WHERE d.account_id = a.id AND d.amount > 0)
+                 OR EXISTS (SELECT 1 FROM spending c WHERE c.account_id = a.id)
+                 OR EXISTS (SELECT 1 FROM site s WHERE s.account_id = a.id)
+                 OR EXISTS (SELECT 1 FROM customer c WHERE c.account_id = a.id)
+                 OR EXISTS (SELECT 1 FROM shop_order o WHERE o.account_id = a.id)",
+    },
+    Check {
         rule: "activity",
         sql: "-- ledger::audit::activity
               SELECT a.id, 'its lines add up to ' || CAST(COALESCE(l.sum, 0) AS TEXT)

@@ -460,6 +460,13 @@ fn a_debt_that_is_lost_on_the_way_is_found() {
         let faults = audit::verify(&stage.test.db, |_| {}).unwrap().faults;
         assert_eq!(faults.iter().map(|fault| fault.rule).collect::<Vec<_>>(), ["debts"], "{faults:?}");
         assert!(faults[0].row.starts_with("debts between acc_"), "{faults:?}");
+        // So is an account that is part of another and has a site of its own.
+        let sql = "-- test\n UPDATE account SET merged_into = (SELECT account_id FROM customer
+                   WHERE natural_key = 'customer:2') WHERE name LIKE 'Gab%' AND id NOT IN (SELECT account_id
+                   FROM customer WHERE natural_key = 'customer:2')";
+        stage.test.db.write_blocking("test", Keep::Effects, |tx| tx.execute(sql, params![])).unwrap();
+        let faults = audit::verify(&stage.test.db, |_| {}).unwrap().faults;
+        assert!(faults.iter().any(|fault| fault.rule == "merged accounts"), "{faults:?}");
     }
 }
 
@@ -1052,4 +1059,118 @@ fn what_was_pruned_is_missed_by_nothing() {
         assert_eq!(finished, 1);
         assert_eq!(stage.brief(&format!("account:{ALICE}")), "3000 0 0");
     }
+}
+
+// The command line ----------------------------------------------------------------------------------
+
+/// Runs the program in `folder`; answers its status and what it printed.
+fn run(folder: &std::path::Path, args: &str) -> (i32, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_nivella-wallet"))
+        .args(args.split_whitespace())
+        .current_dir(folder)
+        .env_clear()
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (output.status.code().unwrap(), text)
+}
+
+/// A folder whose database has the store `lab`, a guest with a site and 100 credits, and a customer.
+fn desk() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret.txt"), SECRET).unwrap();
+    for args in [
+        "store add lab --url https://lab.example --webhook-secret-file secret.txt",
+        "site assign shop --account lab:email:gabriele@guest.example --label Gabriele",
+        "wallet grant account:lab:email:gabriele@guest.example --credits 100 --reason gift",
+        "wallet grant account:lab:customer:2 --credits 10 --reason gift",
+    ] {
+        let (status, text) = run(folder.path(), args);
+        assert_eq!(status, 0, "{args}\n{text}");
+    }
+    folder
+}
+
+fn run_json(folder: &std::path::Path, args: &str) -> Value {
+    let (status, text) = run(folder, &format!("--json {args}"));
+    assert_eq!(status, 0, "{args}\n{text}");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{args}: {error}\n{text}"))
+}
+
+#[test]
+fn accounts_are_merged_claimed_and_erased_from_the_command_line() {
+    let desk = desk();
+    let desk = desk.path();
+    let says = |args: &str, expected_status: i32, expected: &[&str]| {
+        let (status, text) = run(desk, args);
+        assert_eq!(status, expected_status, "{args}\n{text}");
+        for words in expected {
+            assert!(text.contains(words), "{args}: {words:?} is not in\n{text}");
+        }
+        text
+    };
+    let merge = format!("account merge {GUEST} --into {ALICE}");
+    let tried = run_json(desk, &format!("{merge} --dry-run"));
+    assert_eq!(
+        (&tried["credits"], &tried["sites"], &tried["change"]),
+        (&json!("100"), &json!(["shop"]), &json!("merged"))
+    );
+    assert_eq!(run_json(desk, &format!("account show {GUEST}"))["merged_into"], Value::Null);
+
+    // A link, tried and made; what it signs with is nowhere to be seen.
+    says(&format!("account claim-link {GUEST} --dry-run"), 0, &["https://lab.example/?nivella_claim=TOKEN"]);
+    says(&format!("account claim-link {GUEST} --expires never"), 2, &["must expire", "--expires 30d"]);
+    says(&format!("account claim-link {GUEST} --expires 2020-01-01"), 2, &["in the past"]);
+    says(&format!("account claim-link {ALICE}"), 1, &["registered customer", "account merge"]);
+    let link = run_json(desk, &format!("account claim-link {GUEST} --expires 14d"));
+    let token = link["url"].as_str().unwrap().strip_prefix("https://lab.example/?nivella_claim=").unwrap();
+    says(&format!("account claim {token}x --into {ALICE}"), 1, &["no claim token", "whole token"]);
+    says(&format!("account claim {token} --into {ALICE} --dry-run"), 0, &["100 credits, 1 site, 0 orders"]);
+    let guest = run_json(desk, &format!("account show {GUEST}"))["id"].as_str().unwrap().to_owned();
+    says(&format!("account claim {token} --into {ALICE}"), 0, &[&format!("merged {guest} into acc_")]);
+    says(&format!("account claim {token} --into {ALICE}"), 1, &["was claimed before", "account show acc_"]);
+    says(&merge, 0, &["nothing to do", "one account"]);
+    says(&format!("account merge {ALICE} --into {ALICE}"), 1, &["into itself"]);
+    says(
+        &format!("account merge {guest} --into lab:customer:9"),
+        1,
+        &["merged into acc_", "nothing is left"],
+    );
+    says(&format!("account show {guest}"), 0, &["merged into acc_", "0 AI Credits"]);
+    assert!(!says("account list", 0, &[]).contains(&guest));
+    let shown = run_json(desk, &format!("account show {GUEST}"));
+    assert_eq!((&shown["wallet"]["available"], &shown["site_count"]), (&json!("110"), &json!(1)));
+    // Credits for the merged account are the other's.
+    says(&format!("wallet grant account:{guest} --credits 5 --reason late"), 0, &[]);
+    assert_eq!(run_json(desk, &format!("account show {ALICE}"))["wallet"]["available"], "115");
+
+    let tried = run_json(desk, &format!("account erase {ALICE} --dry-run"));
+    assert_eq!((&tried["addresses"], &tried["sites"], &tried["renamed"]), (&json!(1), &json!(1), &json!(2)));
+    says(
+        &format!("account erase {ALICE}"),
+        0,
+        &["erased who", "1 address as a guest", "1 site without label"],
+    );
+    says(&format!("account erase {ALICE}"), 0, &["nothing to do"]);
+    says(&format!("account show {ALICE}"), 0, &["Erased customer", "were erased", "115 AI Credits"]);
+    says(&format!("account show {GUEST}"), 1, &["there is no account"]);
+    says("verify", 0, &[]);
+
+    // A site that is taken away; deliveries whose content is gone.
+    says("site unassign shop", 0, &["took shop from acc_"]);
+    let database = rusqlite::Connection::open(desk.join("nivella-wallet.db")).unwrap();
+    database
+        .execute(
+            "INSERT INTO delivery (id, store_id, topic, webhook_id, woo_delivery_id, digest, received_at, state, result)
+             VALUES ('dl_01a1fd7355d773828bbdc9f3ebc7c48a', 1, 'order.updated', '', '', x'00', 0, 'applied', 'granted')",
+            [],
+        )
+        .unwrap();
+    says(
+        "inbox replay --state all",
+        0,
+        &["0 deliveries replayed", "1 delivery was not replayed: the content is gone"],
+    );
+    assert_eq!(run_json(desk, "inbox replay --state all")["gone"], 1);
 }
