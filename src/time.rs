@@ -247,6 +247,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_day_begins_elsewhere_at_its_own_midnight() {
+        let zone = |name: &str| name.parse::<Tz>().unwrap();
+        for (from, start, to, there) in [
+            ("UTC", "2026-11-01T00:00:00Z", "UTC", "2026-11-01T00:00:00Z"),
+            ("Pacific/Auckland", "2026-10-31T11:00:00Z", "America/New_York", "2026-11-01T04:00:00Z"),
+            ("America/New_York", "2026-11-01T04:00:00Z", "Pacific/Auckland", "2026-10-31T11:00:00Z"),
+            ("Europe/Vienna", "2026-02-28T23:00:00Z", "UTC", "2026-03-01T00:00:00Z"),
+        ] {
+            let begins = day_elsewhere(start.parse().unwrap(), zone(from), zone(to));
+            assert_eq!(begins, there.parse().unwrap(), "{from} {start} in {to}");
+        }
+    }
+
+    #[test]
     fn validity_is_counted_in_local_days() {
         let vienna: Tz = "Europe/Vienna".parse().unwrap();
         for (from, validity, zone, expires) in [

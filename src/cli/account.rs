@@ -34,7 +34,7 @@ Examples:
         #[arg(value_name = "ACC")]
         account: AccountRef,
     },
-    /// Make an account part of another: credits, debts, sites, orders and all that comes for it later
+    /// Make an account part of another, with all that it has and that comes for it later
     #[command(after_help = "\
 What FROM has moves with its expiry and purchase, so a later refund finds it; what it owes moves as
 well. It stays as an empty account that says what it is part of. There is no way back. The accounts
@@ -296,8 +296,8 @@ fn claim_link(
         Ok::<_, Failure>(claim::link(tx, &account, store.as_deref(), expires_at, signs)?)
     })?;
     session.out.show_change(&made, dry_run.dry_run, |page| {
-        page.line(format!("whoever opens this signed in before {} UTC claims", minute(made.expires_at)));
-        page.line(format!("what {} has, once:", made.account));
+        page.line(format!("whoever has this link can claim what {} has, once,", made.account));
+        page.line(format!("until {} UTC:", minute(made.expires_at)));
         page.gap();
         page.line(format!("  {}", made.url));
     })

@@ -216,7 +216,7 @@ pub fn accounts(
 }
 
 /// Takes the meaning out of LIKE's wildcards.
-fn escape_like(text: &str) -> String {
+pub(crate) fn escape_like(text: &str) -> String {
     text.chars().fold(String::new(), |mut escaped, c| {
         if matches!(c, '%' | '_' | '!') {
             escaped.push('!');

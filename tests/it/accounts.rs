@@ -517,6 +517,15 @@ fn merges_that_cannot_be_are_refused_and_repeats_change_nothing() {
         assert!(
             matches!(refused, Err(nivella_wallet::ledger::store::Error::Merged { into, .. }) if into == last)
         );
+        // An agency that bought in two shops is one account.
+        stage.sql(
+            "-- test
+             INSERT INTO store (id, name, url, webhook_secret, tokens_categories, paid_statuses, site_keys, created_at)
+             VALUES (9, 'other', 'https://other.example', 'x', '[]', '[]', '[]', 0)",
+        );
+        stage.write(|tx| sites::open(tx, &name("other:customer:2"))).unwrap();
+        assert_eq!(stage.merge("other:customer:2", "lab:customer:3").unwrap().names, 1);
+        assert_eq!(stage.id("other:customer:2"), last);
         // A customer that has no account yet is opened.
         assert_eq!(
             stage.merge("lab:email:b@example.com", "lab:customer:77").unwrap().credits,
