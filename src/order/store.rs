@@ -382,9 +382,10 @@ pub fn grants(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<GrantOf>, d
     let mut grants: Vec<GrantOf> = Vec::new();
     tx.for_each(
         "-- order::store::grants
-         SELECT g.id, g.line_id, g.account_id, g.amount, CAST(g.spent - g.reversed AS BIGINT), g.clawed,
+         SELECT g.id, g.line_id, COALESCE(a.merged_into, a.id), g.amount, CAST(g.spent - g.reversed AS BIGINT), g.clawed,
                 g.frozen, g.granted_at, s.site, CAST(COALESCE(s.remaining + s.held, 0) AS BIGINT)
-         FROM credit_grant g LEFT JOIN slice s ON s.grant_id = g.id AND (s.remaining > 0 OR s.held > 0)
+         FROM credit_grant g JOIN account a ON a.id = g.account_id
+         LEFT JOIN slice s ON s.grant_id = g.id AND (s.remaining > 0 OR s.held > 0)
          WHERE g.store_id = $1 AND g.order_id = $2
          ORDER BY g.line_id, g.line_seq, g.id, s.site",
         params![store, order],

@@ -584,7 +584,7 @@ fn a_debt_does_not_stay_with_a_site_that_goes() {
     }
 }
 
-/// Purchases, spending, refunds, hand-overs and merges in any order: no credit is made or lost.
+/// Purchases, spending, refunds, hand-overs, merges and erasures in any order: no credit is made or lost.
 #[test]
 fn nothing_is_made_or_lost_whatever_is_merged() {
     let mut random = seeded();
@@ -595,7 +595,7 @@ fn nothing_is_made_or_lost_whatever_is_merged() {
         let mut drafts: BTreeMap<i64, Draft> = BTreeMap::new();
         let mut spent = 0_i64;
         for step in 0..40 {
-            match random.random_range(0..10) {
+            match random.random_range(0..11) {
                 0..3 => {
                     let id = i64::try_from(drafts.len()).unwrap() + 1;
                     let mut draft = Draft::new(id, buyers.choose(&mut random).unwrap());
@@ -623,6 +623,14 @@ fn nothing_is_made_or_lost_whatever_is_merged() {
                         _ => draft.buyer = (*buyers.choose(&mut random).unwrap()).to_owned(),
                     }
                     stage.deliver(draft);
+                }
+                9 => {
+                    let account = format!("lab:{}", buyers.choose(&mut random).unwrap());
+                    let named = name(&account);
+                    if stage.test.db.read(|tx| sites::resolve(tx, &named)).unwrap().is_some() {
+                        stage.erase(&account);
+                        assert!(account.contains("customer") || stage.mentions(&account[10..]).is_empty());
+                    }
                 }
                 _ => {
                     let (from, into) =
