@@ -110,23 +110,35 @@ fn erase_order(tx: &mut Tx<'_>, store_id: i64, order: i64, account: &AccountId) 
     Ok(true)
 }
 
-/// The deliveries of a store that tell of the customer `key` and are not known to be about an order.
+/// The kept deliveries of a store that tell of the customer `key`, whoever has their orders now.
 fn personal_deliveries(
     tx: &mut Tx<'_>,
     store_id: i64,
     key: &NaturalKey,
 ) -> Result<Vec<crate::id::DeliveryId>, db::Error> {
+    let word = key.to_string();
+    let word = word.split_once(':').map_or("", |(_, word)| word);
     let (mut found, mut after) = (Vec::new(), 0);
-    while let Some(kept) = inbox::store::next_personal(tx, store_id, after)? {
+    while let Some(kept) = inbox::store::next_of_store(tx, store_id, after)? {
         after = kept.seq;
-        let body: Value = serde_json::from_slice(&kept.body).unwrap_or_default();
-        let own_id = if kept.topic.starts_with("customer.") { &body["id"] } else { &body["customer_id"] };
-        let number = own_id.as_i64().and_then(NaturalKey::customer);
-        let addresses = [&body["email"], &body["billing"]["email"]];
-        let mut keys = addresses.into_iter().filter_map(|text| NaturalKey::email(text.as_str()?));
-        if number.as_ref() == Some(key) || keys.any(|named| named == *key) {
+        // Most are about others: only what has the word at all is looked at.
+        let text = String::from_utf8_lossy(&kept.body).to_lowercase();
+        if text.contains(word) && tells_of(key, &kept.topic, &kept.body) {
             found.push(kept.id);
         }
     }
     Ok(found)
+}
+
+/// Whether a body that has the customer's address or number in it tells of the customer.
+fn tells_of(key: &NaturalKey, topic: &str, body: &[u8]) -> bool {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else {
+        // What cannot be read may say anything around an address; a number alone says nothing.
+        return key.is_guest();
+    };
+    let number = if topic.starts_with("customer.") { &body["id"] } else { &body["customer_id"] };
+    let number = number.as_i64().and_then(NaturalKey::customer);
+    let addresses = [&body["email"], &body["billing"]["email"]];
+    let mut addresses = addresses.into_iter().filter_map(|text| NaturalKey::email(text.as_str()?));
+    number.as_ref() == Some(key) || addresses.any(|address| address == *key)
 }

@@ -307,14 +307,12 @@ pub fn forget(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<(), db::Error> {
     Ok(())
 }
 
-/// The oldest kept delivery of a store after `after` that may name a person without being known to be about
-/// an order: it tells of a customer, or could not be read or booked.
-pub fn next_personal(tx: &mut Tx<'_>, store: i64, after: i64) -> Result<Option<Kept>, db::Error> {
+/// The oldest delivery of a store after `after` whose bytes are still there.
+pub fn next_of_store(tx: &mut Tx<'_>, store: i64, after: i64) -> Result<Option<Kept>, db::Error> {
     tx.query_opt(
-        "-- inbox::store::next_personal
+        "-- inbox::store::next_of_store
          SELECT seq, id, store_id, topic, state, body FROM delivery
-         WHERE store_id = $1 AND seq > $2 AND body IS NOT NULL AND (topic LIKE 'customer.%' OR state = 'failed')
-         ORDER BY seq LIMIT 1",
+         WHERE store_id = $1 AND seq > $2 AND body IS NOT NULL ORDER BY seq LIMIT 1",
         params![store, after],
         kept,
     )
