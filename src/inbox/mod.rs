@@ -105,6 +105,9 @@ pub fn receive(
     let seen = Seen::Told { arrival: seq, at: tx.now() };
     let done = take(tx, shop, rules, &incoming.said, Source { operation: id.as_str(), seen })?;
     store::settle(tx, &id, done.state, done.result, done.reason.as_deref())?;
+    if done.state != State::Failed {
+        store::forget_erased(tx, &id)?;
+    }
     if done.state == State::Applied
         && let Some(order) = order
     {
@@ -128,6 +131,9 @@ pub fn replay(
     let state =
         if done.state == State::Stale && kept.state == State::Applied { kept.state } else { done.state };
     store::settle(tx, &kept.id, state, done.result, done.reason.as_deref())?;
+    if state != State::Failed {
+        store::forget_erased(tx, &kept.id)?;
+    }
     Ok(done)
 }
 
