@@ -382,13 +382,9 @@ impl<'a> Sweep<'a> {
         let ids = self.db.read(|tx| store::in_doubt(tx, store, sweep, after, ASK_MAX))?;
         let next = ids.last().copied();
         let (marks, torn) = self.ask(ids).await?;
-        self.state.phase = match next {
-            Some(after) => Phase::Recheck { after },
-            None => {
-                let (modified_at, order) = self.state.window.start();
-                Phase::Missing { modified_at, order }
-            }
-        };
+        let (modified_at, order) = self.state.window.start();
+        let missing = Phase::Missing { modified_at, order };
+        self.state.phase = next.map_or(missing, |after| Phase::Recheck { after });
         self.save(marks, torn).await
     }
 
@@ -434,7 +430,9 @@ impl<'a> Sweep<'a> {
                             marks.push(Mark { order: id, confirms: None });
                             match error {
                                 NotAnOrder::Torn(error) => torn.push((id, error.to_string())),
-                                error => self.unread(Some(id), format!("it cannot be read: {error}")),
+                                NotAnOrder::Unreadable(error) => {
+                                    self.unread(Some(id), format!("it cannot be read: {error}"));
+                                }
                             }
                             continue;
                         }
