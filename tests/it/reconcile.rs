@@ -619,17 +619,14 @@ async fn what_was_told_is_confirmed_and_what_is_older_changes_nothing() {
         let stage = Stage::new(test, orders(3)).await;
         let (shop, rules, at) = (stage.store.clone(), Arc::clone(&stage.rules), stage.test.clock.now());
         write(&stage.test.db, move |tx| {
-            for (arrival, told) in [
+            for (arrival, told) in (1..).zip([
                 order(1, 2, 1, &second(1)),
                 order(2, 3, 9, &second(2)),
                 // The list is read while this is on its way.
                 order(3, 4, 4, &second(90)),
-            ]
-            .into_iter()
-            .enumerate()
-            {
+            ]) {
                 let told = woo::parse_rest(told.to_string().as_bytes(), None, &shop.site_keys).unwrap();
-                let seen = Seen::Told { arrival: arrival as i64, at };
+                let seen = Seen::Told { arrival, at };
                 apply::apply(tx, &shop, &rules, told, Source { operation: "dl_test", seen })?;
             }
             Ok::<_, apply::Error>(())
@@ -793,7 +790,7 @@ async fn stopped_or_killed_it_is_gone_on_with() {
         let reached = program.at_page(first_page);
         program.shop.asked();
         let mut child = program.start("reconcile");
-        reached.recv_timeout(Duration::from_secs(60)).unwrap();
+        reached.recv_timeout(Duration::from_mins(1)).unwrap();
         let done = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
         assert!(done.success());
         let status = child.wait().unwrap();
