@@ -8,15 +8,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::sync::{Notify, watch};
 
-use crate::catalog;
-use crate::catalog::lookup::{self, Progress};
 use crate::config::Config;
 use crate::db::{DatabaseUrl, Db};
 use crate::feed;
 use crate::http::{self, server};
 use crate::inbox;
 use crate::order::apply::{self, Rules};
-use crate::order::reading::Reading;
+use crate::reconcile::{answers, schedule};
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
 use crate::shop::watch::{Refusals, Watch};
@@ -58,6 +56,7 @@ pub struct Running {
     server: tokio::task::JoinHandle<Result<(), server::CutOff>>,
     worker: tokio::task::JoinHandle<()>,
     watcher: tokio::task::JoinHandle<()>,
+    reconciler: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
@@ -84,14 +83,15 @@ impl Running {
         let router = http::routes(app.clone());
         let server = tokio::spawn(server::serve(listener, router, limits, until(stopped.clone())));
         let retention = config.inbox.retention.millis();
-        let worker = tokio::spawn(work(app.clone(), retention, stopped.clone()));
-        let public_url = config.public_url.as_ref().map(ToString::to_string);
         let clients = Clients::new(Patience::default(), app.db.clock().clone());
+        let reconciler = tokio::spawn(reconcile(app.clone(), clients.clone(), config, stopped.clone()));
+        let public_url = config.public_url.as_ref().map(ToString::to_string);
         let watcher = tokio::spawn(watch(
-            Watch::new(app.db.clone(), public_url, app.refusals.clone(), clients),
-            stopped,
+            Watch::new(app.db.clone(), public_url, app.refusals.clone(), clients.clone()),
+            stopped.clone(),
         ));
-        Ok(Self { address, app, stop, server, worker, watcher })
+        let worker = tokio::spawn(work(app.clone(), clients, retention, stopped));
+        Ok(Self { address, app, stop, server, worker, watcher, reconciler })
     }
 
     /// Stops taking requests, finishes those that were accepted, and closes the database.
@@ -103,6 +103,7 @@ impl Running {
         let cut_off = self.server.await?;
         self.worker.await?;
         self.watcher.await?;
+        self.reconciler.await?;
         if let Err(error) = self.app.refusals.flush(&self.app.db).await {
             tracing::warn!(%error, "refused deliveries could not be written down: {error}");
         }
@@ -172,6 +173,21 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
+/// Compares stores with their shops, if that is wanted; what it takes from `config` it takes at once.
+fn reconcile(
+    app: http::App,
+    clients: Clients,
+    config: &Config,
+    stopped: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + use<> {
+    let every = config.reconcile.every.pause();
+    async move {
+        if let Some(every) = every {
+            schedule::work(app.db, clients, app.rules, every, stopped).await;
+        }
+    }
+}
+
 /// How long the worker sleeps when nobody wakes it: the command line may have left work for it.
 const WORKER_PAUSE: Duration = Duration::from_secs(2);
 
@@ -182,8 +198,7 @@ const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
 const PRUNE_MAX: i64 = 200;
 
 /// Asks shops what deliveries left open, and forgets raw deliveries that are old.
-async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
-    let clients = Clients::new(Patience::default(), app.db.clock().clone());
+async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
     // Facts may have been learned just before the last stop, and orders left waiting for them.
     if let Err(error) = retry_all_parked(&app).await {
         tracing::error!(%error, "parked orders could not be tried again: {error}");
@@ -206,7 +221,7 @@ async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bo
         }
         // A stop does not wait for a shop: what was being asked is asked again after the next start.
         let stepped = tokio::select! {
-            stepped = step(&app, &clients) => stepped,
+            stepped = answers::step(&app.db, &clients, &app.rules, None) => stepped,
             _ = stopped.changed() => break,
         };
         let idle = match stepped {
@@ -244,45 +259,7 @@ async fn watch(mut watch: Watch, mut stopped: watch::Receiver<bool>) {
 
 async fn retry_all_parked(app: &http::App) -> Result<(), apply::Error> {
     for store in app.db.read(shop::store::list)? {
-        retry_parked(app, store.id).await?;
+        answers::retry_parked(&app.db, &app.rules, store.id, None).await?;
     }
     Ok(())
-}
-
-async fn retry_parked(app: &http::App, store_id: i64) -> Result<usize, apply::Error> {
-    let rules = Arc::clone(&app.rules);
-    app.db
-        .write("app::retry_parked", move |tx| match shop::store::by_id(tx, store_id)? {
-            Some(shop) => inbox::retry_parked(tx, &shop, &rules, "lookup"),
-            None => Ok(0),
-        })
-        .await
-}
-
-/// Asks a shop one thing and books what follows; answers whether there was nothing to ask.
-///
-/// # Errors
-/// When the database fails; the question stays.
-pub async fn step(app: &http::App, clients: &Clients) -> Result<bool, apply::Error> {
-    match lookup::step(&app.db, clients).await? {
-        Progress::Idle => return Ok(true),
-        Progress::Failed { .. } => {}
-        Progress::Learned { store_id, .. } => {
-            retry_parked(app, store_id).await?;
-        }
-        Progress::OrderRead { store_id, order_id, asked_at, shown, claim } => {
-            let reading = Reading { order_id, asked_at, shown };
-            let rules = Arc::clone(&app.rules);
-            app.db
-                .write("app::apply_reading", move |tx| {
-                    catalog::store::finish_lookup(tx, &claim)?;
-                    match shop::store::by_id(tx, store_id)? {
-                        Some(shop) => reading.apply(tx, &shop, &rules).map(|_| ()),
-                        None => Ok(()),
-                    }
-                })
-                .await?;
-        }
-    }
-    Ok(false)
 }

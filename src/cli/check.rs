@@ -9,6 +9,7 @@ use super::{DryRun, Failure, Session, package, progress};
 use crate::catalog::sync;
 use crate::config::Config;
 use crate::db::{Db, Keep};
+use crate::reconcile;
 use crate::shop::address::{Address, Fit};
 use crate::shop::health::{self, Code, Finding, Known, Mend, Seen, Severity, Webhook};
 use crate::shop::rest::{self, Patience, Rest};
@@ -134,6 +135,7 @@ pub(super) fn run(options: Options, session: &mut Session<'_>) -> Result<(), Fai
                 if repairs.iter().any(|repair| repair.done) {
                     answers.webhooks = check.runtime.block_on(watch::webhooks(&rest));
                     check.note_secret(&repairs, &answers.webhooks)?;
+                    check.catch_up()?;
                 }
             }
             if let Err(error) = &answers.webhooks {
@@ -354,6 +356,14 @@ impl Check {
     }
 
     /// Once each webhook that delivers here has today's secret, what was refused before says nothing any more.
+    /// What the webhooks did not deliver while they were broken is found by comparing.
+    fn catch_up(&self) -> Result<(), Failure> {
+        let id = self.store.id;
+        self.db
+            .write_blocking("cli::catch_up", Keep::Effects, move |tx| reconcile::store::request(tx, id))
+            .map_err(Into::into)
+    }
+
     fn note_secret(
         &self,
         repairs: &[Repair],

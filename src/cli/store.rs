@@ -14,6 +14,8 @@ use super::{DryRun, Failure, Session, check, package};
 use crate::app;
 use crate::config::Config;
 use crate::db;
+use crate::reconcile;
+use crate::reconcile::store::Run;
 use crate::shop::health::{self, Finding, Known, Severity};
 use crate::shop::store::{self as shops, Settings};
 use crate::shop::{HookSecret, RestKeys, ShopUrl, Store, StoreName};
@@ -231,6 +233,14 @@ struct Shown {
     is_public: bool,
 }
 
+/// A shop, and how it was last compared with the books.
+#[derive(Serialize)]
+struct Compared {
+    #[serde(flatten)]
+    shown: Shown,
+    reconciliation: Option<Run>,
+}
+
 /// A shop after it was changed.
 #[derive(Serialize)]
 struct Changed {
@@ -433,14 +443,16 @@ fn list(session: &mut Session<'_>) -> Result<(), Failure> {
 }
 
 fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
-    let (store, known) = session.read(|tx| {
+    let (store, known, reconciliation) = session.read(|tx| {
         let store = package::find(tx, name)?;
         let known = shops::health(tx, store.id)?;
-        Ok::<_, shops::Error>((store, known))
+        let run = reconcile::store::runs(tx, Some(store.id))?.pop();
+        Ok::<_, shops::Error>((store, known, run))
     })?;
     let now = Clock::system().now();
-    let shown = shown(&session.config, store, known);
-    session.out.show(&shown, |page| {
+    let compared = Compared { shown: shown(&session.config, store, known), reconciliation };
+    session.out.show(&compared, |page| {
+        let Compared { shown, reconciliation } = &compared;
         let store = &shown.store;
         page.facts([
             ("Store", store.name.to_string()),
@@ -458,6 +470,7 @@ fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
             ("Site named by", store.site_keys.join(", ")),
             ("Added", format!("{} UTC", minute(store.created_at))),
             ("Webhooks", standing(&shown.health, now)),
+            ("Reconciled", last_run(reconciliation.as_ref())),
         ]);
         let findings = shown.health.findings.iter();
         let wrong: Vec<Finding> =
@@ -467,7 +480,7 @@ fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
             check::show(page, &wrong);
         }
         page.gap();
-        webhooks(page, &shown);
+        webhooks(page, shown);
     })
 }
 
@@ -490,4 +503,18 @@ fn standing(known: &Known, now: Timestamp) -> String {
             count(warnings, "warning", "warnings")
         ),
     }
+}
+
+/// How a shop was last compared with the books, in words.
+fn last_run(run: Option<&Run>) -> String {
+    let Some(run) = run else { return "never".to_owned() };
+    let mut text = match (run.finished_at, &run.result) {
+        (Some(at), Some(counts)) => format!("{} UTC: {}", minute(at), counts.line()),
+        _ => "not yet".to_owned(),
+    };
+    if let Some(error) = &run.last_error {
+        text.push_str("; then it failed: ");
+        text.push_str(error);
+    }
+    text
 }

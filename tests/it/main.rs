@@ -16,6 +16,7 @@ mod books;
 mod webhooks;
 mod health;
 mod lookups;
+mod reconcile;
 mod config;
 mod debits;
 mod crash;
