@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use crate::catalog;
 use crate::catalog::lookup::{self, Progress};
 use crate::config::Config;
-use crate::db::{DatabaseUrl, Db};
+use crate::db::{self, DatabaseUrl, Db, Tx};
 use crate::feed;
 use crate::http::{self, server};
 use crate::inbox;
@@ -172,7 +172,7 @@ const PRUNE_MAX: i64 = 200;
 async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
     let clients = Clients::new(Patience::default(), app.db.clock().clone());
     // Facts may have been learned just before the last stop, and orders left waiting for them.
-    if let Err(error) = retry_all_parked(&app).await {
+    if let Err(error) = app.db.write("app::retry_all_parked", retry_all_parked).await {
         tracing::error!(%error, "parked orders could not be tried again: {error}");
     }
     let mut prune_at = Timestamp::from_millis(0);
@@ -213,34 +213,36 @@ async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bo
     }
 }
 
-async fn retry_all_parked(app: &http::App) -> Result<(), apply::Error> {
-    for store in app.db.read(shop::store::list)? {
-        retry_parked(app, store.id).await?;
+fn retry_all_parked(tx: &mut Tx<'_>) -> Result<(), db::Error> {
+    for store in shop::store::list(tx)? {
+        catalog::store::retry(tx, store.id)?;
     }
     Ok(())
 }
 
-async fn retry_parked(app: &http::App, store_id: i64) -> Result<usize, apply::Error> {
+async fn retry_parked(app: &http::App, store_id: i64) -> Result<(), apply::Error> {
     let rules = Arc::clone(&app.rules);
     app.db
         .write("app::retry_parked", move |tx| match shop::store::by_id(tx, store_id)? {
-            Some(shop) => inbox::retry_parked(tx, &shop, &rules, "lookup"),
-            None => Ok(0),
+            Some(shop) => inbox::retry_parked(tx, &shop, &rules, "lookup").map(|_| ()),
+            None => Ok(()),
         })
         .await
 }
 
-/// Asks a shop one thing and books what follows; answers whether there was nothing to ask.
+/// Tries some parked orders again if there are new facts, else asks a shop one thing and books what follows;
+/// answers whether there was nothing to do.
 ///
 /// # Errors
 /// When the database fails; the question stays.
 pub async fn step(app: &http::App, clients: &Clients) -> Result<bool, apply::Error> {
+    if let Some(store_id) = app.db.read(catalog::store::next_retry)? {
+        retry_parked(app, store_id).await?;
+        return Ok(false);
+    }
     match lookup::step(&app.db, clients).await? {
         Progress::Idle => return Ok(true),
-        Progress::Failed { .. } => {}
-        Progress::Learned { store_id, .. } => {
-            retry_parked(app, store_id).await?;
-        }
+        Progress::Failed { .. } | Progress::Learned { .. } => {}
         Progress::OrderRead { store_id, order_id, asked_at, shown, claim } => {
             let reading = Reading { order_id, asked_at, shown };
             let rules = Arc::clone(&app.rules);

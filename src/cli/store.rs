@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::output::{Column, Page, Rows, minute};
 use super::{DryRun, Failure, Session, package};
 use crate::app;
+use crate::catalog::store as packages;
 use crate::config::Config;
 use crate::db;
 use crate::shop::store::{self as shops, Settings};
@@ -270,7 +271,8 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
     let secret = hook_secret(webhook_secret, webhook_secret_file)?;
     let given = details.read()?;
     let rules = app::rules(&session.config);
-    let (store, set, orders_finished) = session.change("cli::store_set", dry_run, move |tx| {
+    let desk = session.writable(dry_run)?;
+    let done = desk.db.write_blocking("cli::store_set", dry_run.keep(), move |tx| {
         let store = package::find(tx, &name)?;
         let mut settings = shops::settings(tx, store.id)?.ok_or(db::Error::NoRow)?;
         let mut set = Vec::new();
@@ -284,9 +286,13 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
         }
         set.extend(given.apply(&mut settings));
         let store = shops::update(tx, store.id, &settings)?;
-        let orders_finished = package::retry(tx, &store, &rules)?;
-        Ok::<_, Failure>((store, set, orders_finished))
-    })?;
+        packages::retry(tx, store.id)?;
+        let orders_tried = if dry_run.dry_run { package::try_all(tx, &store, &rules)? } else { 0 };
+        Ok::<_, Failure>((store, set, orders_tried))
+    });
+    let (store, set, orders_tried) = done?;
+    let orders_finished =
+        if dry_run.dry_run { orders_tried } else { package::retry(session, &desk.db, &store)? };
     let changed = Changed { shown: shown(&session.config, store), set, orders_finished };
     session.out.show_change(&changed, dry_run.dry_run, |page| {
         let Changed { shown, set, orders_finished } = &changed;
