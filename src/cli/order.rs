@@ -67,7 +67,7 @@ Examples:
   nivella-wallet order assign shop 1234 --pool
   nivella-wallet order assign shop 1234 --account shop:customer:7 --site site-123 --dry-run")]
     Assign(Box<Assign>),
-    /// Apply what is known of an order once more: its deliveries, what the shop shows, its newest state
+    /// Apply an order's deliveries and what the shop shows of it once more
     #[command(after_help = "\
 What is in the books already changes nothing, so a second replay changes nothing. A store with
 REST keys is asked, also about an order it never told of.
@@ -152,8 +152,7 @@ fn list(session: &mut Session<'_>, filter: Filter, limit: i64, cursor: Option<&s
                 Filter::Attention => Some(missing(tx, &rules, &listed)?),
                 Filter::All | Filter::Unclaimed => None,
             };
-            let remedy =
-                missing.as_ref().and_then(|missing| missing.first()).map(|first| first.remedy.clone());
+            let remedy = missing.as_deref().and_then(all_remedies);
             rows.push(Row { listed, age_days, missing, remedy });
         }
         Ok::<_, Failure>(rows)
@@ -169,6 +168,17 @@ fn list(session: &mut Session<'_>, filter: Filter, limit: i64, cursor: Option<&s
         Filter::Unclaimed => unclaimed(page, &list),
         Filter::Attention => attention(page, &list),
     })
+}
+
+/// The remedies in one sentence, each once.
+fn all_remedies(missing: &[Missing]) -> Option<String> {
+    let mut remedies: Vec<&str> = Vec::new();
+    for each in missing {
+        if !remedies.contains(&each.remedy.as_str()) {
+            remedies.push(&each.remedy);
+        }
+    }
+    (!remedies.is_empty()).then(|| remedies.join("; "))
 }
 
 /// What a listed order is missing, if it can be told.
@@ -415,7 +425,7 @@ fn moved(story: &Story, entry: &EntryStory) -> String {
     let others = story.account.as_ref().is_some_and(|owner| owner.id != entry.account);
     let whose = if others { format!(" [account {}]", entry.account) } else { String::new() };
     // A sum has no time of its own.
-    let at = if entry.operation.is_some() { minute(entry.at) } else { "since then".to_owned() };
+    let at = entry.at.map_or_else(|| "since then".to_owned(), minute);
     format!("{at:16}  line {}: {}{whose}", entry.line, entry.says)
 }
 

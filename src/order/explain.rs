@@ -137,8 +137,8 @@ pub struct SiteStory {
 /// A movement of the order's credits.
 #[derive(Clone, Debug, Serialize)]
 pub struct EntryStory {
-    /// When; for what was used, when this was asked.
-    pub at: Timestamp,
+    /// When; nothing for a sum.
+    pub at: Option<Timestamp>,
     /// In whose books.
     pub account: AccountId,
     /// The grant.
@@ -191,6 +191,7 @@ pub fn story(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, order: i64) -> Result
     for line in remembered {
         let site = match (known.order.line(line.line), line.is_tokens) {
             (None, _) | (_, Some(false)) => None,
+            _ if standing == Standing::Undone && line.booked.is_zero() => None,
             (Some(_), _) => Some(site_story(tx, shop, rules, &known, &line, account.as_ref())?),
         };
         let decision = decided.get(&line.line);
@@ -201,7 +202,7 @@ pub fn story(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, order: i64) -> Result
     let mut entries: Vec<EntryStory> =
         store::movements(tx, shop.id, order, MOVEMENTS_MAX)?.into_iter().map(entry).collect();
     let now = tx.now();
-    entries.extend(grants.iter().filter(|grant| !grant.spent.is_zero()).map(|grant| used(grant, now)));
+    entries.extend(grants.iter().filter(|grant| !grant.spent.is_zero()).map(used));
     let places = store::lying(tx, shop.id, order)?;
     let scene = Scene {
         shop,
@@ -391,7 +392,7 @@ fn tell(
 fn entry(moved: Moved) -> EntryStory {
     EntryStory {
         says: words::movement(&moved),
-        at: moved.at,
+        at: Some(moved.at),
         account: moved.account,
         grant: moved.grant,
         line: moved.line,
@@ -402,9 +403,9 @@ fn entry(moved: Moved) -> EntryStory {
 }
 
 /// What was used of a grant, as one entry.
-fn used(grant: &GrantOf, now: Timestamp) -> EntryStory {
+fn used(grant: &GrantOf) -> EntryStory {
     EntryStory {
-        at: now,
+        at: None,
         account: grant.account.clone(),
         grant: grant.id.clone(),
         line: grant.line,
@@ -421,7 +422,7 @@ fn says(line: &KnownLine, is_on_order: bool, standing: Standing) -> String {
         (None, _) if standing == Standing::Paid => {
             "nothing granted: it waits until it is known whether this is a Tokens product".to_owned()
         }
-        (None, _) => "it is not known yet whether this is a Tokens product".to_owned(),
+        (None, _) => "whether this is a Tokens product is decided when it is paid".to_owned(),
         (Some(true), None) => {
             "a Tokens product, but nobody said how many credits it brings: `package set` does".to_owned()
         }

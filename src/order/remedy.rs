@@ -101,7 +101,19 @@ pub(super) fn summary(scene: &Scene<'_>, missing: &[Missing]) -> String {
     } else {
         ""
     };
-    format!("{left} of {granted} credits are left with {whose}: {}{frozen}", at.join(", "))
+    let sum = |of: fn(&GrantOf) -> Credits| scene.grants.iter().map(of).sum::<Credits>();
+    let gone = [
+        (sum(|grant| grant.spent), "spent"),
+        (sum(|grant| grant.clawed), "taken back"),
+        (sum(|grant| grant.expired), "expired"),
+    ];
+    let gone: Vec<String> = gone
+        .iter()
+        .filter(|(credits, _)| !credits.is_zero())
+        .map(|(credits, how)| format!("{credits} {how}"))
+        .collect();
+    let gone = if gone.is_empty() { String::new() } else { format!(" ({})", gone.join(", ")) };
+    format!("{left} credits of it are left with {whose}: {}{frozen}{gone}", at.join(", "))
 }
 
 impl Scene<'_> {
@@ -153,6 +165,10 @@ impl Scene<'_> {
     /// Whether a line's product and worth are known.
     fn product(&self, tx: &mut Tx<'_>, line: &KnownLine) -> Result<Option<Missing>, db::Error> {
         let Some(on_order) = self.on_order(line) else { return Ok(None) };
+        // Of an order that grants nothing more, nobody needs to know what it would grant.
+        if matches!(self.standing, Standing::Undone | Standing::Gone) {
+            return Ok(None);
+        }
         if line.is_tokens == Some(false) || (line.is_tokens.is_some() && line.worth.is_some()) {
             return Ok(self.too_large(line));
         }
@@ -171,6 +187,10 @@ impl Scene<'_> {
             return Ok(Some(Missing { step: "worth", what, remedy }));
         }
         let Some(gap) = judged.gap() else {
+            // While nothing is paid a line is left open, because somebody may still say that it sells credits.
+            if self.standing != Standing::Paid || judged.is_tokens() == Some(false) {
+                return Ok(None);
+            }
             let what = format!("line {} waits, although all that it waited for is known", line.line);
             let remedy = format!("`nivella-wallet order replay {}` books it", self.name());
             return Ok(Some(Missing { step, what, remedy }));
@@ -335,33 +355,26 @@ impl Scene<'_> {
         Some(Missing { step: "refund", what: reason, remedy })
     }
 
-    /// Whether the shop is still to be asked about the order.
+    /// Whether the shop is still to be asked about the order. Without REST keys it cannot be, and if that matters
+    /// another step says so.
     fn asking(&self, tx: &mut Tx<'_>) -> Result<Option<Missing>, db::Error> {
+        if !self.shop.has_rest_keys {
+            return Ok(None);
+        }
         let order = Subject::Order(self.known.order.id);
         let lookups = catalog::store::lookups(tx, self.shop.id, LOOKUPS_MAX)?;
         let Some(lookup) = lookups.into_iter().find(|lookup| lookup.subject == order) else {
             return Ok(None);
         };
-        let (what, remedy) = match (self.shop.has_rest_keys, lookup.last_error) {
-            (true, None) => (
+        let (what, remedy) = match lookup.last_error {
+            None => (
                 format!("the shop is being asked about it: {}", lookup.reason),
                 "nothing: it goes on by itself within seconds while the daemon runs".to_owned(),
             ),
-            (true, Some(error)) => (
+            Some(error) => (
                 format!("the shop was asked about it and did not answer: {error}"),
                 format!(
                     "it is asked again by itself; `nivella-wallet store check {}` looks at its keys",
-                    self.shop.name
-                ),
-            ),
-            (false, _) => (
-                format!(
-                    "the shop should be asked about it ({}), and the store has no REST keys",
-                    lookup.reason
-                ),
-                format!(
-                    "`nivella-wallet store set {} --consumer-key ck_… --consumer-secret-file FILE`, or save the order \
-                     once in the shop",
                     self.shop.name
                 ),
             ),

@@ -91,8 +91,12 @@ fn taken(share: &Share, of: &Whole) -> String {
             of.line_quantity.normalize()
         );
     }
-    let of_line = format!("{} of {}", share.money, of.line_total);
-    let of_order = format!("{} of the order's {} that no line accounts for", share.untied, of.order_total);
+    let of_line = format!("{} of {}", like(share.money, of.line_total), of.line_total);
+    let of_order = format!(
+        "{} of the order's {} that no line accounts for",
+        like(share.untied, of.order_total),
+        of.order_total
+    );
     let is = |amount: Decimal| !amount.is_zero();
     match (is(share.money), is(share.untied)) {
         (true, true) => format!("refund {refund} took {of_line} and {of_order}"),
@@ -100,6 +104,12 @@ fn taken(share: &Share, of: &Whole) -> String {
         // A quantity that came back without money changes nothing, and is said all the same.
         (_, false) => format!("refund {refund} took {of_line}"),
     }
+}
+
+/// `amount` with as many decimals as the shop writes beside it.
+fn like(mut amount: Decimal, other: Decimal) -> Decimal {
+    amount.rescale(other.scale().max(amount.scale()));
+    amount
 }
 
 /// A movement of credits in words.

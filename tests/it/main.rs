@@ -20,3 +20,5 @@ mod crash;
 mod tidy;
 mod errors;
 mod twists;
+mod explain;
+mod assign;
