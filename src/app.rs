@@ -8,12 +8,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::sync::{Notify, watch};
 
+use crate::catalog;
 use crate::config::Config;
-use crate::db::{DatabaseUrl, Db};
+use crate::db::{self, DatabaseUrl, Db, Tx};
 use crate::feed;
 use crate::http::{self, server};
 use crate::inbox;
-use crate::order::apply::{self, Rules};
+use crate::order::apply::Rules;
 use crate::reconcile::{answers, schedule};
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
@@ -200,7 +201,7 @@ const PRUNE_MAX: i64 = 200;
 /// Asks shops what deliveries left open, and forgets raw deliveries that are old.
 async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
     // Facts may have been learned just before the last stop, and orders left waiting for them.
-    if let Err(error) = retry_all_parked(&app).await {
+    if let Err(error) = app.db.write("app::retry_all_parked", retry_all_parked).await {
         tracing::error!(%error, "parked orders could not be tried again: {error}");
     }
     let mut prune_at = Timestamp::from_millis(0);
@@ -257,9 +258,9 @@ async fn watch(mut watch: Watch, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-async fn retry_all_parked(app: &http::App) -> Result<(), apply::Error> {
-    for store in app.db.read(shop::store::list)? {
-        answers::retry_parked(&app.db, &app.rules, store.id, None).await?;
+fn retry_all_parked(tx: &mut Tx<'_>) -> Result<(), db::Error> {
+    for store in shop::store::list(tx)? {
+        catalog::store::retry(tx, store.id)?;
     }
     Ok(())
 }

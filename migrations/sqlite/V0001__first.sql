@@ -93,6 +93,12 @@ CREATE TABLE lookup (
 
 CREATE INDEX lookup_due ON lookup (due_at);
 
+-- Stores of which something was learned: their parked orders after this one are to be tried again.
+CREATE TABLE parked_retry (
+    store_id   INTEGER PRIMARY KEY REFERENCES store (id),
+    after_order INTEGER NOT NULL
+) STRICT;
+
 -- Customers and their sites ------------------------------------------------------------------------
 
 CREATE TABLE account (
@@ -177,6 +183,9 @@ CREATE TABLE shop_order (
     erased_at    INTEGER,          -- when its buyer's name and address were removed; they do not come back
     listed_in    INTEGER,         -- number of the newest sweep that the shop showed it to, in a list or when asked
     repaired_in  INTEGER,         -- number of the newest sweep that wrote anything for it
+    assigned_site       TEXT,   -- where a person sent its credits: a site, or '' for the pool; NULL: where it says
+    site_assigned_at    INTEGER, -- when
+    account_assigned_at INTEGER, -- when a person chose account_id; NULL: the order names its buyer
     PRIMARY KEY (store_id, order_id)
 ) STRICT;
 
@@ -213,6 +222,7 @@ CREATE TABLE order_line (
     name         TEXT    NOT NULL,
     is_tokens    INTEGER,          -- NULL: not known yet
     worth        TEXT,             -- JSON: credits per unit or rate, validity, category, label; NULL: not known yet
+    worth_from   TEXT,             -- who said so: promise, package TARGET or product ID; NULL: not remembered
     target       INTEGER NOT NULL, -- credits it should have granted
     booked       INTEGER NOT NULL, -- credits it has granted, less what was taken back
     PRIMARY KEY (store_id, order_id, line_id),
@@ -288,6 +298,9 @@ CREATE TABLE entry (
     UNIQUE (account_id, seq),
     CHECK (source <> target)
 ) STRICT;
+
+-- What became of a grant, without what was used of it: that stands with the grant, and is most of all entries.
+CREATE INDEX entry_grant ON entry (grant_id) WHERE kind <> 'spent';
 
 -- Why credits were taken out by hand; why they were given stands with their grant.
 CREATE TABLE correction (

@@ -103,6 +103,19 @@ impl Caller {
         })
     }
 
+    /// Whether this key reads why an order of `account` granted what it did: an account's own key, not one that
+    /// only spends.
+    #[must_use]
+    pub fn may_read_orders_of(&self, account: &AccountId) -> bool {
+        self.held.iter().any(|held| match held {
+            Held::Admin => true,
+            Held::Account(own) => own == account,
+            Held::Debit | Held::DebitSite(_) | Held::DebitAccount(_) | Held::Client(..) | Held::Site(_) => {
+                false
+            }
+        })
+    }
+
     /// Whether credits of `account` may be spent for its site `site`.
     #[must_use]
     pub fn may_debit(&self, site: &SiteId, account: &AccountId) -> bool {
@@ -186,6 +199,8 @@ mod tests {
         ];
         for (held, sees, spends) in table {
             let caller = Caller::new(KeyId::new(), vec![held.clone()]);
+            let reads = held == Held::Admin || held == Held::Account(alice.clone());
+            assert_eq!(caller.may_read_orders_of(&alice), reads, "{held:?} reads Alice's orders");
             for (number, subject) in subjects.iter().enumerate() {
                 let expected = |row: &str| row.as_bytes()[number] == b'1';
                 assert_eq!(caller.may_see(subject), expected(sees), "{held:?} sees {subject:?}");

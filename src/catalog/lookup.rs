@@ -23,7 +23,8 @@ const GONE_PAUSE_MS: i64 = 24 * 60 * 60 * 1000;
 pub enum Progress {
     /// Nothing was due.
     Idle,
-    /// Facts about products or categories of a store are new: orders parked for them may go on.
+    /// Facts about products or categories of a store are new: its parked orders are [to be tried
+    /// again](store::retry).
     Learned {
         /// The store.
         store_id: i64,
@@ -93,6 +94,7 @@ pub async fn step(db: &Db, clients: &Clients, store_id: Option<i64>) -> Result<P
             Answer::Categories(categories) => store::learn_categories(tx, store_id, &categories)?,
             Answer::Order { .. } | Answer::Gone => {}
         }
+        store::retry(tx, store_id)?;
         store::finish_lookup(tx, &claim)
     })
     .await?;

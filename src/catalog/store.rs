@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::worth::{Basis, CategoryTree, Decision, Known, Line, decide};
+use super::worth::{self, Basis, CategoryTree, Decision, Known, Line, Origin, decide};
 use super::{CategoryRef, Package, PackageForSale, ProductFacts, ShopCategory, Subject, Target};
 use crate::db::{self, FromColumn, Row, Tx};
 use crate::params;
@@ -177,6 +177,11 @@ fn ancestry(tx: &mut Tx<'_>, store_id: i64, ids: Vec<i64>) -> Result<CategoryTre
 /// Decides what an order line is and what it brings, from all that is known about its product now.
 pub fn judge(tx: &mut Tx<'_>, store: &Store, line: &Line<'_>) -> Result<Decision, db::Error> {
     Ok(decide(line, &known(tx, store, line)?))
+}
+
+/// Who says now what an order line brings, if that is known.
+pub fn origin(tx: &mut Tx<'_>, store: &Store, line: &Line<'_>) -> Result<Option<Origin>, db::Error> {
+    Ok(worth::origin(line, &known(tx, store, line)?))
 }
 
 fn known<'s>(tx: &mut Tx<'_>, store: &'s Store, line: &Line<'_>) -> Result<Known<'s>, db::Error> {
@@ -556,6 +561,55 @@ pub fn postpone_lookup(
         params![claim.store_id, kind, id, due_at, &error],
     )?;
     Ok(())
+}
+
+// Orders that wait ---------------------------------------------------------------------------------------
+
+/// Notes that all orders of a store that wait for facts are to be tried again. To be called in the transaction
+/// that brings the facts, so that no stop in between loses the wish.
+pub fn retry(tx: &mut Tx<'_>, store_id: i64) -> Result<(), db::Error> {
+    retry_after(tx, store_id, i64::MIN)
+}
+
+/// Notes that those after `order` are still to be tried.
+pub fn retry_after(tx: &mut Tx<'_>, store_id: i64, order: i64) -> Result<(), db::Error> {
+    tx.execute(
+        "-- catalog::store::retry_after
+         INSERT INTO parked_retry (store_id, after_order) VALUES ($1, $2)
+         ON CONFLICT (store_id) DO UPDATE SET after_order = excluded.after_order",
+        params![store_id, order],
+    )?;
+    Ok(())
+}
+
+/// After which order of a store there are some to be tried again; `None`: there are none.
+pub fn retries_after(tx: &mut Tx<'_>, store_id: i64) -> Result<Option<i64>, db::Error> {
+    tx.query_opt(
+        "-- catalog::store::retries_after
+         SELECT after_order FROM parked_retry WHERE store_id = $1",
+        params![store_id],
+        |row| row.get(0),
+    )
+}
+
+/// All orders of a store were tried.
+pub fn retried(tx: &mut Tx<'_>, store_id: i64) -> Result<(), db::Error> {
+    tx.execute(
+        "-- catalog::store::retried
+         DELETE FROM parked_retry WHERE store_id = $1",
+        params![store_id],
+    )?;
+    Ok(())
+}
+
+/// A store with orders to be tried again, if there is one.
+pub fn next_retry(tx: &mut Tx<'_>) -> Result<Option<i64>, db::Error> {
+    tx.query_opt(
+        "-- catalog::store::next_retry
+         SELECT store_id FROM parked_retry ORDER BY store_id LIMIT 1",
+        params![],
+        |row| row.get(0),
+    )
 }
 
 /// The lookups of a store that wait, soonest first, up to `limit`.

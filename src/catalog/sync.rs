@@ -116,6 +116,7 @@ fn learn(
     report: &mut Report,
 ) -> Result<(), db::Error> {
     store::learn_categories(tx, store.id, categories)?;
+    store::retry(tx, store.id)?;
     for facts in products {
         let known = store::product(tx, store.id, facts.id)?;
         if known.as_ref() != Some(facts) && store::learn_product(tx, store.id, facts)? {

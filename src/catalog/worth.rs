@@ -153,23 +153,57 @@ impl Worth {
     }
 }
 
+/// Who said how many credits a line brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The line itself: what was promised at the sale.
+    Promise,
+    /// The package of this product, variation or SKU.
+    Package(Target),
+    /// The shop's own field of this product or variation.
+    Product(i64),
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Promise => f.write_str("promise"),
+            Self::Package(target) => write!(f, "package {target}"),
+            Self::Product(id) => write!(f, "product {id}"),
+        }
+    }
+}
+
 /// Decides what a line is and what it brings.
 #[must_use]
 pub fn decide(line: &Line<'_>, known: &Known<'_>) -> Decision {
+    weigh(line, known).0
+}
+
+/// Who says what a line brings, if that is known.
+#[must_use]
+pub fn origin(line: &Line<'_>, known: &Known<'_>) -> Option<Origin> {
+    weigh(line, known).1
+}
+
+fn weigh(line: &Line<'_>, known: &Known<'_>) -> (Decision, Option<Origin>) {
     let package = known.package(line);
     if let Some(promised) = line.promised {
         // The promise is a number; how long the credits last and what they are called stays the package's.
-        return Decision::Tokens(Worth::new(Basis::PerUnit(promised), package));
+        return (Decision::Tokens(Worth::new(Basis::PerUnit(promised), package)), Some(Origin::Promise));
     }
     if let Some(package) = package {
-        return Decision::Tokens(Worth::new(package.basis, Some(package)));
+        let origin = Origin::Package(package.target.clone());
+        return (Decision::Tokens(Worth::new(package.basis, Some(package))), Some(origin));
     }
     match known.is_tokens(line) {
-        Err(gap) => Decision::Unknown(gap),
-        Ok(false) => Decision::Other,
+        Err(gap) => (Decision::Unknown(gap), None),
+        Ok(false) => (Decision::Other, None),
         Ok(true) => match known.credits(line) {
-            Ok(credits) => Decision::Tokens(Worth::new(Basis::PerUnit(credits), None)),
-            Err(gap) => Decision::Unpriced(gap),
+            Ok((credits, product)) => {
+                (Decision::Tokens(Worth::new(Basis::PerUnit(credits), None)), Some(Origin::Product(product)))
+            }
+            Err(gap) => (Decision::Unpriced(gap), None),
         },
     }
 }
@@ -253,20 +287,21 @@ impl Known<'_> {
         })
     }
 
-    /// The credits the shop's own product fields name: the variation's, then the product's.
-    fn credits(&self, line: &Line<'_>) -> Result<Credits, Gap> {
+    /// The credits the shop's own product fields name, and of which: the variation's, then the product's.
+    fn credits(&self, line: &Line<'_>) -> Result<(Credits, i64), Gap> {
         let (product_id, variation_id) = self.ids(line);
         if variation_id > 0 {
             match &self.variation {
                 None => return Err(self.unknown_product(variation_id, line)),
                 Some(variation) => {
                     if let Some(credits) = variation.credits {
-                        return Ok(credits);
+                        return Ok((credits, variation_id));
                     }
                 }
             }
         }
-        self.product.as_ref().and_then(|product| product.credits).ok_or_else(|| Gap {
+        let credits = self.product.as_ref().and_then(|product| product.credits);
+        credits.map(|credits| (credits, product_id)).ok_or_else(|| Gap {
             reason: format!(
                 "{} is in the Tokens category but nobody said how many credits it brings: run {}",
                 if variation_id > 0 {

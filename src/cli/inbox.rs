@@ -6,12 +6,13 @@ use serde::Serialize;
 use super::output::{self, Column, Page, Rows, count, minute, or_dash};
 use super::{DryRun, Failure, Session, progress};
 use crate::app;
-use crate::db::{self, Tx};
+use crate::config::Retention;
+use crate::db;
 use crate::id::DeliveryId;
-use crate::inbox::store::{self, Delivery, State};
+use crate::inbox::store::{self, Delivery, Pruned, State};
 use crate::inbox::{self, Done};
-use crate::order::apply;
 use crate::shop::store as shops;
+use crate::time::Timestamp;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
@@ -46,6 +47,24 @@ Examples:
         #[command(flatten)]
         dry_run: DryRun,
     },
+    /// Forget what shops wrote in old deliveries; what they did stays in the books
+    #[command(after_help = "\
+The daemon does the same by itself, but never for those that failed.
+
+Examples:
+  nivella-wallet inbox prune                         older than inbox.retention
+  nivella-wallet inbox prune --before 7d --dry-run
+  nivella-wallet inbox prune --before 2026-11-01T00:00:00Z --failed")]
+    Prune {
+        /// Those that came before this time, or are older than this many days [default: inbox.retention]
+        #[arg(long, value_name = "T|30d")]
+        before: Option<Since>,
+        /// Those that failed too: nobody can replay them then
+        #[arg(long)]
+        failed: bool,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
 }
 
 /// Which deliveries are applied again.
@@ -68,18 +87,19 @@ struct Shown {
 }
 
 /// What replaying did in all, and with each delivery that it did something with.
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 struct Report {
     replayed: u64,
     unchanged: u64,
     failed: u64,
-    /// Deliveries that could not be replayed because their content is gone.
-    gone: i64,
+    /// Those that cannot be replayed, because their content was pruned.
+    pruned: Pruned,
     items: Vec<Replayed>,
 }
 
+/// A delivery that a replay did something with.
 #[derive(Serialize)]
-struct Replayed {
+pub(super) struct Replayed {
     id: DeliveryId,
     topic: String,
     before: State,
@@ -93,6 +113,7 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
         Verb::List { state, limit, cursor } => list(session, state, limit, cursor.as_deref()),
         Verb::Show { id } => show(session, &id),
         Verb::Replay { state, dry_run } => replay(session, state, dry_run),
+        Verb::Prune { before, failed, dry_run } => prune(session, before, failed, dry_run),
     }
 }
 
@@ -177,6 +198,148 @@ fn did_something(done: &Done, before: State) -> bool {
     matches!(done.result, "granted" | "clawed_back") || (was_stuck && done.state != before)
 }
 
+/// What to show of a replayed delivery; nothing if it changed nothing.
+pub(super) fn replayed(id: DeliveryId, topic: String, before: State, done: Done) -> Option<Replayed> {
+    let is_news = done.state == State::Failed || did_something(&done, before);
+    let Done { state, result, reason } = done;
+    is_news.then_some(Replayed { id, topic, before, state, result, reason })
+}
+
+/// What replaying did something with, if anything.
+pub(super) fn replayed_table(page: &mut Page, items: &[Replayed]) {
+    if items.is_empty() {
+        return;
+    }
+    let mut rows = Rows::new(&[
+        ("ID", Column::Id),
+        ("TOPIC", Column::Text),
+        ("WAS", Column::Text),
+        ("IS", Column::Text),
+        ("RESULT", Column::Text),
+        ("REASON", Column::Text),
+    ]);
+    for item in items {
+        rows.row([
+            item.id.to_string(),
+            item.topic.clone(),
+            item.before.as_str().to_owned(),
+            item.state.as_str().to_owned(),
+            item.result.to_owned(),
+            or_dash(item.reason.as_ref()),
+        ]);
+    }
+    page.table(&rows);
+    page.gap();
+}
+
+/// Names what could not be replayed, if there is any.
+pub(super) fn pruned_line(page: &mut Page, pruned: &Pruned) {
+    if let (Some(first), Some(last)) = (pruned.first_at, pruned.last_at) {
+        page.line(format!(
+            "{} could not be replayed, because their content was pruned (inbox.retention): they came from {} to {} UTC",
+            count(pruned.count.try_into().unwrap_or(0), "delivery", "deliveries"),
+            minute(first),
+            minute(last)
+        ));
+    }
+}
+
+/// Deliveries whose bytes are forgotten in one transaction.
+const PRUNE_PAGE: i64 = 200;
+
+/// From when on deliveries are kept: an instant, or an age like `30d`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Since {
+    At(Timestamp),
+    Age(Retention),
+}
+
+impl std::str::FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.parse() {
+            return Ok(Self::At(at));
+        }
+        text.parse()
+            .map(Self::Age)
+            .map_err(|_| format!("{text:?} is neither a time like 2026-11-20T16:00:00Z nor an age like 30d"))
+    }
+}
+
+/// What was forgotten.
+#[derive(Serialize)]
+struct Forgotten {
+    /// Deliveries that came before this.
+    before: Timestamp,
+    /// How many of them lost their content.
+    pruned: u64,
+    /// How many bytes that was.
+    bytes: i64,
+    /// Failed ones that were left, because nobody asked for them.
+    failed_kept: i64,
+}
+
+fn prune(
+    session: &mut Session<'_>,
+    since: Option<Since>,
+    failed: bool,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let desk = session.writable(dry_run)?;
+    let db = &desk.db;
+    let age = |kept: Retention| db.clock().now().plus_millis(-kept.millis());
+    let before = match since {
+        Some(Since::At(at)) => at,
+        Some(Since::Age(kept)) => age(kept),
+        None => age(session.config.inbox.retention),
+    };
+    let prunable = db.read(|tx| store::prunable(tx, before))?;
+    let sums = |of_failed: bool| {
+        let chosen = prunable.iter().filter(|(state, ..)| (*state == State::Failed) == of_failed);
+        chosen.fold((0, 0), |(number, bytes), (_, each, size)| (number + each, bytes + size))
+    };
+    let (settled, of_failed) = (sums(false), sums(true));
+    let due = settled.0 + if failed { of_failed.0 } else { 0 };
+    let bar = progress::bar(session, "deliveries", due.try_into().unwrap_or(0));
+    let mut pruned = 0;
+    if dry_run.dry_run {
+        pruned = due.try_into().unwrap_or(0);
+    } else {
+        loop {
+            let page = db.write_blocking("cli::inbox_prune", dry_run.keep(), move |tx| {
+                store::prune_by_hand(tx, before, failed, PRUNE_PAGE)
+            })?;
+            pruned += page;
+            bar.inc(page);
+            if page < PRUNE_PAGE.unsigned_abs() {
+                break;
+            }
+        }
+    }
+    bar.finish_and_clear();
+    let forgotten = Forgotten {
+        before,
+        pruned,
+        bytes: settled.1 + if failed { of_failed.1 } else { 0 },
+        failed_kept: if failed { 0 } else { of_failed.0 },
+    };
+    session.out.show_change(&forgotten, dry_run.dry_run, |page| {
+        page.line(format!(
+            "{} from before {} UTC forgotten, {} bytes; what they did stays in the books",
+            count(forgotten.pruned, "raw body", "raw bodies"),
+            minute(forgotten.before),
+            forgotten.bytes
+        ));
+        if forgotten.failed_kept > 0 {
+            page.line(format!(
+                "{} that failed kept theirs: `inbox replay` once the cause is gone, or --failed to forget them too",
+                count(forgotten.failed_kept.try_into().unwrap_or(0), "delivery", "deliveries")
+            ));
+        }
+    })
+}
+
 fn replay(session: &mut Session<'_>, which: Which, dry_run: DryRun) -> Result<(), Failure> {
     let state = match which {
         Which::Failed => Some(State::Failed),
@@ -191,9 +354,10 @@ fn replay(session: &mut Session<'_>, which: Which, dry_run: DryRun) -> Result<()
         .filter(|(each, _)| state.is_none_or(|state| state == *each))
         .map(|(_, count)| count)
         .sum();
-    let gone = db.read(|tx| store::gone(tx, state))?;
-    let bar = progress::bar(session, "deliveries", waiting.saturating_sub(gone).try_into().unwrap_or(0));
-    let mut report = Report { gone, ..Report::default() };
+    let pruned = db.read(|tx| store::pruned(tx, state, None))?;
+    let bar =
+        progress::bar(session, "deliveries", waiting.saturating_sub(pruned.count).try_into().unwrap_or(0));
+    let mut report = Report { replayed: 0, unchanged: 0, failed: 0, pruned, items: Vec::new() };
     let mut after = 0;
     while let Some(kept) = db.read(|tx| store::next(tx, state, after))? {
         after = kept.seq;
@@ -202,65 +366,29 @@ fn replay(session: &mut Session<'_>, which: Which, dry_run: DryRun) -> Result<()
         // Each is a transaction of its own, as when it came: one that is refused holds up no other.
         let done = db.write_blocking("cli::inbox_replay", dry_run.keep(), move |tx| {
             let shop = shops::by_id(tx, kept.store)?.ok_or(db::Error::NoRow)?;
-            inbox::replay(tx, &shop, &rules, &kept)
-        });
-        let done = match done {
-            Ok(done) => done,
-            Err(apply::Error::Database(error)) => return Err(error.into()),
-            Err(apply::Error::Ledger(refusal)) => {
-                let reason = refusal.to_string();
-                let (again, why) = (id.clone(), reason.clone());
-                db.write_blocking("cli::inbox_set_aside", dry_run.keep(), move |tx: &mut Tx<'_>| {
-                    store::settle(tx, &again, State::Failed, "stored", Some(&why))
-                })?;
-                Done { state: State::Failed, result: "stored", reason: Some(reason) }
-            }
-        };
+            inbox::replay_or_set_aside(tx, &shop, &rules, &kept)
+        })?;
         report.replayed += 1;
         bar.inc(1);
-        let failed = done.state == State::Failed;
-        report.failed += u64::from(failed);
-        if failed || did_something(&done, before) {
-            let Done { state, result, reason } = done;
-            report.items.push(Replayed { id, topic, before, state, result, reason });
-        } else {
-            report.unchanged += 1;
+        report.failed += u64::from(done.state == State::Failed);
+        match replayed(id, topic, before, done) {
+            Some(item) => report.items.push(item),
+            None => report.unchanged += 1,
         }
     }
     bar.finish_and_clear();
     session.out.show_change(&report, dry_run.dry_run, |page| {
-        if !report.items.is_empty() {
-            let mut rows = Rows::new(&[
-                ("ID", Column::Id),
-                ("TOPIC", Column::Text),
-                ("WAS", Column::Text),
-                ("IS", Column::Text),
-                ("RESULT", Column::Text),
-                ("REASON", Column::Text),
-            ]);
-            for item in &report.items {
-                rows.row([
-                    item.id.to_string(),
-                    item.topic.clone(),
-                    item.before.as_str().to_owned(),
-                    item.state.as_str().to_owned(),
-                    item.result.to_owned(),
-                    or_dash(item.reason.as_ref()),
-                ]);
-            }
-            page.table(&rows);
-            page.gap();
-        }
+        replayed_table(page, &report.items);
         page.line(format!(
             "{} replayed, {} unchanged, {} failed",
             count(report.replayed, "delivery", "deliveries"),
             report.unchanged,
             report.failed
         ));
-        if let Ok(gone @ 1..) = u64::try_from(report.gone) {
-            let what = count(gone, "delivery was", "deliveries were");
-            page.line(format!("{what} not replayed: the content is gone (inbox.retention, account erase)"));
+        if report.items.is_empty() {
+            page.line("nothing changed");
         }
+        pruned_line(page, &report.pruned);
     })?;
     if report.failed == 0 { Ok(()) } else { Err(Failure::fault_shown()) }
 }

@@ -11,11 +11,12 @@ use crate::catalog::store as packages;
 use crate::catalog::sync::{self, Report};
 use crate::catalog::worth::Basis;
 use crate::catalog::{Package, Target};
-use crate::db::Tx;
+use crate::db::{Db, Keep, Tx};
 use crate::id::OperationId;
 use crate::inbox;
 use crate::ledger::slice::Category;
-use crate::order::{apply, explain};
+use crate::order::apply::Rules;
+use crate::order::words;
 use crate::shop::rest::{Patience, Rest};
 use crate::shop::store as shops;
 use crate::shop::{Store, StoreName};
@@ -144,7 +145,7 @@ impl Listed {
             credits,
             credits_per_currency_unit,
             expires: validity.to_string(),
-            good_for: explain::validity_in_words(validity),
+            good_for: words::validity_in_words(validity),
             category,
             label,
         }
@@ -201,20 +202,25 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
     };
     let package = Package { target: product.target()?, basis, validity: expires, category, label };
     let rules = app::rules(&session.config);
-    let changed = session.change("cli::package_set", dry_run, move |tx| {
+    let desk = session.writable(dry_run)?;
+    let set = desk.db.write_blocking("cli::package_set", dry_run.keep(), move |tx| {
         let shop = find(tx, &store)?;
         let change = packages::set_package(tx, shop.id, &package)?;
-        let orders_finished = match change {
-            packages::Set::Unchanged => 0,
-            packages::Set::Added | packages::Set::Replaced(_) => retry(tx, &shop, &rules)?,
-        };
+        if change != packages::Set::Unchanged {
+            packages::retry(tx, shop.id)?;
+        }
+        let orders_finished = if dry_run.dry_run { try_all(tx, &shop, &rules)? } else { 0 };
         let change = match change {
             packages::Set::Added => "added",
             packages::Set::Replaced(_) => "replaced",
             packages::Set::Unchanged => "unchanged",
         };
-        Ok::<_, Failure>(Changed { listed: Listed::new(store, package), change, orders_finished })
-    })?;
+        Ok::<_, Failure>((shop, Changed { listed: Listed::new(store, package), change, orders_finished }))
+    });
+    let (shop, mut changed) = set?;
+    if !dry_run.dry_run {
+        changed.orders_finished = retry(session, &desk.db, &shop)?;
+    }
     session.out.show_change(&changed, dry_run.dry_run, |page| {
         let Changed { listed, change, orders_finished } = &changed;
         let brings = format!("{} of store {} brings {}", listed.target, listed.store, listed.brings());
@@ -233,9 +239,37 @@ pub(super) fn finished(page: &mut super::output::Page, orders: usize) {
     }
 }
 
-/// Applies the orders of a shop that wait, after something was learned or set.
-pub(super) fn retry(tx: &mut Tx<'_>, shop: &Store, rules: &apply::Rules) -> Result<usize, Failure> {
-    Ok(inbox::retry_parked(tx, shop, rules, OperationId::new().as_str())?)
+/// Applies the orders of a shop that wait, some in each transaction, after something was learned or set; answers
+/// how many went on. What this process does not come to is the daemon's.
+pub(super) fn retry(session: &Session<'_>, db: &Db, shop: &Store) -> Result<usize, Failure> {
+    let operation = OperationId::new();
+    let counter = progress::counter(session, "waiting orders tried");
+    let mut finished = 0;
+    loop {
+        let (shop, rules, operation) = (shop.clone(), app::rules(&session.config), operation.clone());
+        let retried = db.write_blocking("cli::retry_parked", Keep::Effects, move |tx| {
+            inbox::retry_parked(tx, &shop, &rules, operation.as_str())
+        })?;
+        finished += retried.finished;
+        counter.inc(retried.tried as u64);
+        if !retried.more {
+            counter.finish_and_clear();
+            return Ok(finished);
+        }
+    }
+}
+
+/// The same in one transaction, for a dry run: what it tries is gone at its end.
+pub(super) fn try_all(tx: &mut Tx<'_>, shop: &Store, rules: &Rules) -> Result<usize, Failure> {
+    let operation = OperationId::new();
+    let mut finished = 0;
+    loop {
+        let retried = inbox::retry_parked(tx, shop, rules, operation.as_str())?;
+        finished += retried.finished;
+        if !retried.more {
+            return Ok(finished);
+        }
+    }
 }
 
 fn list(session: &mut Session<'_>, store: Option<&StoreName>) -> Result<(), Failure> {
@@ -346,10 +380,7 @@ fn sync(session: &mut Session<'_>, store: Option<&StoreName>, dry_run: DryRun) -
         });
         let report = runtime.block_on(read).map_err(|error| failed(&error))?;
         counter.finish_and_clear();
-        let rules = app::rules(&session.config);
-        let retried = shop.clone();
-        let orders_finished =
-            db.write_blocking("cli::package_sync", dry_run.keep(), move |tx| retry(tx, &retried, &rules))?;
+        let orders_finished = if dry_run.dry_run { 0 } else { retry(session, db, &shop)? };
         items.push(Synced { store: shop.name, report, orders_finished });
     }
     session.out.show_changes(&items, dry_run.dry_run, |page| {

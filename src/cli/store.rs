@@ -12,6 +12,7 @@ use super::output::{Column, Page, Rows, count, minute};
 use super::values::Lasting;
 use super::{DryRun, Failure, Session, check, package};
 use crate::app;
+use crate::catalog::store as packages;
 use crate::config::Config;
 use crate::db;
 use crate::reconcile;
@@ -297,7 +298,8 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
     let secret = hook_secret(webhook_secret, webhook_secret_file)?;
     let given = details.read()?;
     let rules = app::rules(&session.config);
-    let (store, known, set, orders_finished) = session.change("cli::store_set", dry_run, move |tx| {
+    let desk = session.writable(dry_run)?;
+    let done = desk.db.write_blocking("cli::store_set", dry_run.keep(), move |tx| {
         let store = package::find(tx, &name)?;
         let mut settings = shops::settings(tx, store.id)?.ok_or(db::Error::NoRow)?;
         let mut set = Vec::new();
@@ -308,10 +310,14 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
         change_secret(&mut settings, secret, old_secret_valid, tx.now(), &mut set)?;
         set.extend(given.apply(&mut settings));
         let store = shops::update(tx, store.id, &settings)?;
-        let orders_finished = package::retry(tx, &store, &rules)?;
+        packages::retry(tx, store.id)?;
+        let orders_tried = if dry_run.dry_run { package::try_all(tx, &store, &rules)? } else { 0 };
         let known = shops::health(tx, store.id)?;
-        Ok::<_, Failure>((store, known, set, orders_finished))
-    })?;
+        Ok::<_, Failure>((store, known, set, orders_tried))
+    });
+    let (store, known, set, orders_tried) = done?;
+    let orders_finished =
+        if dry_run.dry_run { orders_tried } else { package::retry(session, &desk.db, &store)? };
     let changed = Changed { shown: shown(&session.config, store, known), set, orders_finished };
     session.out.show_change(&changed, dry_run.dry_run, |page| {
         let Changed { shown, set, orders_finished } = &changed;

@@ -10,6 +10,7 @@ pub mod health;
 pub mod idempotent;
 pub mod logs;
 pub mod metrics;
+pub mod orders;
 pub mod problem;
 pub mod query;
 pub mod server;
@@ -51,6 +52,7 @@ pub fn routes(app: App) -> Router {
     let routes = Router::new()
         .route("/webhooks/woocommerce/{store}", post(webhooks::receive))
         .merge(wallets::routes())
+        .merge(orders::routes())
         .route("/v1/debits", post(debits::create))
         .route("/v1/claims", post(claims::create))
         .route("/healthz", get(health::alive))

@@ -137,14 +137,49 @@ pub fn replay(
     Ok(done)
 }
 
-/// Applies the orders of a store that wait for a fact, because there are new facts; answers how many no
-/// longer wait. One that the ledger refuses stays parked, with its refusal as the reason.
+/// As [`replay`]; what the ledger refuses is set aside as failed.
+///
+/// # Errors
+/// When the database fails.
+pub fn replay_or_set_aside(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    kept: &store::Kept,
+) -> Result<Done, db::Error> {
+    match tx.attempt(|tx| replay(tx, shop, rules, kept)) {
+        Ok(done) => Ok(done),
+        Err(apply::Error::Database(error)) => Err(error),
+        Err(apply::Error::Ledger(refusal)) => {
+            let reason = refusal.to_string();
+            store::settle(tx, &kept.id, State::Failed, "stored", Some(&reason))?;
+            Ok(Done { state: State::Failed, result: "stored", reason: Some(reason) })
+        }
+    }
+}
+
+/// Parked orders that one transaction tries again: few enough that nobody waits for it.
+pub const RETRY_PAGE: i64 = 100;
+
+/// What trying parked orders again did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retried {
+    /// Orders that were tried.
+    pub tried: usize,
+    /// Those of them that no longer wait.
+    pub finished: usize,
+    /// Whether there are more to be tried.
+    pub more: bool,
+}
+
+/// Applies orders of a store that wait for a fact, because [there are new facts](catalog::store::retry): the next
+/// [`RETRY_PAGE`] of them. One that the ledger refuses stays parked, with its refusal as the reason.
 pub fn retry_parked(
     tx: &mut Tx<'_>,
     shop: &Store,
     rules: &Rules,
     operation: &str,
-) -> Result<usize, apply::Error> {
+) -> Result<Retried, apply::Error> {
     retry_parked_each(tx, shop, rules, operation, |_, _| Ok(()))
 }
 
@@ -155,31 +190,33 @@ pub fn retry_parked_each(
     rules: &Rules,
     operation: &str,
     mut went_on: impl FnMut(&mut Tx<'_>, i64) -> Result<(), db::Error>,
-) -> Result<usize, apply::Error> {
-    /// Orders read at once; a store with more parked orders takes several rounds.
-    const PAGE: i64 = 100;
-    let (mut after, mut finished) = (i64::MIN, 0);
-    loop {
-        let orders = order::store::parked(tx, shop.id, after, PAGE)?;
-        let Some(last) = orders.last() else { return Ok(finished) };
-        after = *last;
-        for order in orders {
-            match tx.attempt(|tx| apply::again(tx, shop, rules, order, operation)) {
-                Ok(applied) if applied.outcome == Outcome::Parked => {}
-                Ok(_) => {
-                    store::unpark(tx, shop.id, order)?;
-                    went_on(tx, order)?;
-                    finished += 1;
-                }
-                // One order that cannot be booked keeps no other from the fact it waited for.
-                Err(apply::Error::Ledger(refusal)) => {
-                    tracing::warn!(store = %shop.name, order, %refusal, "an order stays parked: {refusal}");
-                    order::store::park(tx, shop.id, order, &refusal.to_string())?;
-                }
-                Err(error) => return Err(error),
+) -> Result<Retried, apply::Error> {
+    let Some(after) = catalog::store::retries_after(tx, shop.id)? else { return Ok(Retried::default()) };
+    let orders = order::store::parked(tx, shop.id, after, RETRY_PAGE)?;
+    let tried = orders.len();
+    let more = orders.last().copied().filter(|_| tried == usize::try_from(RETRY_PAGE).unwrap_or(usize::MAX));
+    match more {
+        Some(last) => catalog::store::retry_after(tx, shop.id, last)?,
+        None => catalog::store::retried(tx, shop.id)?,
+    }
+    let mut finished = 0;
+    for order in orders {
+        match tx.attempt(|tx| apply::again(tx, shop, rules, order, operation)) {
+            Ok(applied) if applied.outcome == Outcome::Parked => {}
+            Ok(_) => {
+                store::unpark(tx, shop.id, order)?;
+                went_on(tx, order)?;
+                finished += 1;
             }
+            // One order that cannot be booked keeps no other from the fact it waited for.
+            Err(apply::Error::Ledger(refusal)) => {
+                tracing::warn!(store = %shop.name, order, %refusal, "an order stays parked: {refusal}");
+                order::store::park(tx, shop.id, order, &refusal.to_string())?;
+            }
+            Err(error) => return Err(error),
         }
     }
+    Ok(Retried { tried, finished, more: more.is_some() })
 }
 
 /// Keeps a delivery that the ledger refused, for a person to look at.
@@ -241,7 +278,9 @@ fn take(
         Err(unreadable) => Ok(Done::new(State::Failed, "stored", unreadable.to_string())),
         Ok(Said::Product(Delivered::Product(facts))) => {
             catalog::store::learn_product(tx, shop.id, facts)?;
-            let finished = retry_parked(tx, shop, rules, source.operation)?;
+            catalog::store::retry(tx, shop.id)?;
+            // The shop waits for an answer: what does not fit into one page is the worker's.
+            let finished = retry_parked(tx, shop, rules, source.operation)?.finished;
             Ok(Done::new(State::Applied, if finished > 0 { "granted" } else { "unchanged" }, None))
         }
         Ok(Said::Product(Delivered::Gone(product))) => {

@@ -252,6 +252,84 @@ pub fn next(tx: &mut Tx<'_>, state: Option<State>, after: i64) -> Result<Option<
     )
 }
 
+/// The oldest kept delivery of an order after `after` whose bytes are still there.
+pub fn next_of_order(tx: &mut Tx<'_>, store: i64, order: i64, after: i64) -> Result<Option<Kept>, db::Error> {
+    tx.query_opt(
+        "-- inbox::store::next_of_order
+         SELECT seq, id, store_id, topic, state, body FROM delivery
+         WHERE store_id = $1 AND order_id = $2 AND seq > $3 AND body IS NOT NULL ORDER BY seq LIMIT 1",
+        params![store, order, after],
+        |row| {
+            Ok(Kept {
+                seq: row.get(0)?,
+                id: row.get(1)?,
+                store: row.get(2)?,
+                topic: row.get(3)?,
+                state: row.get(4)?,
+                body: row.get(5)?,
+            })
+        },
+    )
+}
+
+/// Deliveries whose raw bytes were forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pruned {
+    /// How many.
+    pub count: i64,
+    /// When the oldest of them came.
+    pub first_at: Option<Timestamp>,
+    /// When the newest of them came.
+    pub last_at: Option<Timestamp>,
+}
+
+/// What cannot be applied again, because its bytes were forgotten: in one state or any, of one order or all.
+pub fn pruned(tx: &mut Tx<'_>, state: Option<State>, order: Option<(i64, i64)>) -> Result<Pruned, db::Error> {
+    let (store, order) = order.unzip();
+    tx.query_one(
+        "-- inbox::store::pruned
+         SELECT COUNT(*), MIN(received_at), MAX(received_at) FROM delivery
+         WHERE body IS NULL AND (CAST($1 AS TEXT) IS NULL OR state = $1)
+           AND (CAST($2 AS BIGINT) IS NULL OR (store_id = $2 AND order_id = $3))",
+        params![state.map(State::as_str), store, order],
+        |row| Ok(Pruned { count: row.get(0)?, first_at: row.get(1)?, last_at: row.get(2)? }),
+    )
+}
+
+/// When the newest delivery of a store came, whatever it was about.
+pub fn newest(tx: &mut Tx<'_>, store: i64) -> Result<Option<Timestamp>, db::Error> {
+    tx.query_opt(
+        "-- inbox::store::newest
+         SELECT received_at FROM delivery WHERE store_id = $1 ORDER BY seq DESC LIMIT 1",
+        params![store],
+        |row| row.get(0),
+    )
+}
+
+/// How many deliveries in each state came before `before` and still have their bytes, and how many bytes.
+pub fn prunable(tx: &mut Tx<'_>, before: Timestamp) -> Result<Vec<(State, i64, i64)>, db::Error> {
+    tx.query(
+        "-- inbox::store::prunable
+         SELECT state, COUNT(*), CAST(COALESCE(SUM(LENGTH(body)), 0) AS BIGINT) FROM delivery
+         WHERE received_at < $1 AND body IS NOT NULL GROUP BY state ORDER BY state",
+        params![before],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
+}
+
+/// Forgets the raw bytes of deliveries that came before `before`, of those that failed only if `failed`; at most
+/// `limit` at once. A person asks for it, so it does not mind what waits: an order's state is kept apart.
+pub fn prune_by_hand(tx: &mut Tx<'_>, before: Timestamp, failed: bool, limit: i64) -> Result<u64, db::Error> {
+    tx.execute(
+        "-- inbox::store::prune_by_hand
+         UPDATE delivery SET body = NULL WHERE seq IN (
+             SELECT seq FROM delivery
+             WHERE received_at < $1 AND body IS NOT NULL AND (CAST($2 AS BIGINT) = 1 OR state <> 'failed')
+             ORDER BY seq LIMIT $3)",
+        params![before, failed, limit],
+    )
+}
+
 /// How many deliveries are in each state.
 pub fn counts(tx: &mut Tx<'_>) -> Result<Vec<(State, i64)>, db::Error> {
     tx.query(
@@ -315,17 +393,6 @@ pub fn next_of_store(tx: &mut Tx<'_>, store: i64, after: i64) -> Result<Option<K
          WHERE store_id = $1 AND seq > $2 AND body IS NOT NULL ORDER BY seq LIMIT 1",
         params![store, after],
         kept,
-    )
-}
-
-/// How many deliveries in a state, or in any, have lost their raw bytes.
-pub fn gone(tx: &mut Tx<'_>, state: Option<State>) -> Result<i64, db::Error> {
-    tx.query_one(
-        "-- inbox::store::gone
-         SELECT CAST(COUNT(*) AS BIGINT) FROM delivery
-         WHERE body IS NULL AND (CAST($1 AS TEXT) IS NULL OR state = $1)",
-        params![state.map(State::as_str)],
-        |row| row.get(0),
     )
 }
 

@@ -169,8 +169,10 @@ pub fn apply(
     }
     let now = tx.now();
     let before = known.as_ref().map(|known| known.order.clone());
+    let assigned = known.as_ref().map(|known| known.assigned.after(&known.order, &incoming, &shop.site_keys));
     let next = Known {
         account: known.as_ref().and_then(|known| known.account.clone()),
+        assigned: assigned.unwrap_or_default(),
         seen: source.seen,
         recheck,
         parked: None,
@@ -180,7 +182,7 @@ pub fn apply(
         applied_at: now,
         order: incoming,
     };
-    post(tx, shop, rules, &next, before.as_ref(), source.operation)
+    post(tx, shop, rules, &next, Change { before: before.as_ref(), assigns: false }, source.operation)
 }
 
 /// Applies the newest known state of an order once more, because facts it waited for may be there now.
@@ -196,7 +198,7 @@ pub fn again(
     };
     let before = known.order.clone();
     let next = Known { parked: None, attention: None, ..known };
-    post(tx, shop, rules, &next, Some(&before), operation)
+    post(tx, shop, rules, &next, Change { before: Some(&before), assigns: false }, operation)
 }
 
 /// One line of an order: what is remembered of it, and why that is not all.
@@ -210,8 +212,10 @@ struct Posting<'a> {
     shop: &'a Store,
     rules: &'a Rules,
     order: &'a Order,
-    /// The state before this one.
-    before: Option<&'a Order>,
+    /// What this state is compared with.
+    change: Change<'a>,
+    /// Where a person sent the credits, unless the order says otherwise since.
+    assigned: Option<&'a Compartment>,
     /// The buyer, once anything is to be granted.
     buyer: Option<AccountId>,
     /// Whether this state gave the order to another account.
@@ -222,12 +226,22 @@ struct Posting<'a> {
     operation: &'a str,
 }
 
-fn post(
+/// What brought a state about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change<'a> {
+    /// The state before this one.
+    pub(super) before: Option<&'a Order>,
+    /// Whether a person is just now saying where its credits go, so that all of them move there.
+    pub(super) assigns: bool,
+}
+
+/// Saves a state and posts what follows from it.
+pub(super) fn post(
     tx: &mut Tx<'_>,
     shop: &Store,
     rules: &Rules,
     next: &Known,
-    before: Option<&Order>,
+    change: Change<'_>,
     operation: &str,
 ) -> Result<Applied, Error> {
     let order = &next.order;
@@ -244,10 +258,18 @@ fn post(
         ask_about_order(tx, shop, order.id, "it has no lines any more")?;
     }
     let grants = decisions.iter().any(|line| grants(&line.decision));
-    let buyer = follow_buyer(tx, shop, order, next.account.as_ref(), grants, &mut notes)?;
+    let buyer = if next.assigned.account_at.is_some() {
+        next.account.clone()
+    } else {
+        follow_buyer(tx, shop, order, next.account.as_ref(), grants, &mut notes)?
+    };
     let handed_over = next.account.is_some() && buyer != next.account;
+    if handed_over && next.assigned.site.is_some() {
+        store::forget_place(tx, shop.id, order.id)?;
+    }
+    let assigned = next.assigned.site.as_ref().filter(|_| !handed_over).map(|placed| &placed.compartment);
     let standing = target::standing(order, &settings);
-    let posting = Posting { shop, rules, order, before, buyer, handed_over, standing, operation };
+    let posting = Posting { shop, rules, order, change, assigned, buyer, handed_over, standing, operation };
     let mut outcome = Outcome::Ignored;
     for decided in decisions {
         let Some(line) = lines.get(&decided.line_id) else { continue };
@@ -296,6 +318,10 @@ fn remember(tx: &mut Tx<'_>, shop: &Store, order: &Order) -> Result<BTreeMap<i64
         let judged = catalog::store::judge(tx, shop, &question)?;
         known.is_tokens = judged.is_tokens();
         known.worth = judged.worth().cloned();
+        known.worth_from = match known.worth {
+            Some(_) => catalog::store::origin(tx, shop, &question)?.map(|origin| origin.to_string()),
+            None => None,
+        };
         if let Some(gap) = judged.gap() {
             remembered.unknown = Some(gap.reason.clone());
             if let Some(need) = gap.needs {
@@ -360,7 +386,7 @@ fn follow_buyer(
 }
 
 /// Moves what is unspent of an order to another account, together with the sites only this order brought.
-fn hand_over(
+pub(super) fn hand_over(
     tx: &mut Tx<'_>,
     shop: &Store,
     order: &Order,
@@ -416,6 +442,8 @@ impl Posting<'_> {
                 // Of an order that is undone nothing becomes spendable while the shop is asked.
                 if self.standing == Standing::Paid {
                     self.keep(tx, &line, false, notes)?;
+                } else {
+                    self.follow_name(tx, &line, notes)?;
                 }
                 Outcome::Unchanged
             }
@@ -441,14 +469,18 @@ impl Posting<'_> {
     /// Leaves as many credits as the line has, spendable or not, where the order says now.
     fn keep(&self, tx: &mut Tx<'_>, line: &KnownLine, frozen: bool, notes: &mut Notes) -> Result<(), Error> {
         let Some(buyer) = self.buyer.as_ref().filter(|_| !line.booked.is_zero()) else { return Ok(()) };
-        let purchase = self.purchase(line);
-        LockedAccount::lock(tx, buyer)?.set_frozen(purchase, frozen)?;
-        let Some(on_order) = self.order.line(line.line) else { return Ok(()) };
-        let named = self.named(self.order, on_order);
-        // The next state is compared with this one, so it would find nothing new in the name.
+        LockedAccount::lock(tx, buyer)?.set_frozen(self.purchase(line), frozen)?;
+        self.follow_name(tx, line, notes)
+    }
+
+    /// Moves the line's credits to where the order names now, or a person says, and did not before. The next
+    /// state is compared with this one, so it would find nothing new in the name.
+    fn follow_name(&self, tx: &mut Tx<'_>, line: &KnownLine, notes: &mut Notes) -> Result<(), Error> {
+        let Some(buyer) = self.buyer.as_ref().filter(|_| !line.booked.is_zero()) else { return Ok(()) };
+        let named = self.named_by(line);
         if self.is_named_anew(line, &named) {
             let compartment = self.compartment(tx, buyer, &named, true, notes)?;
-            LockedAccount::lock(tx, buyer)?.relocate_purchase(purchase, &compartment)?;
+            LockedAccount::lock(tx, buyer)?.relocate_purchase(self.purchase(line), &compartment)?;
         }
         Ok(())
     }
@@ -467,7 +499,7 @@ impl Posting<'_> {
         }
         let purchase = self.purchase(line);
         let on_order = self.order.line(line.line);
-        let named = on_order.map_or(Naming::NotNamed, |on_order| self.named(self.order, on_order));
+        let named = self.named_by(line);
         let moves = !line.booked.is_zero() && self.is_named_anew(line, &named);
         // Where the credits of an undone order would lie is nothing a person needs to look at.
         let mut unsaid = Notes::default();
@@ -519,11 +551,19 @@ impl Posting<'_> {
         site_of(order, line, &self.shop.site_keys)
     }
 
+    /// What the order says of the line's site; nothing once the line is gone.
+    fn named_by(&self, line: &KnownLine) -> Naming {
+        self.order.line(line.line).map_or(Naming::NotNamed, |on_order| self.named(self.order, on_order))
+    }
+
     /// Whether the order names another site for this line than it did before, or what it names means another
     /// place because the buyer is another. Credits somebody moved by hand stay where they are as long as the
     /// order says what it said.
     fn is_named_anew(&self, line: &KnownLine, named: &Naming) -> bool {
-        let earlier = self.before.and_then(|before| Some(self.named(before, before.line(line.line)?)));
+        if self.change.assigns {
+            return true;
+        }
+        let earlier = self.change.before.and_then(|before| Some(self.named(before, before.line(line.line)?)));
         let is_anew = self.handed_over || earlier.is_some_and(|earlier| earlier != *named);
         self.order.line(line.line).is_some() && is_anew
     }
@@ -538,6 +578,20 @@ impl Posting<'_> {
         notes: &mut Notes,
     ) -> Result<Compartment, Error> {
         let (shop, order) = (self.shop, self.order.id);
+        match self.assigned {
+            Some(Compartment::Pool) => return Ok(Compartment::Pool),
+            Some(Compartment::Site(site)) if site::store::owner(tx, site)?.as_ref() == Some(buyer) => {
+                return Ok(Compartment::Site(site.clone()));
+            }
+            Some(Compartment::Site(site)) => {
+                notes.attend(format!(
+                    "site {site}, where order {order} was assigned by hand, is no longer its account's: its credits \
+                     are in the pool"
+                ));
+                return Ok(Compartment::Pool);
+            }
+            None => {}
+        }
         let site = match named {
             Naming::NotNamed => return Ok(site::store::default_site(tx, buyer)?.into()),
             Naming::Invalid(text) => {
@@ -588,6 +642,7 @@ impl KnownLine {
             name: line.name.clone(),
             is_tokens: None,
             worth: None,
+            worth_from: None,
             target: Credits::ZERO,
             booked: Credits::ZERO,
         }

@@ -1,19 +1,29 @@
-//! Why an order granted what it did, told line by line.
+//! The whole story of an order: what the shop said, what follows from it, what was booked, and what is missing.
+//!
+//! Nothing is decided here. Targets and their working are those of [`target`](super::target), worths and amounts
+//! are what is remembered and booked; this puts them side by side, for people and for programs.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Order;
 use super::apply::Rules;
-use super::store::{self, GrantOf, KnownLine};
-use super::target::{self, Decision, Known, LineFacts, Standing};
-use crate::catalog::worth::{Basis, Worth};
+use super::naming::{Naming, site_of};
+use super::remedy::{self, Missing, Scene};
+use super::store::{self, GrantOf, KnownLine, Lying, Moved};
+use super::target::{self, Decision, Known, LineDecision, LineFacts, Standing, Working};
+use super::{Order, words};
 use crate::db::{self, Tx};
+use crate::id::{AccountId, SiteId};
+use crate::inbox::store::{self as inbox, Delivery};
+use crate::ledger::slice::Compartment;
 use crate::shop::Store;
-use crate::site::{self, Owner};
-use crate::time::{Timestamp, Validity};
+use crate::site::{self, Account, AccountRef, Owner};
+use crate::time::Timestamp;
 use crate::units::Credits;
+
+/// The most movements that are told; an order has a handful.
+const MOVEMENTS_MAX: i64 = 1000;
 
 /// All that is known of an order and its credits.
 #[derive(Clone, Debug, Serialize)]
@@ -21,10 +31,12 @@ pub struct Story {
     /// The store's name.
     pub store: String,
     /// The order's id there.
-    #[serde(serialize_with = "store::id_as_text")]
+    #[serde(serialize_with = "super::id_as_text")]
     pub order: i64,
     /// The number customers read.
     pub number: String,
+    /// How it stands, in a sentence.
+    pub summary: String,
     /// Its status in the shop.
     pub status: String,
     /// What that means for its credits.
@@ -39,16 +51,39 @@ pub struct Story {
     pub applied_at: Timestamp,
     /// When the shop itself was asked and showed this state; nothing if it only told of it.
     pub confirmed_at: Option<Timestamp>,
+    /// Whom the order names as its buyer, like `shop:customer:7`.
+    pub buyer: Option<String>,
     /// Whose credits they are, once anything was granted.
     pub account: Option<Owner>,
+    /// What a person decided about its credits.
+    pub assigned: Option<Assignment>,
     /// What it waits for.
     pub parked: Option<String>,
     /// What a person should look at.
     pub attention: Option<String>,
+    /// What is missing, each with what to do about it.
+    pub missing: Vec<Missing>,
     /// Its lines, and those it had.
     pub lines: Vec<LineStory>,
     /// What it granted.
     pub grants: Vec<GrantOf>,
+    /// What became of it, first things first.
+    pub entries: Vec<EntryStory>,
+    /// Where what is left of it lies.
+    pub places: Vec<Lying>,
+    /// What the shop sent of it, in order of arrival.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// What a person decided about an order's credits.
+#[derive(Clone, Debug, Serialize)]
+pub struct Assignment {
+    /// Where they go: `pool`, `site:ID`, or nothing where the order says.
+    pub place: Option<String>,
+    /// When that was said.
+    pub place_at: Option<Timestamp>,
+    /// When somebody said whose they are.
+    pub account_at: Option<Timestamp>,
 }
 
 /// One line of the story.
@@ -66,16 +101,75 @@ pub struct LineStory {
     pub sku: Option<String>,
     /// How many; nothing once the line was removed.
     pub quantity: Option<String>,
+    /// What was paid for it without tax; nothing once the line was removed.
+    pub total: Option<String>,
     /// Whether it is a Tokens line, as far as that is known.
     pub is_tokens: Option<bool>,
     /// What it is worth, as it is remembered from the first time that was known.
     pub worth: Option<String>,
+    /// Who said so: `promise`, `package TARGET` or `product ID`.
+    pub worth_from: Option<String>,
+    /// What the order says of its site, and where its credits go therefore.
+    pub site: Option<SiteStory>,
     /// What it should have granted.
     pub target: Credits,
     /// What it has granted, less what was taken back.
     pub booked: Credits,
+    /// How the target was reached.
+    pub working: Option<Working>,
+    /// The same in words.
+    pub arithmetic: Option<String>,
     /// All of that in a sentence.
     pub says: String,
+}
+
+/// Where a line's credits go, and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct SiteStory {
+    /// What the order names, whether or not that is a site.
+    pub named: Option<String>,
+    /// Where they go: `pool` or `site:ID`.
+    pub compartment: String,
+    /// Why there.
+    pub why: String,
+}
+
+/// A movement of the order's credits.
+#[derive(Clone, Debug, Serialize)]
+pub struct EntryStory {
+    /// When; nothing for a sum.
+    pub at: Option<Timestamp>,
+    /// In whose books.
+    pub account: AccountId,
+    /// The grant.
+    pub grant: crate::id::GrantId,
+    /// The line that brought it.
+    pub line: i64,
+    /// Its kind: `granted`, `moved`, `spent`, `expired`, `clawed`, `owed`, `repaid`, …
+    pub kind: &'static str,
+    /// How many.
+    pub credits: Credits,
+    /// What caused it; nothing for a sum.
+    pub operation: Option<String>,
+    /// In words.
+    pub says: String,
+}
+
+impl Story {
+    /// The story as far as it is `account`'s own: not what the shop sent, nor what others have.
+    #[must_use]
+    pub fn for_account(mut self, account: &AccountId) -> Self {
+        self.deliveries.clear();
+        self.entries.retain(|entry| entry.account == *account);
+        self.places.retain(|lying| lying.account == *account);
+        self.grants.retain(|grant| {
+            grant.account == *account || self.places.iter().any(|lying| lying.grant == grant.id)
+        });
+        for grant in &mut self.grants {
+            grant.account.clone_from(account);
+        }
+        self
+    }
 }
 
 /// Tells the story of an order, if it was ever heard of.
@@ -84,50 +178,82 @@ pub fn story(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, order: i64) -> Result
     let settings = rules.settings(shop);
     let standing = target::standing(&known.order, &settings);
     let account = match &known.account {
-        Some(id) => site::store::account(tx, id)?.map(|account| Owner { id: account.id, name: account.name }),
+        Some(id) => site::store::account(tx, id)?,
         None => None,
     };
-    let lines = store::lines(tx, shop.id, order)?;
-    let decisions: BTreeMap<i64, Decision> =
-        target::decide(&known.order, &facts(&lines, &known, shop), &settings)
+    let remembered = store::lines(tx, shop.id, order)?;
+    let decided: BTreeMap<i64, LineDecision> =
+        target::decide(&known.order, &facts(&remembered, &known, shop), &settings)
             .into_iter()
-            .map(|line| (line.line_id, line.decision))
+            .map(|line| (line.line_id, line))
             .collect();
-    let lines = lines
-        .into_iter()
-        .map(|line| {
-            let waits = waits(&line, decisions.get(&line.line), known.parked.as_deref());
-            tell(&known.order, line, standing, waits)
-        })
-        .collect();
+    let mut lines = Vec::with_capacity(remembered.len());
+    for line in remembered {
+        let site = match (known.order.line(line.line), line.is_tokens) {
+            (None, _) | (_, Some(false)) => None,
+            _ if standing == Standing::Undone && line.booked.is_zero() => None,
+            (Some(_), _) => Some(site_story(tx, shop, rules, &known, &line, account.as_ref())?),
+        };
+        let decision = decided.get(&line.line);
+        let waits = waits(&line, decision.map(|line| &line.decision), known.parked.as_deref());
+        lines.push((tell(&known.order, &line, decision, standing, site, waits), line));
+    }
+    let grants = store::grants(tx, shop.id, order)?;
+    let mut entries: Vec<EntryStory> =
+        store::movements(tx, shop.id, order, MOVEMENTS_MAX)?.into_iter().map(entry).collect();
+    let now = tx.now();
+    entries.extend(grants.iter().filter(|grant| !grant.spent.is_zero()).map(used));
+    let places = store::lying(tx, shop.id, order)?;
+    let scene = Scene {
+        shop,
+        known: &known,
+        standing,
+        lines: &lines,
+        decided: &decided,
+        account: account.as_ref(),
+        grants: &grants,
+        places: &places,
+        now,
+    };
+    let missing = remedy::missing(tx, &scene)?;
+    let summary = remedy::summary(&scene, &missing);
+    let assigned = &known.assigned;
+    let is_assigned = assigned.site.is_some() || assigned.account_at.is_some();
+    let assigned = is_assigned.then(|| Assignment {
+        place: assigned.site.as_ref().map(|placed| words::wallet(&placed.compartment)),
+        place_at: assigned.site.as_ref().map(|placed| placed.at),
+        account_at: assigned.account_at,
+    });
     Ok(Some(Story {
         store: shop.name.to_string(),
         order,
-        number: known.order.number,
-        status: known.order.status,
-        meaning: meaning(standing),
+        summary,
+        meaning: words::meaning(standing),
         paid_at: known.order.paid_at,
         modified_at: known.order.modified_at,
         first_seen_at: known.first_seen_at,
         applied_at: known.applied_at,
         confirmed_at: known.seen.asked_at(),
-        account,
+        buyer: buyer(shop, &known.order),
+        account: account.map(|account| Owner { id: account.id, name: account.name }),
+        assigned,
+        missing,
+        lines: lines.into_iter().map(|(line, _)| line).collect(),
+        grants,
+        entries,
+        places,
+        deliveries: inbox::of_order(tx, shop.id, order)?,
+        number: known.order.number,
+        status: known.order.status,
         parked: known.parked,
         attention: known.attention,
-        lines,
-        grants: store::grants(tx, shop.id, order)?,
     }))
 }
 
-/// What an order's standing means for its credits, in words.
-const fn meaning(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Paid => "paid: its Tokens lines grant what they are worth, less what was refunded",
-        Standing::Undone => "undone: what it granted is taken back",
-        Standing::Waiting => "undecided: nothing new is granted, and what was granted is frozen",
-        Standing::WithoutDate => "not paid yet: the shop has no date of payment (orders.require_date_paid)",
-        Standing::Gone => "gone from the shop: what it granted stays, nothing new is granted",
-    }
+/// Whom the order names as its buyer.
+pub(super) fn buyer(shop: &Store, order: &Order) -> Option<String> {
+    let key = order.buyer().natural_key()?.parse().ok()?;
+    Some(AccountRef::Customer { store: shop.name.to_string(), key }.to_string())
 }
 
 /// What is remembered of the lines, as far as it decides about them.
@@ -145,6 +271,74 @@ fn facts(lines: &[KnownLine], known: &store::Known, shop: &Store) -> Known {
         is_confirmed: known.seen.is_shown(),
         can_ask: shop.has_rest_keys,
     }
+}
+
+/// Where a line's credits go, and why. Reads only: a site nobody owns stays nobody's.
+fn site_story(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    known: &store::Known,
+    line: &KnownLine,
+    account: Option<&Account>,
+) -> Result<SiteStory, db::Error> {
+    let naming = known
+        .order
+        .line(line.line)
+        .map_or(Naming::NotNamed, |on_order| site_of(&known.order, on_order, &shop.site_keys));
+    let named = match &naming {
+        Naming::Named(site) => Some(site.to_string()),
+        Naming::Invalid(text) => Some(text.clone()),
+        Naming::NotNamed => None,
+    };
+    let story = |compartment: &Compartment, why: String| SiteStory {
+        named: named.clone(),
+        compartment: words::wallet(compartment),
+        why,
+    };
+    let pool = |why: String| story(&Compartment::Pool, why);
+    let theirs = account.map(|account| &account.id);
+    if let Some(placed) = &known.assigned.site {
+        return Ok(match &placed.compartment {
+            Compartment::Pool => pool("assigned to the pool by hand".to_owned()),
+            at @ Compartment::Site(site) => match site::store::owner(tx, site)? {
+                owner if owner.as_ref() == theirs => story(at, "assigned there by hand".to_owned()),
+                _ => pool(format!("site {site}, where it was assigned by hand, is no longer its account's")),
+            },
+        });
+    }
+    let site: SiteId = match naming {
+        Naming::NotNamed => {
+            return Ok(match account.and_then(|account| account.default_site.clone()) {
+                Some(site) => {
+                    let why = "the order names no site, and this is the account's default".to_owned();
+                    story(&Compartment::Site(site), why)
+                }
+                None => pool("the order names no site, and the account has no default site".to_owned()),
+            });
+        }
+        Naming::Invalid(text) => return Ok(pool(format!("{text:?}, which the order names, is no site id"))),
+        Naming::Named(site) => site,
+    };
+    let found = site::store::get(tx, &site)?;
+    let from = found.as_ref().and_then(|found| found.from_order.as_ref());
+    let is_from_here =
+        from.is_some_and(|from| from.store == shop.name.as_str() && from.order == known.order.id);
+    let owner = found.as_ref().and_then(|found| found.account.as_ref());
+    let at = Compartment::Site(site.clone());
+    Ok(match owner {
+        Some(owner) if Some(&owner.id) == theirs && is_from_here => {
+            story(&at, "the order names it, and registered it because it was nobody's".to_owned())
+        }
+        Some(owner) if Some(&owner.id) == theirs => {
+            story(&at, "the order names it, and it is the account's own".to_owned())
+        }
+        Some(_) => pool(format!("site {site}, which the order names, belongs to another account")),
+        None if rules.auto_register && line.booked.is_zero() => {
+            story(&at, "the order names it; it is nobody's and will be registered for the buyer".to_owned())
+        }
+        None => pool(format!("site {site}, which the order names, belongs to nobody")),
+    })
 }
 
 /// What keeps a line from being where it should be, though its product and worth are known.
@@ -165,42 +359,60 @@ fn waits(line: &KnownLine, decision: Option<&Decision>, parked: Option<&str>) ->
     }
 }
 
-fn tell(order: &Order, line: KnownLine, standing: Standing, waits: Option<String>) -> LineStory {
+fn tell(
+    order: &Order,
+    line: &KnownLine,
+    decision: Option<&LineDecision>,
+    standing: Standing,
+    site: Option<SiteStory>,
+    waits: Option<String>,
+) -> LineStory {
     let on_order = order.line(line.line);
+    let working = decision.and_then(|line| line.working.clone());
     LineStory {
-        says: waits.unwrap_or_else(|| says(&line, on_order.is_some(), standing)),
+        says: waits.unwrap_or_else(|| says(line, on_order.is_some(), standing)),
         line: line.line,
-        name: line.name,
+        name: line.name.clone(),
         product: line.product,
         variation: line.variation,
-        sku: (!line.sku.is_empty()).then_some(line.sku),
+        sku: Some(line.sku.clone()).filter(|sku| !sku.is_empty()),
         quantity: on_order.map(|line| line.quantity.normalize().to_string()),
+        total: on_order.map(|line| format!("{} {}", line.total, order.currency).trim().to_owned()),
         is_tokens: line.is_tokens,
-        worth: line.worth.as_ref().map(worth),
+        worth: line.worth.as_ref().map(|worth| words::worth(worth, line.worth_from.as_deref())),
+        worth_from: line.worth_from.clone(),
+        site,
         target: line.target,
         booked: line.booked,
+        arithmetic: working.as_ref().map(|working| words::arithmetic(working, line.booked)),
+        working,
     }
 }
 
-fn worth(worth: &Worth) -> String {
-    let amount = match &worth.basis {
-        Basis::PerUnit(credits) => format!("{credits} credits each"),
-        Basis::PerCurrencyUnit(rate) => format!("{rate} credits for each unit of currency paid"),
-    };
-    format!("{amount}, {}, {}", worth.category, validity_in_words(worth.validity))
+fn entry(moved: Moved) -> EntryStory {
+    EntryStory {
+        says: words::movement(&moved),
+        at: Some(moved.at),
+        account: moved.account,
+        grant: moved.grant,
+        line: moved.line,
+        kind: moved.kind.as_str(),
+        credits: moved.credits,
+        operation: Some(moved.operation),
+    }
 }
 
-/// How long credits are good, in words that follow them: `never expire`, `good for 30 days`.
-#[must_use]
-pub fn validity_in_words(validity: Validity) -> String {
-    let good_for =
-        |number: u32, unit: &str| format!("good for {number} {unit}{}", if number == 1 { "" } else { "s" });
-    match validity {
-        Validity::Never => "never expire".to_owned(),
-        Validity::Cycle => "good until the month ends".to_owned(),
-        Validity::Days(days) => good_for(days, "day"),
-        Validity::Months(months) if months % 12 == 0 => good_for(months / 12, "year"),
-        Validity::Months(months) => good_for(months, "month"),
+/// What was used of a grant, as one entry.
+fn used(grant: &GrantOf) -> EntryStory {
+    EntryStory {
+        at: None,
+        account: grant.account.clone(),
+        grant: grant.id.clone(),
+        line: grant.line,
+        kind: "spent",
+        credits: grant.spent,
+        operation: None,
+        says: format!("{} spent until now", grant.spent),
     }
 }
 
@@ -210,7 +422,7 @@ fn says(line: &KnownLine, is_on_order: bool, standing: Standing) -> String {
         (None, _) if standing == Standing::Paid => {
             "nothing granted: it waits until it is known whether this is a Tokens product".to_owned()
         }
-        (None, _) => "it is not known yet whether this is a Tokens product".to_owned(),
+        (None, _) => "whether this is a Tokens product is decided when it is paid".to_owned(),
         (Some(true), None) => {
             "a Tokens product, but nobody said how many credits it brings: `package set` does".to_owned()
         }

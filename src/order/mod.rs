@@ -8,20 +8,29 @@
 //! network, and the same input gives the same answer on any day.
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::time::Timestamp;
 use crate::units::Credits;
 
 pub mod apply;
+pub mod assign;
 pub mod explain;
 pub mod money;
 pub mod naming;
 pub mod newer;
 pub mod reading;
+pub mod remedy;
 pub mod store;
 pub mod target;
 pub mod woo;
+pub mod words;
+
+/// Writes an order's id the way it is written wherever a program reads it: as text.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn id_as_text<S: Serializer>(id: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
+}
 
 /// The status given to an order that the shop no longer has; WooCommerce itself has no name for it.
 pub const DELETED: &str = "deleted";

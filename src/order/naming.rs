@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Line, Order};
 use crate::id::SiteId;
+use crate::shop::meta_key;
 
 /// A meta field that may name a site: its text is not empty and its key was one the store looks under.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,18 +35,12 @@ pub enum Naming {
 /// Longest value that is kept: longer than any valid id, so what is cut stays invalid.
 const VALUE_CHARS_MAX: usize = 200;
 
-/// The form in which keys are compared: without case, and a space counts as `_`.
-#[must_use]
-pub fn normal_key(key: &str) -> String {
-    key.to_lowercase().replace(' ', "_")
-}
-
 /// The first of `keys` under which something is written decides: in the line's meta, then in the order's.
 #[must_use]
 pub fn site_of(order: &Order, line: &Line, keys: &[String]) -> Naming {
     let named = |names: &[SiteName]| {
         keys.iter().find_map(|key| {
-            let key = normal_key(key);
+            let key = meta_key(key);
             names.iter().find(|name| name.key == key).map(|name| name.value.clone())
         })
     };
@@ -60,10 +55,10 @@ pub(crate) fn candidates<'a>(
     meta: impl Iterator<Item = (&'a str, Cow<'a, str>)>,
     keys: &[String],
 ) -> Vec<SiteName> {
-    let keys: Vec<String> = keys.iter().map(|key| normal_key(key)).collect();
+    let keys: Vec<String> = keys.iter().map(|key| meta_key(key)).collect();
     let mut names: Vec<SiteName> = Vec::new();
     for (key, value) in meta {
-        let (key, value) = (normal_key(key), value.trim());
+        let (key, value) = (meta_key(key), value.trim());
         if !value.is_empty() && keys.contains(&key) && names.iter().all(|name| name.key != key) {
             let value = value.chars().take(VALUE_CHARS_MAX).collect();
             names.push(SiteName { key, value });

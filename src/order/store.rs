@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serializer;
-
 use super::Order;
+use super::assign::{Assigned, Placed};
 use super::newer::Seen;
 use crate::catalog::worth::Worth;
 use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, GrantId, SiteId};
+use crate::ledger::entry::{Kind, Place as At};
 use crate::ledger::slice::Compartment;
 use crate::params;
 use crate::time::Timestamp;
@@ -20,6 +20,8 @@ use crate::units::Credits;
 pub struct Known {
     /// The buyer's account, once the buyer is known.
     pub account: Option<AccountId>,
+    /// What a person decided about its credits.
+    pub assigned: Assigned,
     /// Its newest state.
     pub order: Order,
     /// How that was seen.
@@ -55,6 +57,8 @@ pub struct KnownLine {
     pub is_tokens: Option<bool>,
     /// What it is worth; `None` while that is not known.
     pub worth: Option<Worth>,
+    /// Who said so; `None` where that is not remembered.
+    pub worth_from: Option<String>,
     /// What it should have granted.
     pub target: Credits,
     /// What it has granted, less what was taken back.
@@ -66,13 +70,18 @@ pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db
     tx.query_opt(
         "-- order::store::find
          SELECT account_id, state, confirmed_at, recheck, parked, attention, first_seen_at, applied_at, arrival,
-                erased_at
+                assigned_site, site_assigned_at, account_assigned_at, erased_at
          FROM shop_order WHERE store_id = $1 AND order_id = $2",
         params![store, order],
         |row| {
             let applied_at = row.get(7)?;
+            let site = match row.get::<Option<Timestamp>>(10)? {
+                Some(at) => Some(Placed { compartment: row.get(9)?, at }),
+                None => None,
+            };
             Ok(Known {
                 account: row.get(0)?,
+                assigned: Assigned { site, account_at: row.get(11)? },
                 order: json(row, 1)?,
                 seen: match row.get(2)? {
                     Some(asked_at) => Seen::Shown { asked_at },
@@ -83,7 +92,7 @@ pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db
                 attention: row.get(5)?,
                 first_seen_at: row.get(6)?,
                 applied_at,
-                erased_at: row.get(9)?,
+                erased_at: row.get(12)?,
             })
         },
     )
@@ -91,19 +100,22 @@ pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db
 
 /// Writes the order's newest state.
 pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error> {
+    let site = known.assigned.site.as_ref();
     let state = serde_json::to_string(&known.order).map_err(|error| {
         db::Error::Unusable(format!("order {} cannot be written: {error}", known.order.id))
     })?;
     tx.execute(
         "-- order::store::save
          INSERT INTO shop_order (store_id, order_id, account_id, state, status, modified_at, confirmed_at, recheck, parked,
-                                 attention, first_seen_at, applied_at, arrival, erased_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                 attention, first_seen_at, applied_at, arrival, assigned_site, site_assigned_at,
+                                 account_assigned_at, erased_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
          ON CONFLICT (store_id, order_id) DO UPDATE SET
              account_id = excluded.account_id, state = excluded.state, status = excluded.status,
              modified_at = excluded.modified_at, confirmed_at = excluded.confirmed_at, recheck = excluded.recheck,
              parked = excluded.parked, attention = excluded.attention, applied_at = excluded.applied_at, arrival = excluded.arrival,
-             erased_at = excluded.erased_at",
+             assigned_site = excluded.assigned_site, site_assigned_at = excluded.site_assigned_at,
+             account_assigned_at = excluded.account_assigned_at, erased_at = excluded.erased_at",
         params![
             store,
             known.order.id,
@@ -118,6 +130,9 @@ pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error>
             known.first_seen_at,
             known.applied_at,
             known.seen.arrival(),
+            site.map(|placed| placed.compartment.column()),
+            site.map(|placed| placed.at),
+            known.assigned.account_at,
             known.erased_at,
         ],
     )?;
@@ -137,6 +152,16 @@ pub fn conclude(
         "-- order::store::conclude
          UPDATE shop_order SET account_id = $3, parked = $4, attention = $5 WHERE store_id = $1 AND order_id = $2",
         params![store, order, account, parked, attention],
+    )?;
+    Ok(())
+}
+
+/// Forgets where a person sent the order's credits: the place is of an account whose they are no more.
+pub fn forget_place(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<(), db::Error> {
+    tx.execute(
+        "-- order::store::forget_place
+         UPDATE shop_order SET assigned_site = NULL, site_assigned_at = NULL WHERE store_id = $1 AND order_id = $2",
+        params![store, order],
     )?;
     Ok(())
 }
@@ -165,7 +190,7 @@ pub fn mark_for_recheck(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<(), d
 pub fn lines(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<KnownLine>, db::Error> {
     tx.query(
         "-- order::store::lines
-         SELECT line_id, product_id, variation_id, sku, name, is_tokens, worth, target, booked
+         SELECT line_id, product_id, variation_id, sku, name, is_tokens, worth, target, booked, worth_from
          FROM order_line WHERE store_id = $1 AND order_id = $2 ORDER BY line_id",
         params![store, order],
         |row| {
@@ -182,6 +207,7 @@ pub fn lines(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<KnownLine>, 
                 },
                 target: row.get(7)?,
                 booked: row.get(8)?,
+                worth_from: row.get(9)?,
             })
         },
     )
@@ -198,12 +224,12 @@ pub fn save_line(tx: &mut Tx<'_>, store: i64, order: i64, line: &KnownLine) -> R
     tx.execute(
         "-- order::store::save_line
          INSERT INTO order_line (store_id, order_id, line_id, product_id, variation_id, sku, name, is_tokens, worth,
-                                 target, booked)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                 target, booked, worth_from)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (store_id, order_id, line_id) DO UPDATE SET
              product_id = excluded.product_id, variation_id = excluded.variation_id, sku = excluded.sku,
              name = excluded.name, is_tokens = excluded.is_tokens, worth = excluded.worth, target = excluded.target,
-             booked = excluded.booked",
+             booked = excluded.booked, worth_from = excluded.worth_from",
         params![
             store,
             order,
@@ -216,6 +242,7 @@ pub fn save_line(tx: &mut Tx<'_>, store: i64, order: i64, line: &KnownLine) -> R
             worth.as_ref(),
             line.target,
             line.booked,
+            line.worth_from.as_ref(),
         ],
     )?;
     Ok(())
@@ -243,6 +270,12 @@ pub struct Place {
 impl Place {
     /// Before the newest order.
     pub const START: Self = Self { seen_at: i64::MAX, store: i64::MAX, order: i64::MAX };
+
+    /// The store of the order that stands here.
+    #[must_use]
+    pub const fn store(self) -> i64 {
+        self.store
+    }
 }
 
 impl fmt::Display for Place {
@@ -266,12 +299,6 @@ impl FromStr for Place {
     }
 }
 
-/// Writes an order's id the way it is written wherever a program reads it: as text.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-pub(super) fn id_as_text<S: Serializer>(order: &i64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(order)
-}
-
 /// An order as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Listed {
@@ -281,7 +308,7 @@ pub struct Listed {
     /// The store's name.
     pub store: String,
     /// The order's id there.
-    #[serde(serialize_with = "id_as_text")]
+    #[serde(serialize_with = "super::id_as_text")]
     pub order: i64,
     /// Its status in the shop.
     pub status: String,
@@ -297,6 +324,10 @@ pub struct Listed {
     pub parked: Option<String>,
     /// What a person should look at.
     pub attention: Option<String>,
+    /// When it was first heard of.
+    pub first_seen_at: Timestamp,
+    /// What is left of its credits, held or not.
+    pub remaining: Credits,
 }
 
 /// Which orders to list.
@@ -304,7 +335,7 @@ pub struct Listed {
 pub enum Filter {
     /// All of them.
     All,
-    /// Those of guests, who have not claimed their credits.
+    /// Those of guests, who have not claimed what is left of their credits.
     Unclaimed,
     /// Those a person should look at, and those that wait for a fact.
     Attention,
@@ -317,13 +348,19 @@ pub fn list(tx: &mut Tx<'_>, filter: Filter, after: Place, limit: i64) -> Result
          SELECT s.name, o.order_id, o.status, o.account_id, a.name, o.modified_at,
                 (SELECT CAST(COALESCE(SUM(l.booked), 0) AS BIGINT) FROM order_line l
                  WHERE l.store_id = o.store_id AND l.order_id = o.order_id),
-                o.parked, o.attention, o.first_seen_at, o.store_id
+                o.parked, o.attention, o.first_seen_at, o.store_id,
+                (SELECT CAST(COALESCE(SUM(s.remaining + s.held), 0) AS BIGINT)
+                 FROM credit_grant g JOIN slice s ON s.grant_id = g.id
+                 WHERE g.store_id = o.store_id AND g.order_id = o.order_id)
          FROM shop_order o JOIN store s ON s.id = o.store_id LEFT JOIN account a ON a.id = o.account_id
          WHERE (o.first_seen_at, o.store_id, o.order_id) < ($3, $4, $5)
            AND (CAST($1 AS BIGINT) = 0
             OR (CAST($1 AS BIGINT) = 1 AND EXISTS (SELECT 1 FROM customer c WHERE c.account_id = o.account_id)
                 AND NOT EXISTS (SELECT 1 FROM customer c
-                                WHERE c.account_id = o.account_id AND c.natural_key LIKE 'customer:%'))
+                                WHERE c.account_id = o.account_id AND c.natural_key LIKE 'customer:%')
+                AND EXISTS (SELECT 1 FROM credit_grant g JOIN slice s ON s.grant_id = g.id
+                            WHERE g.store_id = o.store_id AND g.order_id = o.order_id
+                              AND (s.remaining > 0 OR s.held > 0)))
             OR (CAST($1 AS BIGINT) = 2 AND (o.parked IS NOT NULL OR o.attention IS NOT NULL)))
          ORDER BY o.first_seen_at DESC, o.store_id DESC, o.order_id DESC LIMIT $2",
         params![
@@ -349,6 +386,8 @@ pub fn list(tx: &mut Tx<'_>, filter: Filter, after: Place, limit: i64) -> Result
                 credits: row.get(6)?,
                 parked: row.get(7)?,
                 attention: row.get(8)?,
+                first_seen_at: row.get(9)?,
+                remaining: row.get(11)?,
             })
         },
     )
@@ -369,6 +408,10 @@ pub struct GrantOf {
     pub spent: Credits,
     /// What was taken back because its money went back.
     pub clawed: Credits,
+    /// What was not used in time.
+    pub expired: Credits,
+    /// From when it is no longer good.
+    pub expires_at: Option<Timestamp>,
     /// What is left, held or not.
     pub remaining: Credits,
     /// Where that lies; `None` is the pool.
@@ -385,7 +428,8 @@ pub fn grants(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<GrantOf>, d
     tx.for_each(
         "-- order::store::grants
          SELECT g.id, g.line_id, COALESCE(a.merged_into, a.id), g.amount, CAST(g.spent - g.reversed AS BIGINT), g.clawed,
-                g.frozen, g.granted_at, s.site, CAST(COALESCE(s.remaining + s.held, 0) AS BIGINT)
+                g.frozen, g.granted_at, s.site, CAST(COALESCE(s.remaining + s.held, 0) AS BIGINT), g.expired,
+                g.expires_at
          FROM credit_grant g JOIN account a ON a.id = g.account_id
          LEFT JOIN slice s ON s.grant_id = g.id AND (s.remaining > 0 OR s.held > 0)
          WHERE g.store_id = $1 AND g.order_id = $2
@@ -402,6 +446,8 @@ pub fn grants(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<GrantOf>, d
                     credits: row.get(3)?,
                     spent: row.get(4)?,
                     clawed: row.get(5)?,
+                    expired: row.get(10)?,
+                    expires_at: row.get(11)?,
                     remaining: Credits::ZERO,
                     sites: Vec::new(),
                     frozen: row.get(6)?,
@@ -416,6 +462,106 @@ pub fn grants(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<GrantOf>, d
         },
     )?;
     Ok(grants)
+}
+
+/// A movement of an order's credits, as it was booked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// When.
+    pub at: Timestamp,
+    /// In whose books.
+    pub account: AccountId,
+    /// The account's name.
+    pub name: String,
+    /// The grant.
+    pub grant: GrantId,
+    /// The line that brought it.
+    pub line: i64,
+    /// Why.
+    pub kind: Kind,
+    /// How many.
+    pub credits: Credits,
+    /// Where they came from.
+    pub from: At,
+    /// Where they went.
+    pub to: At,
+    /// What caused it: a grant, a delivery, `rest`, an operation.
+    pub operation: String,
+}
+
+/// The movements of an order's credits but for what was used of them, first ones first, at most `limit`.
+pub fn movements(tx: &mut Tx<'_>, store: i64, order: i64, limit: i64) -> Result<Vec<Moved>, db::Error> {
+    tx.query(
+        "-- order::store::movements
+         SELECT e.booked_at, e.account_id, a.name, e.grant_id, g.line_id, e.kind, e.amount, e.source, e.target,
+                e.operation
+         FROM credit_grant g JOIN entry e ON e.grant_id = g.id AND e.kind <> 'spent'
+              JOIN account a ON a.id = e.account_id
+         WHERE g.store_id = $1 AND g.order_id = $2
+         ORDER BY e.booked_at, e.id LIMIT $3",
+        params![store, order, limit],
+        |row| {
+            Ok(Moved {
+                at: row.get(0)?,
+                account: row.get(1)?,
+                name: row.get(2)?,
+                grant: row.get(3)?,
+                line: row.get(4)?,
+                kind: row.get(5)?,
+                credits: row.get(6)?,
+                from: row.get(7)?,
+                to: row.get(8)?,
+                operation: row.get(9)?,
+            })
+        },
+    )
+}
+
+/// A part of an order's credits, and where it lies.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Lying {
+    /// The grant.
+    pub grant: GrantId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The site; `None` is the pool.
+    pub site: Option<SiteId>,
+    /// What is neither spent nor held.
+    pub remaining: Credits,
+    /// What open holds have set aside.
+    pub held: Credits,
+    /// From when it is no longer good.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Lying {
+    /// Whether the two are of one grant in one place.
+    #[must_use]
+    pub fn is_at(&self, other: &Self) -> bool {
+        (&self.grant, &self.account, &self.site) == (&other.grant, &other.account, &other.site)
+    }
+}
+
+/// Where what is left of an order's credits lies.
+pub fn lying(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Lying>, db::Error> {
+    tx.query(
+        "-- order::store::lying
+         SELECT s.grant_id, s.account_id, s.site, s.remaining, s.held, g.expires_at
+         FROM credit_grant g JOIN slice s ON s.grant_id = g.id
+         WHERE g.store_id = $1 AND g.order_id = $2 AND (s.remaining > 0 OR s.held > 0)
+         ORDER BY g.line_id, g.line_seq, s.account_id, s.site",
+        params![store, order],
+        |row| {
+            Ok(Lying {
+                grant: row.get(0)?,
+                account: row.get(1)?,
+                site: row.get::<Compartment>(2)?.site().cloned(),
+                remaining: row.get(3)?,
+                held: row.get(4)?,
+                expires_at: row.get(5)?,
+            })
+        },
+    )
 }
 
 fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, db::Error> {

@@ -101,6 +101,95 @@ pub struct LineDecision {
     pub line_id: i64,
     /// What becomes of it.
     pub decision: Decision,
+    /// How its target was reached; nothing where there was nothing to count.
+    pub working: Option<Working>,
+}
+
+/// How the target of a line was reached, for people to follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Working {
+    /// What the gross was counted from.
+    pub count: Count,
+    /// What the line grants before refunds.
+    pub gross: Credits,
+    /// The refunds that took part of it, in their order.
+    pub refunds: Vec<Share>,
+    /// What the parts of the refunds are parts of.
+    pub of: Whole,
+    /// What they took together, at most the gross.
+    pub refunded: Credits,
+    /// The gross less that.
+    pub target: Credits,
+}
+
+/// What the gross of a line was counted from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Count {
+    /// It cost nothing, so it grants nothing.
+    Free,
+    /// `credits × quantity`.
+    PerUnit {
+        /// What one of it brings.
+        credits: Credits,
+        /// How many were bought.
+        #[serde(with = "money::as_text")]
+        quantity: Decimal,
+        /// The share that was paid of the price, where a discount shrinks the credits.
+        discount: Option<Discounted>,
+    },
+    /// `rate × total`.
+    PerCurrencyUnit {
+        /// What each unit of currency brings.
+        rate: Credits,
+        /// What was paid without tax.
+        #[serde(with = "money::as_text")]
+        total: Decimal,
+    },
+}
+
+/// The share of a price that was paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Discounted {
+    /// What was paid.
+    #[serde(with = "money::as_text")]
+    pub total: Decimal,
+    /// The price before the discount.
+    #[serde(with = "money::as_text")]
+    pub subtotal: Decimal,
+}
+
+/// What one refund took of a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Share {
+    /// The refund's id.
+    #[serde(serialize_with = "super::id_as_text")]
+    pub refund: i64,
+    /// The line's money that went back, without tax.
+    #[serde(with = "money::as_text")]
+    pub money: Decimal,
+    /// How many of it came back; decides only where nothing was paid.
+    #[serde(with = "money::as_text")]
+    pub quantity: Decimal,
+    /// Money with tax that no line, shipping or fee accounts for: it is of the whole order.
+    #[serde(with = "money::as_text")]
+    pub untied: Decimal,
+}
+
+/// What the parts of refunds are parts of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Whole {
+    /// The line's total without tax.
+    #[serde(with = "money::as_text")]
+    pub line_total: Decimal,
+    /// The line's quantity.
+    #[serde(with = "money::as_text")]
+    pub line_quantity: Decimal,
+    /// The order's total with tax.
+    #[serde(with = "money::as_text")]
+    pub order_total: Decimal,
+    /// Whether the quantity decides, because nothing was paid for the line.
+    pub by_quantity: bool,
 }
 
 /// What is to become of the credits of a line.
@@ -162,15 +251,20 @@ pub fn standing(order: &Order, settings: &Settings) -> Standing {
 pub fn decide(order: &Order, known: &Known, settings: &Settings) -> Vec<LineDecision> {
     let standing = standing(order, settings);
     let refunds = Refunds::of(order, known);
-    let lines = order.lines.iter().map(|line| LineDecision {
-        line_id: line.id,
-        decision: decide_line(order, line, known.facts.get(&line.id), standing, &refunds, settings),
+    let lines = order.lines.iter().map(|line| {
+        let facts = known.facts.get(&line.id);
+        match decide_line(order, line, facts, standing, &refunds, settings) {
+            Ok(working) => {
+                let decision = Decision::Target { credits: working.target, gross: working.gross };
+                LineDecision { line_id: line.id, decision, working: Some(working) }
+            }
+            Err(decision) => LineDecision { line_id: line.id, decision, working: None },
+        }
     });
-    let removed = known
-        .removed
-        .iter()
-        .filter(|&&id| order.line(id).is_none())
-        .map(|&line_id| LineDecision { line_id, decision: decide_removed(order, known, standing) });
+    let removed = known.removed.iter().filter(|&&id| order.line(id).is_none()).map(|&line_id| {
+        let decision = decide_removed(order, known, standing);
+        LineDecision { line_id, decision, working: None }
+    });
     lines.chain(removed).collect()
 }
 
@@ -180,6 +274,7 @@ pub fn lost_all_lines(order: &Order, known: &Known) -> bool {
     order.lines.is_empty() && !known.removed.is_empty() && !known.is_confirmed
 }
 
+/// The working of a line's target; `Err`: what becomes of it where there is nothing to count.
 fn decide_line(
     order: &Order,
     line: &Line,
@@ -187,33 +282,47 @@ fn decide_line(
     standing: Standing,
     refunds: &Result<Refunds, NoRefunds>,
     settings: &Settings,
-) -> Decision {
+) -> Result<Working, Decision> {
     let is_tokens = is_tokens(line, facts);
     if is_tokens == Some(false) {
-        return Decision::NotTokens;
+        return Err(Decision::NotTokens);
     }
     match standing {
-        Standing::Undone => Decision::Target { credits: Credits::ZERO, gross: Credits::ZERO },
-        Standing::Waiting => Decision::Keep { frozen: true },
-        Standing::WithoutDate | Standing::Gone => Decision::Keep { frozen: false },
+        Standing::Undone => Err(Decision::Target { credits: Credits::ZERO, gross: Credits::ZERO }),
+        Standing::Waiting => Err(Decision::Keep { frozen: true }),
+        Standing::WithoutDate | Standing::Gone => Err(Decision::Keep { frozen: false }),
         Standing::Paid => {
             let known = facts.and_then(|facts| facts.worth.as_ref());
             let (Some(_), Some(worth)) = (is_tokens, known) else {
-                return Decision::Parked { reason: what_is_missing(line, facts, is_tokens) };
+                return Err(Decision::Parked { reason: what_is_missing(line, facts, is_tokens) });
             };
-            let Some(gross) = gross(line, worth.basis, settings) else {
-                return Decision::Parked { reason: too_large(line) };
-            };
+            let too_large = || Decision::Parked { reason: too_large(line) };
+            let (count, gross) = gross(line, worth.basis, settings).ok_or_else(too_large)?;
             match refunds {
-                Ok(refunds) => match refunds.fraction(order, line).and_then(|part| less(gross, part)) {
-                    Some(credits) => Decision::Target { credits, gross },
-                    None => Decision::Parked { reason: too_large(line) },
-                },
-                Err(NoRefunds::Unsplit(reason)) => Decision::Attention { reason: reason.clone() },
-                Err(NoRefunds::TooLarge) => Decision::Parked { reason: too_large(line) },
+                Ok(refunds) => work(order, line, count, gross, refunds).ok_or_else(too_large),
+                Err(NoRefunds::Unsplit(reason)) => Err(Decision::Attention { reason: reason.clone() }),
+                Err(NoRefunds::TooLarge) => Err(too_large()),
             }
         }
     }
+}
+
+/// Takes from the gross of a line what was refunded of it; `None` if that does not fit.
+fn work(order: &Order, line: &Line, count: Count, gross: Credits, refunds: &Refunds) -> Option<Working> {
+    let refunded = part_of(gross, refunds.fraction(order, line)?)?;
+    Some(Working {
+        count,
+        gross,
+        refunds: refunds.shares(line),
+        of: Whole {
+            line_total: line.total,
+            line_quantity: line.quantity,
+            order_total: order.total,
+            by_quantity: is_free(line),
+        },
+        refunded,
+        target: gross.checked_sub(refunded)?,
+    })
 }
 
 /// A line that was removed should have granted nothing, as long as the order counts at all.
@@ -260,30 +369,35 @@ fn too_large(line: &Line) -> String {
     format!("the amounts of line {} are too large to count with", line.id)
 }
 
-/// What the line grants before refunds; `None` if that does not fit.
-fn gross(line: &Line, basis: Basis, settings: &Settings) -> Option<Credits> {
+/// What the line grants before refunds, and from what that was counted; `None` if it does not fit.
+fn gross(line: &Line, basis: Basis, settings: &Settings) -> Option<(Count, Credits)> {
     if is_free(line) && !settings.free_lines {
-        return Some(Credits::ZERO);
+        return Some((Count::Free, Credits::ZERO));
     }
-    let exact = match basis {
-        Basis::PerCurrencyUnit(rate) => micro(rate).times(Ratio::of(line.total)?)?,
+    let (count, exact) = match basis {
+        Basis::PerCurrencyUnit(rate) => {
+            let count = Count::PerCurrencyUnit { rate, total: line.total };
+            (count, micro(rate).times(Ratio::of(line.total)?)?)
+        }
         Basis::PerUnit(credits) => {
             let full = micro(credits).times(Ratio::of(line.quantity)?)?;
-            match settings.discount {
+            let (discount, exact) = match settings.discount {
                 Discount::Proportional if !line.subtotal.is_zero() => {
-                    full.times(Ratio::of(line.total)?)?.over(Ratio::of(line.subtotal)?)?
+                    let Line { total, subtotal, .. } = *line;
+                    let exact = full.times(Ratio::of(total)?)?.over(Ratio::of(subtotal)?)?;
+                    (Some(Discounted { total, subtotal }), exact)
                 }
-                Discount::Proportional | Discount::Full => full,
-            }
+                Discount::Proportional | Discount::Full => (None, full),
+            };
+            (Count::PerUnit { credits, quantity: line.quantity, discount }, exact)
         }
     };
-    Credits::from_micro(i64::try_from(exact.floor().max(0)).ok()?)
+    Some((count, Credits::from_micro(i64::try_from(exact.floor().max(0)).ok()?)?))
 }
 
-/// What stays of `gross` when a `part` of it was refunded.
-fn less(gross: Credits, part: Ratio) -> Option<Credits> {
-    let refunded = micro(gross).times(part)?.floor();
-    gross.checked_sub(Credits::from_micro(i64::try_from(refunded).ok()?)?)
+/// So many of the `gross` credits is `part` of them.
+fn part_of(gross: Credits, part: Ratio) -> Option<Credits> {
+    Credits::from_micro(i64::try_from(micro(gross).times(part)?.floor()).ok()?)
 }
 
 fn micro(credits: Credits) -> Ratio {
@@ -301,6 +415,16 @@ struct Refunds {
     /// Money without tax and quantity, by line of the order, removed ones too.
     by_line: BTreeMap<i64, (Decimal, Decimal)>,
     /// Money with tax that no line, shipping or fee accounts for.
+    untied: Decimal,
+    /// The same, refund by refund.
+    each: Vec<One>,
+}
+
+/// What one refund gives back.
+#[derive(Debug, Default)]
+struct One {
+    id: i64,
+    by_line: BTreeMap<i64, (Decimal, Decimal)>,
     untied: Decimal,
 }
 
@@ -356,28 +480,49 @@ impl Refunds {
     fn add_up(details: &[Refund]) -> Option<Self> {
         let mut refunds = Self::default();
         for refund in details {
+            let mut one = One { id: refund.id, ..One::default() };
             let mut tied = refund.other.unwrap_or_default();
             for line in &refund.lines {
                 tied = money::sum([tied, line.total, line.total_tax])?;
                 if let Some(id) = line.order_line_id {
-                    let (money, quantity) = refunds.by_line.entry(id).or_default();
-                    *money = money::plus(*money, line.total)?;
-                    *quantity = money::plus(*quantity, line.quantity)?;
+                    for (money, quantity) in
+                        [refunds.by_line.entry(id).or_default(), one.by_line.entry(id).or_default()]
+                    {
+                        *money = money::plus(*money, line.total)?;
+                        *quantity = money::plus(*quantity, line.quantity)?;
+                    }
                 }
             }
-            let untied = money::plus(refund.amount, -tied)?.max(Decimal::ZERO);
-            refunds.untied = money::plus(refunds.untied, untied)?;
+            one.untied = money::plus(refund.amount, -tied)?.max(Decimal::ZERO);
+            refunds.untied = money::plus(refunds.untied, one.untied)?;
+            refunds.each.push(one);
         }
         Some(refunds)
     }
 
     /// Where nothing but Tokens lines was sold, all refunds are of those, in proportion.
     fn all_untied(order: &Order) -> Option<Self> {
-        let amounts: Vec<Decimal> = match &order.refund_details {
-            Some(details) => details.iter().map(|refund| refund.amount).collect(),
-            None => order.refunds.iter().map(|refund| refund.amount).collect(),
+        let of = |id, untied| One { id, untied, ..One::default() };
+        let each: Vec<One> = match &order.refund_details {
+            Some(details) => details.iter().map(|refund| of(refund.id, refund.amount)).collect(),
+            None => order.refunds.iter().map(|refund| of(refund.id, refund.amount)).collect(),
         };
-        Some(Self { by_line: BTreeMap::new(), untied: money::sum(amounts)? })
+        let untied = money::sum(each.iter().map(|one| one.untied))?;
+        Some(Self { by_line: BTreeMap::new(), untied, each })
+    }
+
+    /// What each refund took of `line`, as far as it took anything.
+    fn shares(&self, line: &Line) -> Vec<Share> {
+        let shares = self.each.iter().map(|one| {
+            let (money, quantity) = one.by_line.get(&line.id).copied().unwrap_or_default();
+            let untied = if is_free(line) { Decimal::ZERO } else { one.untied };
+            Share { refund: one.id, money, quantity, untied }
+        });
+        let mut shares: Vec<Share> = shares
+            .filter(|share| !share.money.is_zero() || !share.quantity.is_zero() || !share.untied.is_zero())
+            .collect();
+        shares.sort_by_key(|share| share.refund);
+        shares
     }
 
     /// The share of `line` that was refunded, from nothing to all of it.

@@ -21,7 +21,8 @@ pub struct Sweep {
     pub number: i64,
 }
 
-/// Asks a shop one thing and books what follows; answers whether there was nothing to ask.
+/// Tries some orders again that new facts came for, else asks a shop one thing and books what follows; answers
+/// whether there was nothing to do.
 ///
 /// # Errors
 /// When the database fails; the question stays.
@@ -31,12 +32,17 @@ pub async fn step(
     rules: &Arc<Rules>,
     sweep: Option<Sweep>,
 ) -> Result<bool, apply::Error> {
+    let waiting = db.read(|tx| match sweep {
+        Some(sweep) => Ok(catalog::store::retries_after(tx, sweep.store)?.map(|_| sweep.store)),
+        None => catalog::store::next_retry(tx),
+    })?;
+    if let Some(store_id) = waiting {
+        retry_parked(db, rules, store_id, sweep).await?;
+        return Ok(false);
+    }
     match lookup::step(db, clients, sweep.map(|sweep| sweep.store)).await? {
         Progress::Idle => return Ok(true),
-        Progress::Failed { .. } => {}
-        Progress::Learned { store_id, .. } => {
-            retry_parked(db, rules, store_id, sweep).await?;
-        }
+        Progress::Failed { .. } | Progress::Learned { .. } => {}
         Progress::OrderRead { store_id, order_id, asked_at, shown, claim } => {
             let reading = Reading { order_id, asked_at, shown };
             let rules = Arc::clone(rules);
@@ -58,23 +64,21 @@ pub async fn step(
     Ok(false)
 }
 
-/// Applies the orders of a store that wait, because there may be new facts; answers how many went on.
-///
-/// # Errors
-/// When the database fails.
-pub async fn retry_parked(
+/// Applies a page of the orders of a store that wait, because there are new facts.
+async fn retry_parked(
     db: &Db,
     rules: &Arc<Rules>,
     store_id: i64,
     sweep: Option<Sweep>,
-) -> Result<usize, apply::Error> {
+) -> Result<(), apply::Error> {
     let rules = Arc::clone(rules);
     db.write("reconcile::retry_parked", move |tx| {
-        let Some(shop) = shop::store::by_id(tx, store_id)? else { return Ok(0) };
+        let Some(shop) = shop::store::by_id(tx, store_id)? else { return Ok(()) };
         inbox::retry_parked_each(tx, &shop, &rules, "lookup", |tx, order| match sweep {
             Some(sweep) => store::mark_repaired(tx, store_id, order, sweep.number),
             None => Ok(()),
         })
+        .map(|_| ())
     })
     .await
 }

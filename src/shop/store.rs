@@ -213,6 +213,8 @@ pub fn remove(tx: &mut Tx<'_>, name: &StoreName) -> Result<(), Error> {
         return Err(Error::InUse { name: store.name, orders, customers });
     }
     for sql in [
+        "-- shop::store::remove (retry)
+         DELETE FROM parked_retry WHERE store_id = $1",
         "-- shop::store::remove (lookup)
          DELETE FROM lookup WHERE store_id = $1",
         "-- shop::store::remove (reconciliation)

@@ -23,3 +23,5 @@ mod crash;
 mod tidy;
 mod errors;
 mod twists;
+mod explain;
+mod assign;

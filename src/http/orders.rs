@@ -1,0 +1,59 @@
+//! `GET /v1/orders/{store}/{order}`: why an order granted what it did.
+//!
+//! An administrator's key reads the whole story; an account's key that of its own orders, without what the shop sent
+//! and without what others have. All else is answered as if it were not there.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Query as Pairs, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+
+use super::App;
+use super::problem::Problem;
+use super::query::Query;
+use crate::access::Caller;
+use crate::order::explain;
+use crate::shop::{self, StoreName};
+
+/// What can be read of orders.
+pub fn routes() -> Router<App> {
+    Router::new().route("/v1/orders/{store}/{order}", get(show))
+}
+
+/// `GET /v1/orders/{store}/{order}`.
+///
+/// # Errors
+/// `not_found`, `try_again`.
+async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    named: Result<Path<(String, String)>, PathRejection>,
+    Pairs(pairs): Pairs<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let missing = || Problem::not_found().with_detail("there is no such order in the scope of this API key");
+    let Ok(Path((store, order))) = named else { return Err(missing()) };
+    let (Ok(name), Some(order)) = (store.parse::<StoreName>(), order_id(&order)) else {
+        return Err(missing());
+    };
+    let query = Query::new(pairs, &[]);
+    let story = app.db.read(|tx| {
+        let shop = shop::store::find(tx, &name)?.ok_or_else(missing)?;
+        let story = explain::story(tx, &shop, &app.rules, order)?.ok_or_else(missing)?;
+        let story = match story.account.as_ref().map(|owner| owner.id.clone()) {
+            _ if caller.is_admin() => story,
+            Some(account) if caller.may_read_orders_of(&account) => story.for_account(&account),
+            _ => return Err(missing()),
+        };
+        query.check()?;
+        Ok::<_, Problem>(story)
+    })?;
+    let cache = [(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"))];
+    Ok((cache, Json(story)).into_response())
+}
+
+/// An order's id as shops write it.
+fn order_id(text: &str) -> Option<i64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten().filter(|id| *id > 0)
+}
