@@ -9,7 +9,7 @@
 //! - [`shop`], [`catalog`]: the WooCommerce shops, and what their products grant
 //! - [`site`], [`access`]: accounts, clients and sites; API keys
 //! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
-//! - [`idempotency`]: requests that may be sent again
+//! - [`idempotency`]: requests that may be sent again; [`rate`]: what an action costs
 //! - [`ledger`], [`feed`]: who holds how many credits and why; what a customer sees of it
 //! - [`http`], [`cli`]: the two thin edges; [`demo`]: all of it on one machine
 //!
@@ -35,6 +35,7 @@ pub mod inbox;
 pub mod order;
 
 pub mod idempotency;
+pub mod rate;
 pub mod ledger;
 pub mod feed;
 

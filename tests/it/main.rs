@@ -16,6 +16,7 @@ mod webhooks;
 mod lookups;
 mod config;
 mod debits;
+mod rates;
 mod crash;
 mod tidy;
 mod errors;
