@@ -10,6 +10,7 @@
 //! - [`site`], [`access`]: accounts, clients and sites; API keys
 //! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
 //! - [`idempotency`]: requests that may be sent again; [`rate`]: what an action costs
+//! - [`account`]: merging, claiming and erasing a whole account
 //! - [`ledger`], [`feed`]: who holds how many credits and why; what a customer sees of it
 //! - [`http`], [`cli`]: the two thin edges; [`demo`]: all of it on one machine
 //!
@@ -37,6 +38,7 @@ pub mod order;
 pub mod idempotency;
 pub mod rate;
 pub mod ledger;
+pub mod account;
 pub mod feed;
 
 pub mod http;

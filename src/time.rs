@@ -221,6 +221,12 @@ pub fn month_start(at: Timestamp, zone: Tz) -> Timestamp {
     start_of_day(first_of_month(day), zone)
 }
 
+/// When the local day that begins at `start` in the zone `from` begins in the zone `to`.
+#[must_use]
+pub fn day_elsewhere(start: Timestamp, from: Tz, to: Tz) -> Timestamp {
+    start_of_day(from.from_utc_datetime(&start.utc().naive_utc()).date_naive(), to)
+}
+
 fn first_of_month(day: NaiveDate) -> NaiveDate {
     day.with_day(1).unwrap_or(day)
 }

@@ -90,8 +90,12 @@ CREATE TABLE account (
     grant_seq     BIGINT NOT NULL, -- number of the newest grant
     entry_seq     BIGINT NOT NULL, -- number of the newest entry
     entry_hash    BYTEA    NOT NULL,  -- its hash
-    next_expiry   BIGINT           -- no slice expires before this; NULL: none expires
+    next_expiry   BIGINT,          -- no slice expires before this; NULL: none expires
+    merged_into   TEXT    REFERENCES account (id), -- the account it is part of now
+    erased_at     BIGINT           -- when its names and addresses were removed
 );
+
+CREATE INDEX account_merged ON account (merged_into) WHERE merged_into IS NOT NULL;
 
 -- The names shops know an account by: customer:ID or email:ADDRESS.
 CREATE TABLE customer (
@@ -153,6 +157,7 @@ CREATE TABLE shop_order (
     attention    TEXT,             -- what a person should look at, in words
     first_seen_at BIGINT NOT NULL,
     applied_at   BIGINT NOT NULL,
+    erased_at    BIGINT,          -- when its buyer's name and address were removed; they do not come back
     PRIMARY KEY (store_id, order_id)
 );
 
@@ -330,6 +335,13 @@ CREATE TABLE api_key (
     created_at  BIGINT NOT NULL,
     expires_at  BIGINT,
     revoked_at  BIGINT 
+);
+
+-- What the daemon signs with, by purpose; made when it is first needed and never shown.
+CREATE TABLE signing_secret (
+    purpose    TEXT    PRIMARY KEY,
+    secret     BYTEA    NOT NULL,
+    created_at BIGINT NOT NULL
 );
 
 CREATE TABLE idempotency (

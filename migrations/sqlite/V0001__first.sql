@@ -90,8 +90,12 @@ CREATE TABLE account (
     grant_seq     INTEGER NOT NULL, -- number of the newest grant
     entry_seq     INTEGER NOT NULL, -- number of the newest entry
     entry_hash    BLOB    NOT NULL,  -- its hash
-    next_expiry   INTEGER           -- no slice expires before this; NULL: none expires
+    next_expiry   INTEGER,          -- no slice expires before this; NULL: none expires
+    merged_into   TEXT    REFERENCES account (id), -- the account it is part of now
+    erased_at     INTEGER           -- when its names and addresses were removed
 ) STRICT;
+
+CREATE INDEX account_merged ON account (merged_into) WHERE merged_into IS NOT NULL;
 
 -- The names shops know an account by: customer:ID or email:ADDRESS.
 CREATE TABLE customer (
@@ -153,6 +157,7 @@ CREATE TABLE shop_order (
     attention    TEXT,             -- what a person should look at, in words
     first_seen_at INTEGER NOT NULL,
     applied_at   INTEGER NOT NULL,
+    erased_at    INTEGER,          -- when its buyer's name and address were removed; they do not come back
     PRIMARY KEY (store_id, order_id)
 ) STRICT;
 
@@ -330,6 +335,13 @@ CREATE TABLE api_key (
     created_at  INTEGER NOT NULL,
     expires_at  INTEGER,
     revoked_at  INTEGER
+) STRICT;
+
+-- What the daemon signs with, by purpose; made when it is first needed and never shown.
+CREATE TABLE signing_secret (
+    purpose    TEXT    PRIMARY KEY,
+    secret     BLOB    NOT NULL,
+    created_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE idempotency (

@@ -116,7 +116,7 @@ enum Command {
     /// Assign websites to customers, one by one or from a spreadsheet
     #[command(subcommand, arg_required_else_help = true)]
     Site(site::Verb),
-    /// Look at customers' accounts
+    /// Look at customers' accounts, merge, claim, freeze and erase them
     #[command(subcommand, arg_required_else_help = true)]
     Account(account::Verb),
     /// Show what somebody has, give credits, correct and move them

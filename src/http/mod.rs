@@ -3,6 +3,7 @@
 //! Handlers extract, run one transaction or one read, and answer; what a request means is decided below.
 
 pub mod auth;
+pub mod claims;
 pub mod debits;
 pub mod extract;
 pub mod health;
@@ -48,6 +49,7 @@ pub fn routes(app: App) -> Router {
         .route("/webhooks/woocommerce/{store}", post(webhooks::receive))
         .merge(wallets::routes())
         .route("/v1/debits", post(debits::create))
+        .route("/v1/claims", post(claims::create))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
@@ -65,6 +67,8 @@ pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Probl
         }
         E::Frozen(_) => Problem::frozen(),
         E::UnknownAccount(_) => Problem::not_found(),
+        // Between the look-up and the lock: whoever looks again finds the other account.
+        E::Merged { .. } => Problem::try_again(),
         E::TooMuch => Problem::invalid("/credits", &refusal),
         E::Database(error) => error.into(),
     }

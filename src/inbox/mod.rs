@@ -101,6 +101,9 @@ pub fn receive(
     let seen = Seen::Told { arrival: seq, at: tx.now() };
     let done = take(tx, shop, rules, &incoming.said, Source { operation: id.as_str(), seen })?;
     store::settle(tx, &id, done.state, done.result, done.reason.as_deref())?;
+    if done.state != State::Failed {
+        store::forget_erased(tx, &id)?;
+    }
     if done.state == State::Applied
         && let Some(order) = order
     {
@@ -124,6 +127,9 @@ pub fn replay(
     let state =
         if done.state == State::Stale && kept.state == State::Applied { kept.state } else { done.state };
     store::settle(tx, &kept.id, state, done.result, done.reason.as_deref())?;
+    if state != State::Failed {
+        store::forget_erased(tx, &kept.id)?;
+    }
     Ok(done)
 }
 

@@ -119,7 +119,7 @@ impl Position {
         // once it is used up.
         let is_open = |slice: &&Slice| !slice.remaining.is_zero() || !slice.held.is_zero();
         let active = spendable().filter(is_open);
-        let mut grants: Vec<_> = active.map(|slice| (slice.grant_seq, slice.grant_amount)).collect();
+        let mut grants: Vec<_> = active.map(|slice| (&slice.grant, slice.grant_amount)).collect();
         grants.sort_unstable();
         grants.dedup();
         Self {

@@ -7,6 +7,7 @@ mod fake_shop;
 mod server;
 mod shop;
 mod sites;
+mod accounts;
 mod catalog;
 mod orders;
 mod feed;

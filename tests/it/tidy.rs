@@ -290,6 +290,7 @@ fn the_ledger_knows_no_runtime() {
             "src/ledger/",
             "src/order/",
             "src/site/",
+            "src/account/",
             "src/access/",
             "src/idempotency/",
             "src/inbox/",
