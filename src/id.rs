@@ -134,6 +134,7 @@ made_id!(KeyId, "key_", "a key id", "An API key, without its secret.");
 chosen_id!(SiteId, "a site id", "What the assistant spends for: a customer's website.");
 chosen_id!(ClientId, "a client id", "A label an agency puts on sites.");
 chosen_id!(AgentId, "an agent id", "An assistant configuration of a site.");
+chosen_id!(ActionId, "an action", "Something an assistant does that has a price.");
 
 fn shorten(text: &str) -> String {
     text.chars().take(64).collect()

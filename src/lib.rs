@@ -10,7 +10,7 @@
 //! - [`site`], [`access`]: accounts, clients and sites; API keys
 //! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
 //! - [`reconcile`]: the shops' orders compared with all that
-//! - [`idempotency`]: requests that may be sent again
+//! - [`idempotency`]: requests that may be sent again; [`rate`]: what an action costs
 //! - [`account`]: merging, claiming and erasing a whole account
 //! - [`ledger`], [`feed`]: who holds how many credits and why; what a customer sees of it
 //! - [`http`], [`cli`]: the two thin edges; [`demo`]: all of it on one machine
@@ -38,6 +38,7 @@ pub mod order;
 pub mod reconcile;
 
 pub mod idempotency;
+pub mod rate;
 pub mod ledger;
 pub mod account;
 pub mod feed;

@@ -309,6 +309,21 @@ CREATE TABLE correction (
     reason     TEXT    NOT NULL
 ) STRICT;
 
+-- What an action costs, from when. A version is never changed.
+CREATE TABLE rate (
+    action       TEXT    NOT NULL,
+    version      INTEGER NOT NULL,
+    credits      INTEGER NOT NULL CHECK (credits > 0), -- for one unit, in thousandths of a micro-credit
+    per          TEXT,
+    round        TEXT    NOT NULL CHECK (round IN ('up', 'down', 'half_up')),
+    label        TEXT,
+    effective_at INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,
+    PRIMARY KEY (action, version)
+) STRICT;
+
+CREATE INDEX rate_effective ON rate (action, effective_at, version);
+
 -- A debit as it was asked for; its movements are entries.
 CREATE TABLE debit (
     id          TEXT    PRIMARY KEY,
@@ -316,6 +331,8 @@ CREATE TABLE debit (
     site        TEXT    NOT NULL,
     agent       TEXT,
     action      TEXT,
+    quantity    INTEGER,          -- of the action; NULL when the debit named its credits
+    rate        INTEGER,          -- the version of the action's rate that priced it
     label       TEXT    NOT NULL,
     credits     INTEGER NOT NULL CHECK (credits > 0),
     reversed    INTEGER NOT NULL CHECK (reversed >= 0 AND reversed <= credits),
@@ -350,6 +367,7 @@ CREATE TABLE activity (
     kind       TEXT    NOT NULL,
     site       TEXT    NOT NULL,
     label      TEXT    NOT NULL,
+    quantity   INTEGER,          -- what {quantity} in the label stands for
     credits    INTEGER NOT NULL, -- signed
     order_id   INTEGER,
     PRIMARY KEY (account_id, seq)

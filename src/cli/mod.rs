@@ -17,6 +17,7 @@ mod order;
 mod output;
 mod package;
 mod progress;
+mod rate;
 mod reconcile;
 mod serve;
 mod site;
@@ -123,6 +124,9 @@ enum Command {
     /// Show what somebody has, give credits, correct and move them
     #[command(subcommand, arg_required_else_help = true)]
     Wallet(wallet::Verb),
+    /// Say what an assistant's actions cost
+    #[command(subcommand, arg_required_else_help = true)]
+    Rate(rate::Verb),
     /// Make and take back API keys
     #[command(subcommand, arg_required_else_help = true)]
     Key(key::Verb),
@@ -308,6 +312,7 @@ pub fn run(cli: Cli, to: &mut (dyn Write + Send)) -> Result<(), Failure> {
         Command::Site(verb) => site::run(verb, &mut session(to)?),
         Command::Account(verb) => account::run(verb, &mut session(to)?),
         Command::Wallet(verb) => wallet::run(verb, &mut session(to)?),
+        Command::Rate(verb) => rate::run(verb, &mut session(to)?),
         Command::Key(verb) => key::run(verb, &mut session(to)?),
         Command::Order(verb) => order::run(verb, &mut session(to)?),
         Command::Inbox(verb) => inbox::run(verb, &mut session(to)?),

@@ -377,5 +377,6 @@ id_column!(
     id::KeyId,
     id::SiteId,
     id::ClientId,
-    id::AgentId
+    id::AgentId,
+    id::ActionId
 );

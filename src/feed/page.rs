@@ -14,6 +14,7 @@ use super::{Settings, store};
 use crate::db::{self, Tx};
 use crate::ledger::position::{AlertLevel, Status};
 use crate::ledger::slice::Slice;
+use crate::rate;
 use crate::time::{DAY_MS, Timestamp};
 use crate::units::{Credits, Delta};
 
@@ -168,18 +169,18 @@ fn usage(tx: &mut Tx<'_>, wallet: &Wallet, now: Timestamp) -> Result<Usage, db::
     let first = now.day().plus_millis(-(DAYS - 1) * DAY_MS);
     let mut days: BTreeMap<Timestamp, i64> =
         (0..DAYS).map(|day| (first.plus_millis(day * DAY_MS), 0)).collect();
-    let mut words: HashMap<String, i64> = HashMap::new();
+    let mut words: HashMap<String, Used> = HashMap::new();
     let mut other = 0;
-    let mut count = |at: Timestamp, label: &str, used: i64| {
+    let mut count = |at: Timestamp, label: &str, used: Used| {
         if let Some(day) = days.get_mut(&at.day()) {
-            *day += used;
+            *day += used.credits;
         }
         if let Some(word) = words.get_mut(label) {
-            *word += used;
+            word.add(used);
         } else if words.len() < WORDS_MAX {
             words.insert(label.to_owned(), used);
         } else {
-            other += used;
+            other += used.credits;
         }
     };
     for wallet in wallet.with_merged(tx)? {
@@ -196,9 +197,26 @@ fn usage(tx: &mut Tx<'_>, wallet: &Wallet, now: Timestamp) -> Result<Usage, db::
     })
 }
 
+/// What was used under one name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Used {
+    /// How many credits.
+    pub(super) credits: i64,
+    /// How much, where the name tells that.
+    pub(super) quantity: Option<i64>,
+}
+
+impl Used {
+    fn add(&mut self, other: Self) {
+        self.credits += other.credits;
+        self.quantity = self.quantity.zip(other.quantity).map(|(one, other)| one.saturating_add(other));
+    }
+}
+
 /// The things most was used for, the rest in one row, so that the rows add up to all that was used.
-fn most_used(words: HashMap<String, i64>, mut other: i64) -> Vec<Action> {
-    let mut rows: Vec<(String, i64)> = words.into_iter().collect();
+fn most_used(words: HashMap<String, Used>, mut other: i64) -> Vec<Action> {
+    let mut rows: Vec<(String, i64)> =
+        words.into_iter().map(|(label, used)| (rate::say(label, used.quantity), used.credits)).collect();
     rows.sort_unstable_by(|(one, used), (two, also)| also.cmp(used).then_with(|| one.cmp(two)));
     if rows.len() > ACTIONS_MAX {
         other += rows.drain(ACTIONS_MAX - 1..).map(|(_, used)| used).sum::<i64>();
@@ -291,7 +309,9 @@ mod tests {
 
     #[test]
     fn the_rest_of_many_things_is_one_row_and_all_adds_up() {
-        let words = (1..=30_i64).map(|used| (format!("thing {used:02}"), used)).collect();
+        let words = (1..=30_i64)
+            .map(|used| (format!("thing {used:02}"), Used { credits: used, quantity: None }))
+            .collect();
         let rows = most_used(words, 5);
         assert_eq!(rows.len(), ACTIONS_MAX);
         assert_eq!((rows[0].action.as_str(), rows[0].credits.micro()), ("thing 30", 30));

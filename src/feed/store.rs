@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 
 use super::activity::{Filter, Line};
 use super::grants::{Grant, Part, Status};
+use super::page::Used;
 use super::page::{PACKAGES_MAX, Package};
 use super::usage::Group;
 use super::wallet::{Scope, Shows, Wallet};
@@ -11,6 +12,7 @@ use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, ClientId, GrantId, SiteId};
 use crate::ledger::slice::Compartment;
 use crate::params;
+use crate::rate;
 use crate::time::Timestamp;
 use crate::units::Credits;
 
@@ -131,7 +133,7 @@ pub(super) fn lines_before(
     match compartment {
         None => tx.query(
             "-- feed::store::lines_before (account)
-             SELECT seq, at, kind, label, credits, site, order_id FROM activity
+             SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
              WHERE account_id = $1 AND seq < $2 AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
              ORDER BY seq DESC LIMIT $6",
             params![&wallet.account, before, kind, from, to, limit],
@@ -139,7 +141,7 @@ pub(super) fn lines_before(
         ),
         Some(compartment) => tx.query(
             "-- feed::store::lines_before (compartment)
-             SELECT seq, at, kind, label, credits, site, order_id FROM activity
+             SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
              WHERE account_id = $1 AND site = $7 AND seq < $2
                AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
              ORDER BY seq DESC LIMIT $6",
@@ -163,7 +165,7 @@ pub(super) fn lines_after(
     match compartment {
         None => tx.query(
             "-- feed::store::lines_after (account)
-             SELECT seq, at, kind, label, credits, site, order_id FROM activity
+             SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
              WHERE account_id = $1 AND seq > $2 AND seq <= $7
                AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
              ORDER BY seq LIMIT $6",
@@ -172,7 +174,7 @@ pub(super) fn lines_after(
         ),
         Some(compartment) => tx.query(
             "-- feed::store::lines_after (compartment)
-             SELECT seq, at, kind, label, credits, site, order_id FROM activity
+             SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
              WHERE account_id = $1 AND site = $8 AND seq > $2 AND seq <= $7
                AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
              ORDER BY seq LIMIT $6",
@@ -196,7 +198,7 @@ fn line(row: &Row<'_>) -> Result<Line, db::Error> {
         place: row.get(0)?,
         at: row.get(1)?,
         kind: row.get(2)?,
-        label: row.get(3)?,
+        label: rate::say(row.get(3)?, row.get(7)?),
         credits: row.get(4)?,
         site: row.get::<Compartment>(5)?.site().cloned(),
         order: row.get::<Option<i64>>(6)?.map(|order| order.to_string()),
@@ -257,21 +259,23 @@ fn sites_of(
     Ok(sites)
 }
 
-/// Hands every usage line of `site` from `since` to `visit`: its hour, its words and what was used.
+/// Hands every usage line of `site` from `since` to `visit`: its hour, its words as they were written and what
+/// was used.
 pub(super) fn usage_lines(
     tx: &mut Tx<'_>,
     wallet: &Wallet,
     site: &SiteId,
     since: Timestamp,
-    mut visit: impl FnMut(Timestamp, &str, i64),
+    mut visit: impl FnMut(Timestamp, &str, Used),
 ) -> Result<(), db::Error> {
     tx.for_each(
         "-- feed::store::usage_lines
-         SELECT hour, label, credits FROM activity
+         SELECT hour, label, credits, quantity FROM activity
          WHERE account_id = $1 AND kind = 'usage' AND site = $2 AND hour >= $3",
         params![&wallet.account, site, since],
         |row| {
-            visit(row.get(0)?, &row.get::<String>(1)?, -row.get::<i64>(2)?);
+            let used = Used { credits: -row.get::<i64>(2)?, quantity: row.get(3)? };
+            visit(row.get(0)?, &row.get::<String>(1)?, used);
             Ok(())
         },
     )

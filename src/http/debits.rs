@@ -15,11 +15,12 @@ use super::problem::{Fault, Problem};
 use crate::access::{Caller, Refusal};
 use crate::db::Tx;
 use crate::feed::{self, Settings};
-use crate::id::{AgentId, DebitId, GrantId, SiteId};
+use crate::id::{ActionId, AgentId, DebitId, GrantId, SiteId};
 use crate::idempotency::Answer;
 use crate::ledger::LockedAccount;
 use crate::ledger::position::{Mode, Status};
-use crate::ledger::store::{Debited, NewDebit};
+use crate::ledger::store::{Debited, NewDebit, Priced};
+use crate::rate;
 use crate::site;
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -60,7 +61,7 @@ pub async fn create(
         .write("debits::create", move |tx| {
             let spender = find_spender(tx, &caller, &site)?;
             requested.answer(tx, caller.key(), |tx| {
-                let debit = read(&fields, spender.uses_pool, site)?;
+                let debit = read(&fields)?.priced(tx, spender.uses_pool, site)?;
                 let made =
                     LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit));
                 match made {
@@ -121,8 +122,62 @@ fn read_site(fields: &Map<String, Value>) -> Result<SiteId, Problem> {
     required::<SiteId>(fields, "site", &mut errors).ok_or_else(|| Problem::invalid_request(errors))
 }
 
+/// A debit as it was asked for.
+struct Asked {
+    agent: Option<AgentId>,
+    label: Option<String>,
+    reference: Option<String>,
+    occurred_at: Option<Timestamp>,
+    usage: Option<String>,
+    cost: Cost,
+}
+
+/// What it is to cost.
+enum Cost {
+    /// This much; the action is only a name.
+    Credits { credits: Credits, action: Option<String> },
+    /// What the rate card says.
+    Quantity { quantity: i64, action: String },
+}
+
+impl Asked {
+    /// The debit with its price.
+    ///
+    /// # Errors
+    /// `unknown_action` when no rate counts now, `invalid_request` when the price is nothing or too much.
+    fn priced(self, tx: &mut Tx<'_>, uses_pool: bool, site: SiteId) -> Result<NewDebit, Problem> {
+        let (amount, action, priced, default_label) = match self.cost {
+            Cost::Credits { credits, action } => (credits, action, None, None),
+            Cost::Quantity { quantity, action } => {
+                let now = tx.now();
+                let rate = match action.parse::<ActionId>() {
+                    Ok(action) => rate::store::effective(tx, &action, now)?,
+                    Err(_) => None,
+                };
+                let Some(rate) = rate else { return Err(Problem::unknown_action(&action)) };
+                let price = rate.price(quantity).map_err(|none| Problem::invalid("/quantity", none))?;
+                let priced = Priced { quantity, version: rate.version };
+                (price, Some(action), Some(priced), rate.label)
+            }
+        };
+        let label = self.label.or(default_label).or_else(|| action.clone());
+        Ok(NewDebit {
+            site,
+            uses_pool,
+            agent: self.agent,
+            label: label.unwrap_or_else(|| DEFAULT_LABEL.to_owned()),
+            action,
+            priced,
+            amount,
+            reference: self.reference,
+            occurred_at: self.occurred_at,
+            usage: self.usage,
+        })
+    }
+}
+
 /// Reads a debit; every field that is wrong is named.
-fn read(fields: &Map<String, Value>, uses_pool: bool, site: SiteId) -> Result<NewDebit, Problem> {
+fn read(fields: &Map<String, Value>) -> Result<Asked, Problem> {
     const KNOWN: [&str; 9] =
         ["site", "agent", "action", "quantity", "credits", "label", "usage", "reference", "occurred_at"];
     let mut errors: Vec<Fault> = fields
@@ -135,39 +190,43 @@ fn read(fields: &Map<String, Value>, uses_pool: bool, site: SiteId) -> Result<Ne
     let label = text(fields, "label", LABEL_CHARS_MAX, &mut errors);
     let reference = text(fields, "reference", REFERENCE_CHARS_MAX, &mut errors);
     let occurred_at = optional::<Timestamp>(fields, "occurred_at", &mut errors);
-    let amount = match (fields.get("credits"), fields.get("quantity")) {
-        (Some(_), Some(_)) => {
-            errors.push(Fault::new("/quantity", "give either credits, or action and quantity"));
-            None
-        }
-        (Some(_), None) => positive(fields, "credits", &mut errors),
-        (None, Some(_)) if errors.is_empty() && action.is_some() => {
-            return Err(Problem::unknown_action(action.as_deref().unwrap_or_default()));
-        }
-        (None, Some(_)) => {
-            if action.is_none() {
-                errors.push(Fault::new("/action", "quantity says how much of which action"));
-            }
-            None
-        }
-        (None, None) => {
-            errors.push(Fault::new("/credits", "give credits, or action and quantity"));
-            None
-        }
-    };
-    match amount {
-        Some(amount) if errors.is_empty() => Ok(NewDebit {
-            site,
-            uses_pool,
+    let cost = read_cost(fields, action, &mut errors);
+    match cost {
+        Some(cost) if errors.is_empty() => Ok(Asked {
             agent,
-            label: label.or_else(|| action.clone()).unwrap_or_else(|| DEFAULT_LABEL.to_owned()),
-            action,
-            amount,
+            label,
             reference,
             occurred_at,
             usage: fields.get("usage").filter(|usage| !usage.is_null()).map(Value::to_string),
+            cost,
         }),
         _ => Err(Problem::invalid_request(errors)),
+    }
+}
+
+fn read_cost(fields: &Map<String, Value>, action: Option<String>, errors: &mut Vec<Fault>) -> Option<Cost> {
+    let given = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
+    match (given("credits"), given("quantity")) {
+        (true, true) => {
+            errors.push(Fault::new("/quantity", "give either credits, or action and quantity"));
+            None
+        }
+        (true, false) => Some(Cost::Credits { credits: positive(fields, "credits", errors)?, action }),
+        (false, true) => {
+            let quantity = whole(fields, "quantity", errors);
+            if action.is_none() && !given("action") {
+                errors.push(Fault::new("/action", "quantity says how much of which action"));
+            }
+            Some(Cost::Quantity { quantity: quantity?, action: action? })
+        }
+        (false, false) if given("action") => {
+            errors.push(Fault::new("/quantity", "is missing: how much of the action"));
+            None
+        }
+        (false, false) => {
+            errors.push(Fault::new("/credits", "give credits, or action and quantity"));
+            None
+        }
     }
 }
 
@@ -185,6 +244,23 @@ pub(super) fn positive(fields: &Map<String, Value>, name: &str, errors: &mut Vec
         return None;
     }
     Some(amount)
+}
+
+/// A whole number above zero, as a JSON number or as text.
+fn whole(fields: &Map<String, Value>, name: &str, errors: &mut Vec<Fault>) -> Option<i64> {
+    let value = fields.get(name)?;
+    let number = match value {
+        Value::Number(number) => number.as_i64(),
+        // No sign and no spaces: text is read as strictly as JSON reads a number.
+        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    };
+    let number = number.filter(|number| *number > 0);
+    if number.is_none() {
+        let what = format!("must be a whole number from 1 to {}", i64::MAX);
+        errors.push(Fault::new(format!("/{name}"), what));
+    }
+    number
 }
 
 /// A field that must be there, written as text.

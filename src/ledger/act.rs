@@ -125,7 +125,9 @@ pub struct NewDebit {
     pub agent: Option<AgentId>,
     /// For what, as the rate card names it.
     pub action: Option<String>,
-    /// What the customer reads.
+    /// How its price came about, if the rate card made it.
+    pub priced: Option<Priced>,
+    /// What the customer reads; with a price of the rate card `{quantity}` in it stands for how much.
     pub label: String,
     /// How many.
     pub amount: Credits,
@@ -135,6 +137,15 @@ pub struct NewDebit {
     pub occurred_at: Option<Timestamp>,
     /// The caller's private record, as JSON; never shown.
     pub usage: Option<String>,
+}
+
+/// How a price came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Priced {
+    /// How much of the action.
+    pub quantity: i64,
+    /// The version of the action's rate.
+    pub version: i64,
 }
 
 /// A debit that was made, or a move: what each slice gave.

@@ -3,7 +3,8 @@
 use chrono_tz::Tz;
 
 pub use super::act::{
-    Clawed, Debited, Expiry, Granted, NewDebit, NewGrant, Purchase, Sent, SentDebt, Shortfall, Shown, Taken,
+    Clawed, Debited, Expiry, Granted, NewDebit, NewGrant, Priced, Purchase, Sent, SentDebt, Shortfall, Shown,
+    Taken,
 };
 use super::burn::{self, Part};
 use super::chain::{self, Link};
@@ -13,6 +14,7 @@ use super::slice::{Compartment, Slice, View, open_slices};
 use crate::db::{self, Tx};
 use crate::id::{AccountId, DebitId, GrantId, OperationId};
 use crate::params;
+use crate::rate::QUANTITY;
 use crate::time::{Timestamp, month_start};
 use crate::units::{Credits, Delta};
 
@@ -219,15 +221,17 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         let (first, taken) = self.take(id.as_str(), Kind::Spent, &slices, &parts, &Place::Revenue)?;
         self.tx.execute(
             "-- ledger::store::debit
-             INSERT INTO debit (id, account_id, site, agent, action, label, credits, reversed, reference, occurred_at,
+             INSERT INTO debit (id, account_id, site, agent, action, quantity, rate, label, credits, reversed, reference, occurred_at,
                                 usage, booked_at, first_entry, entries)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11, $12, $13)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15)",
             params![
                 &id,
                 &self.id,
                 &new.site,
                 new.agent.as_ref(),
                 new.action.as_ref(),
+                new.priced.map(|priced| priced.quantity),
+                new.priced.map(|priced| priced.version),
                 &new.label,
                 new.amount,
                 new.reference.as_ref(),
@@ -246,8 +250,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
              DO UPDATE SET captured = spending.captured + excluded.captured",
             params![&self.id, &new.site, month_start(now, self.zone), new.amount],
         )?;
-        let compartment = Compartment::Site(new.site.clone());
-        self.show(first, 0, Shown::Usage, &compartment, &new.label, Delta::minus(new.amount), None)?;
+        self.show_usage(first, new)?;
         for part in &parts {
             let remaining = &mut slices[part.slice].remaining;
             *remaining = remaining.saturating_sub(part.credits);
@@ -678,7 +681,34 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         self.show_at(self.tx.now(), entry, part, shown, compartment, label, change, order)
     }
 
-    /// Writes the line a customer reads; a burst of equal usage in one hour is one line.
+    /// Writes the line a customer reads of a debit; a burst of equal usage in one hour is one line.
+    fn show_usage(&mut self, entry: i64, new: &NewDebit) -> Result<(), Error> {
+        let now = self.tx.now();
+        // Only where the words tell it: equal words stand for one line, and how much is a part of the words.
+        let told = new.priced.filter(|_| new.label.contains(QUANTITY));
+        let quantity = told.map(|priced| priced.quantity);
+        self.tx.execute(
+            "-- ledger::store::show_usage
+             INSERT INTO activity (account_id, seq, at, hour, kind, site, label, quantity, credits, order_id)
+             VALUES ($1, $2, $3, $4, 'usage', $5, $6, $7, $8, NULL)
+             ON CONFLICT (account_id, hour, site, label) WHERE kind = 'usage'
+             DO UPDATE SET credits = activity.credits + excluded.credits,
+                           quantity = activity.quantity + excluded.quantity",
+            params![
+                &self.id,
+                entry * 2,
+                now,
+                now.hour(),
+                &new.site,
+                &new.label,
+                quantity,
+                Delta::minus(new.amount),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Writes the line a customer reads.
     #[expect(clippy::too_many_arguments, reason = "a line of the activity has that many columns")]
     fn show_at(
         &mut self,
@@ -694,9 +724,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         self.tx.execute(
             "-- ledger::store::show
              INSERT INTO activity (account_id, seq, at, hour, kind, site, label, credits, order_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             ON CONFLICT (account_id, hour, site, label) WHERE kind = 'usage'
-             DO UPDATE SET credits = activity.credits + excluded.credits",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             params![
                 &self.id,
                 entry * 2 + part,

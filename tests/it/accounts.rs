@@ -177,6 +177,7 @@ impl Stage {
             uses_pool: true,
             agent: None,
             action: None,
+            priced: None,
             label: "chat".to_owned(),
             amount: amount.parse().unwrap(),
             reference: Some("mail of gabriele@guest.example".to_owned()),

@@ -98,6 +98,7 @@ impl<'t> Book<'t> {
                     uses_pool: !site.ends_with('!'),
                     agent: None,
                     action: None,
+                    priced: None,
                     label: (*label).to_owned(),
                     amount: credits(amount),
                     reference: None,

@@ -182,6 +182,7 @@ impl World {
             uses_pool: site != "a2",
             agent: Some("bot".parse().unwrap()),
             action: action.map(str::to_owned),
+            priced: None,
             label: label.to_owned(),
             amount: amount.parse().unwrap(),
             reference: Some("call-1".to_owned()),

@@ -19,6 +19,7 @@ mod lookups;
 mod reconcile;
 mod config;
 mod debits;
+mod rates;
 mod crash;
 mod tidy;
 mod errors;
