@@ -9,8 +9,6 @@ CREATE TABLE store (
     name              TEXT    NOT NULL UNIQUE,
     url               TEXT    NOT NULL,
     webhook_secret    TEXT    NOT NULL,
-    previous_secret   TEXT,             -- the webhook secret before, still taken for a while
-    previous_until    BIGINT,          -- until this instant
     consumer_key      TEXT,
     consumer_secret   TEXT,
     ca_file           TEXT,
@@ -19,21 +17,7 @@ CREATE TABLE store (
     site_keys         TEXT    NOT NULL, -- JSON list of meta keys, first match wins
     created_at        BIGINT NOT NULL,
     CHECK (webhook_secret <> ''),
-    CHECK ((consumer_key IS NULL) = (consumer_secret IS NULL)),
-    CHECK ((previous_secret IS NULL) = (previous_until IS NULL))
-);
-
--- What is known of how a store's webhooks fare.
-CREATE TABLE store_health (
-    store_id       BIGINT PRIMARY KEY REFERENCES store (id),
-    refused_at     BIGINT,          -- the last delivery that was signed with another secret
-    refused_count  BIGINT NOT NULL, -- how many there were
-    error_at       BIGINT,          -- the last signed error object
-    error_code     TEXT,
-    secret_at      BIGINT,          -- what was refused before says nothing of today's secret
-    secret_in_shop BIGINT NOT NULL, -- this program set today's secret in the shop's webhooks
-    checked_at     BIGINT,          -- when the shop was last asked
-    findings       TEXT              -- JSON list of what that showed
+    CHECK ((consumer_key IS NULL) = (consumer_secret IS NULL))
 );
 
 CREATE TABLE category (
@@ -93,12 +77,6 @@ CREATE TABLE lookup (
 
 CREATE INDEX lookup_due ON lookup (due_at);
 
--- Stores of which something was learned: their parked orders after this one are to be tried again.
-CREATE TABLE parked_retry (
-    store_id   BIGINT PRIMARY KEY REFERENCES store (id),
-    after_order BIGINT NOT NULL
-);
-
 -- Customers and their sites ------------------------------------------------------------------------
 
 CREATE TABLE account (
@@ -112,12 +90,8 @@ CREATE TABLE account (
     grant_seq     BIGINT NOT NULL, -- number of the newest grant
     entry_seq     BIGINT NOT NULL, -- number of the newest entry
     entry_hash    BYTEA    NOT NULL,  -- its hash
-    next_expiry   BIGINT,          -- no slice expires before this; NULL: none expires
-    merged_into   TEXT    REFERENCES account (id), -- the account it is part of now
-    erased_at     BIGINT           -- when its names and addresses were removed
+    next_expiry   BIGINT           -- no slice expires before this; NULL: none expires
 );
-
-CREATE INDEX account_merged ON account (merged_into) WHERE merged_into IS NOT NULL;
 
 -- The names shops know an account by: customer:ID or email:ADDRESS.
 CREATE TABLE customer (
@@ -163,7 +137,6 @@ CREATE TABLE delivery (
 
 CREATE INDEX delivery_order ON delivery (store_id, order_id);
 CREATE INDEX delivery_state ON delivery (state, seq);
-CREATE INDEX delivery_store ON delivery (store_id, seq);
 
 -- The newest known state of each order.
 CREATE TABLE shop_order (
@@ -173,43 +146,18 @@ CREATE TABLE shop_order (
     state        TEXT    NOT NULL, -- JSON of the order as the program reads it
     status       TEXT    NOT NULL,
     modified_at  BIGINT NOT NULL,
-    confirmed_at BIGINT,         -- when the shop was asked and showed this state; NULL: a delivery carried it
-    arrival      BIGINT NOT NULL, -- delivery.seq of what brought it; the largest there is for one that was asked for
+    from_rest    BIGINT NOT NULL, -- read from the shop itself, not carried by a delivery
+    arrival      BIGINT NOT NULL, -- delivery.seq of what brought it; the largest there is for REST
     recheck      BIGINT NOT NULL, -- ask the shop at the next reconciliation
     parked       TEXT,             -- why a line waits for a fact, in words
     attention    TEXT,             -- what a person should look at, in words
     first_seen_at BIGINT NOT NULL,
     applied_at   BIGINT NOT NULL,
-    erased_at    BIGINT,          -- when its buyer's name and address were removed; they do not come back
-    listed_in    BIGINT,         -- number of the newest sweep that the shop showed it to, in a list or when asked
-    repaired_in  BIGINT,         -- number of the newest sweep that wrote anything for it
-    assigned_site       TEXT,   -- where a person sent its credits: a site, or '' for the pool; NULL: where it says
-    site_assigned_at    BIGINT, -- when
-    account_assigned_at BIGINT, -- when a person chose account_id; NULL: the order names its buyer
     PRIMARY KEY (store_id, order_id)
 );
 
 CREATE INDEX shop_order_parked ON shop_order (store_id) WHERE parked IS NOT NULL;
 CREATE INDEX shop_order_account ON shop_order (account_id);
-CREATE INDEX shop_order_modified ON shop_order (store_id, modified_at, order_id);
-CREATE INDEX shop_order_recheck ON shop_order (store_id, order_id) WHERE recheck = 1;
-CREATE INDEX shop_order_repaired ON shop_order (store_id, repaired_in) WHERE repaired_in IS NOT NULL;
-
--- How far each store was compared with its shop.
-CREATE TABLE reconciliation (
-    store_id    BIGINT PRIMARY KEY REFERENCES store (id),
-    sweep       BIGINT NOT NULL, -- number of the newest sweep
-    due_at      BIGINT NOT NULL, -- when the daemon sweeps next; 0: it was asked to, at once
-    holder      TEXT,             -- who sweeps now
-    held_until  BIGINT,          -- and until when without a sign of life
-    progress    TEXT,             -- JSON of the sweep that goes on or was cut off
-    failures    BIGINT NOT NULL, -- in a row
-    last_error  TEXT,
-    covered_to  BIGINT,          -- what changed before this was read
-    wide_at     BIGINT,          -- start of the last sweep over as many days as are read every night
-    finished_at BIGINT,          -- end of the last sweep that came to its end
-    result      TEXT              -- JSON of what that found
-);
 
 -- What is remembered of each line from the first time it was known.
 CREATE TABLE order_line (
@@ -222,7 +170,6 @@ CREATE TABLE order_line (
     name         TEXT    NOT NULL,
     is_tokens    BIGINT,          -- NULL: not known yet
     worth        TEXT,             -- JSON: credits per unit or rate, validity, category, label; NULL: not known yet
-    worth_from   TEXT,             -- who said so: promise, package TARGET or product ID; NULL: not remembered
     target       BIGINT NOT NULL, -- credits it should have granted
     booked       BIGINT NOT NULL, -- credits it has granted, less what was taken back
     PRIMARY KEY (store_id, order_id, line_id),
@@ -299,30 +246,12 @@ CREATE TABLE entry (
     CHECK (source <> target)
 );
 
--- What became of a grant, without what was used of it: that stands with the grant, and is most of all entries.
-CREATE INDEX entry_grant ON entry (grant_id) WHERE kind <> 'spent';
-
 -- Why credits were taken out by hand; why they were given stands with their grant.
 CREATE TABLE correction (
     operation  TEXT    PRIMARY KEY, -- as in entry
     account_id TEXT    NOT NULL REFERENCES account (id),
     reason     TEXT    NOT NULL
 );
-
--- What an action costs, from when. A version is never changed.
-CREATE TABLE rate (
-    action       TEXT    NOT NULL,
-    version      BIGINT NOT NULL,
-    credits      BIGINT NOT NULL CHECK (credits > 0), -- for one unit, in thousandths of a micro-credit
-    per          TEXT,
-    round        TEXT    NOT NULL CHECK (round IN ('up', 'down', 'half_up')),
-    label        TEXT,
-    effective_at BIGINT NOT NULL,
-    created_at   BIGINT NOT NULL,
-    PRIMARY KEY (action, version)
-);
-
-CREATE INDEX rate_effective ON rate (action, effective_at, version);
 
 -- A debit as it was asked for; its movements are entries.
 CREATE TABLE debit (
@@ -331,8 +260,6 @@ CREATE TABLE debit (
     site        TEXT    NOT NULL,
     agent       TEXT,
     action      TEXT,
-    quantity    BIGINT,          -- of the action; NULL when the debit named its credits
-    rate        BIGINT,          -- the version of the action's rate that priced it
     label       TEXT    NOT NULL,
     credits     BIGINT NOT NULL CHECK (credits > 0),
     reversed    BIGINT NOT NULL CHECK (reversed >= 0 AND reversed <= credits),
@@ -367,7 +294,6 @@ CREATE TABLE activity (
     kind       TEXT    NOT NULL,
     site       TEXT    NOT NULL,
     label      TEXT    NOT NULL,
-    quantity   BIGINT,          -- what {quantity} in the label stands for
     credits    BIGINT NOT NULL, -- signed
     order_id   BIGINT,
     PRIMARY KEY (account_id, seq)
@@ -386,13 +312,6 @@ CREATE TABLE api_key (
     created_at  BIGINT NOT NULL,
     expires_at  BIGINT,
     revoked_at  BIGINT 
-);
-
--- What the daemon signs with, by purpose; made when it is first needed and never shown.
-CREATE TABLE signing_secret (
-    purpose    TEXT    PRIMARY KEY,
-    secret     BYTEA    NOT NULL,
-    created_at BIGINT NOT NULL
 );
 
 CREATE TABLE idempotency (

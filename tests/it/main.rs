@@ -24,5 +24,6 @@ mod crash;
 mod tidy;
 mod errors;
 mod twists;
+mod upgrade;
 mod explain;
 mod assign;
