@@ -17,6 +17,7 @@ use crate::order::apply::{self, Rules};
 use crate::reconcile::{answers, schedule};
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
+use crate::shop::watch::{Refusals, Watch};
 use crate::time::{Clock, Timestamp};
 
 /// Runs the daemon until it is told to stop, then finishes what it accepted.
@@ -54,6 +55,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     server: tokio::task::JoinHandle<Result<(), server::CutOff>>,
     worker: tokio::task::JoinHandle<()>,
+    watcher: tokio::task::JoinHandle<()>,
     reconciler: tokio::task::JoinHandle<()>,
 }
 
@@ -83,8 +85,13 @@ impl Running {
         let retention = config.inbox.retention.millis();
         let clients = Clients::new(Patience::default(), app.db.clock().clone());
         let reconciler = tokio::spawn(reconcile(app.clone(), clients.clone(), config, stopped.clone()));
+        let public_url = config.public_url.as_ref().map(ToString::to_string);
+        let watcher = tokio::spawn(watch(
+            Watch::new(app.db.clone(), public_url, app.refusals.clone(), clients.clone()),
+            stopped.clone(),
+        ));
         let worker = tokio::spawn(work(app.clone(), clients, retention, stopped));
-        Ok(Self { address, app, stop, server, worker, reconciler })
+        Ok(Self { address, app, stop, server, worker, watcher, reconciler })
     }
 
     /// Stops taking requests, finishes those that were accepted, and closes the database.
@@ -95,7 +102,11 @@ impl Running {
         let _ = self.stop.send(true);
         let cut_off = self.server.await?;
         self.worker.await?;
+        self.watcher.await?;
         self.reconciler.await?;
+        if let Err(error) = self.app.refusals.flush(&self.app.db).await {
+            tracing::warn!(%error, "refused deliveries could not be written down: {error}");
+        }
         cut_off?;
         Ok(())
     }
@@ -109,6 +120,7 @@ pub fn handlers(db: Db, config: &Config) -> http::App {
         feed: Arc::new(feed_settings(config)),
         rules: Arc::new(rules(config)),
         webhook_body_bytes_max: config.http.webhook_body_bytes_max.get() as usize,
+        refusals: Refusals::default(),
         wake_worker: Arc::new(Notify::new()),
     }
 }
@@ -225,6 +237,22 @@ async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: 
                 () = tokio::time::sleep(WORKER_PAUSE) => {}
                 _ = stopped.changed() => {}
             }
+        }
+    }
+}
+
+/// Looks after the shops' webhooks: apart from [`work`], so that a shop that hangs holds up no order.
+async fn watch(mut watch: Watch, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() && stopped.has_changed().is_ok() {
+        tokio::select! {
+            stepped = watch.step() => if let Err(error) = stepped {
+                tracing::error!(%error, "the webhooks could not be looked after: {error}");
+            },
+            _ = stopped.changed() => break,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(WORKER_PAUSE) => {}
+            _ = stopped.changed() => {}
         }
     }
 }

@@ -11,6 +11,7 @@
 //! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
 //! - [`reconcile`]: the shops' orders compared with all that
 //! - [`idempotency`]: requests that may be sent again
+//! - [`account`]: merging, claiming and erasing a whole account
 //! - [`ledger`], [`feed`]: who holds how many credits and why; what a customer sees of it
 //! - [`http`], [`cli`]: the two thin edges; [`demo`]: all of it on one machine
 //!
@@ -38,6 +39,7 @@ pub mod reconcile;
 
 pub mod idempotency;
 pub mod ledger;
+pub mod account;
 pub mod feed;
 
 pub mod http;

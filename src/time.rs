@@ -221,6 +221,12 @@ pub fn month_start(at: Timestamp, zone: Tz) -> Timestamp {
     start_of_day(first_of_month(day), zone)
 }
 
+/// When the local day that begins at `start` in the zone `from` begins in the zone `to`.
+#[must_use]
+pub fn day_elsewhere(start: Timestamp, from: Tz, to: Tz) -> Timestamp {
+    start_of_day(from.from_utc_datetime(&start.utc().naive_utc()).date_naive(), to)
+}
+
 fn first_of_month(day: NaiveDate) -> NaiveDate {
     day.with_day(1).unwrap_or(day)
 }
@@ -239,6 +245,20 @@ fn start_of_day(day: NaiveDate, zone: Tz) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_begins_elsewhere_at_its_own_midnight() {
+        let zone = |name: &str| name.parse::<Tz>().unwrap();
+        for (from, start, to, there) in [
+            ("UTC", "2026-11-01T00:00:00Z", "UTC", "2026-11-01T00:00:00Z"),
+            ("Pacific/Auckland", "2026-10-31T11:00:00Z", "America/New_York", "2026-11-01T04:00:00Z"),
+            ("America/New_York", "2026-11-01T04:00:00Z", "Pacific/Auckland", "2026-10-31T11:00:00Z"),
+            ("Europe/Vienna", "2026-02-28T23:00:00Z", "UTC", "2026-03-01T00:00:00Z"),
+        ] {
+            let begins = day_elsewhere(start.parse().unwrap(), zone(from), zone(to));
+            assert_eq!(begins, there.parse().unwrap(), "{from} {start} in {to}");
+        }
+    }
 
     #[test]
     fn validity_is_counted_in_local_days() {

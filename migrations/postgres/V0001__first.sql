@@ -9,6 +9,8 @@ CREATE TABLE store (
     name              TEXT    NOT NULL UNIQUE,
     url               TEXT    NOT NULL,
     webhook_secret    TEXT    NOT NULL,
+    previous_secret   TEXT,             -- the webhook secret before, still taken for a while
+    previous_until    BIGINT,          -- until this instant
     consumer_key      TEXT,
     consumer_secret   TEXT,
     ca_file           TEXT,
@@ -17,7 +19,21 @@ CREATE TABLE store (
     site_keys         TEXT    NOT NULL, -- JSON list of meta keys, first match wins
     created_at        BIGINT NOT NULL,
     CHECK (webhook_secret <> ''),
-    CHECK ((consumer_key IS NULL) = (consumer_secret IS NULL))
+    CHECK ((consumer_key IS NULL) = (consumer_secret IS NULL)),
+    CHECK ((previous_secret IS NULL) = (previous_until IS NULL))
+);
+
+-- What is known of how a store's webhooks fare.
+CREATE TABLE store_health (
+    store_id       BIGINT PRIMARY KEY REFERENCES store (id),
+    refused_at     BIGINT,          -- the last delivery that was signed with another secret
+    refused_count  BIGINT NOT NULL, -- how many there were
+    error_at       BIGINT,          -- the last signed error object
+    error_code     TEXT,
+    secret_at      BIGINT,          -- what was refused before says nothing of today's secret
+    secret_in_shop BIGINT NOT NULL, -- this program set today's secret in the shop's webhooks
+    checked_at     BIGINT,          -- when the shop was last asked
+    findings       TEXT              -- JSON list of what that showed
 );
 
 CREATE TABLE category (
@@ -90,8 +106,12 @@ CREATE TABLE account (
     grant_seq     BIGINT NOT NULL, -- number of the newest grant
     entry_seq     BIGINT NOT NULL, -- number of the newest entry
     entry_hash    BYTEA    NOT NULL,  -- its hash
-    next_expiry   BIGINT           -- no slice expires before this; NULL: none expires
+    next_expiry   BIGINT,          -- no slice expires before this; NULL: none expires
+    merged_into   TEXT    REFERENCES account (id), -- the account it is part of now
+    erased_at     BIGINT           -- when its names and addresses were removed
 );
+
+CREATE INDEX account_merged ON account (merged_into) WHERE merged_into IS NOT NULL;
 
 -- The names shops know an account by: customer:ID or email:ADDRESS.
 CREATE TABLE customer (
@@ -137,6 +157,7 @@ CREATE TABLE delivery (
 
 CREATE INDEX delivery_order ON delivery (store_id, order_id);
 CREATE INDEX delivery_state ON delivery (state, seq);
+CREATE INDEX delivery_store ON delivery (store_id, seq);
 
 -- The newest known state of each order.
 CREATE TABLE shop_order (
@@ -153,6 +174,7 @@ CREATE TABLE shop_order (
     attention    TEXT,             -- what a person should look at, in words
     first_seen_at BIGINT NOT NULL,
     applied_at   BIGINT NOT NULL,
+    erased_at    BIGINT,          -- when its buyer's name and address were removed; they do not come back
     listed_in    BIGINT,         -- number of the newest sweep that the shop showed it to, in a list or when asked
     repaired_in  BIGINT,         -- number of the newest sweep that wrote anything for it
     PRIMARY KEY (store_id, order_id)
@@ -333,6 +355,13 @@ CREATE TABLE api_key (
     created_at  BIGINT NOT NULL,
     expires_at  BIGINT,
     revoked_at  BIGINT 
+);
+
+-- What the daemon signs with, by purpose; made when it is first needed and never shown.
+CREATE TABLE signing_secret (
+    purpose    TEXT    PRIMARY KEY,
+    secret     BYTEA    NOT NULL,
+    created_at BIGINT NOT NULL
 );
 
 CREATE TABLE idempotency (

@@ -9,6 +9,8 @@ CREATE TABLE store (
     name              TEXT    NOT NULL UNIQUE,
     url               TEXT    NOT NULL,
     webhook_secret    TEXT    NOT NULL,
+    previous_secret   TEXT,             -- the webhook secret before, still taken for a while
+    previous_until    INTEGER,          -- until this instant
     consumer_key      TEXT,
     consumer_secret   TEXT,
     ca_file           TEXT,
@@ -17,7 +19,21 @@ CREATE TABLE store (
     site_keys         TEXT    NOT NULL, -- JSON list of meta keys, first match wins
     created_at        INTEGER NOT NULL,
     CHECK (webhook_secret <> ''),
-    CHECK ((consumer_key IS NULL) = (consumer_secret IS NULL))
+    CHECK ((consumer_key IS NULL) = (consumer_secret IS NULL)),
+    CHECK ((previous_secret IS NULL) = (previous_until IS NULL))
+) STRICT;
+
+-- What is known of how a store's webhooks fare.
+CREATE TABLE store_health (
+    store_id       INTEGER PRIMARY KEY REFERENCES store (id),
+    refused_at     INTEGER,          -- the last delivery that was signed with another secret
+    refused_count  INTEGER NOT NULL, -- how many there were
+    error_at       INTEGER,          -- the last signed error object
+    error_code     TEXT,
+    secret_at      INTEGER,          -- what was refused before says nothing of today's secret
+    secret_in_shop INTEGER NOT NULL, -- this program set today's secret in the shop's webhooks
+    checked_at     INTEGER,          -- when the shop was last asked
+    findings       TEXT              -- JSON list of what that showed
 ) STRICT;
 
 CREATE TABLE category (
@@ -90,8 +106,12 @@ CREATE TABLE account (
     grant_seq     INTEGER NOT NULL, -- number of the newest grant
     entry_seq     INTEGER NOT NULL, -- number of the newest entry
     entry_hash    BLOB    NOT NULL,  -- its hash
-    next_expiry   INTEGER           -- no slice expires before this; NULL: none expires
+    next_expiry   INTEGER,          -- no slice expires before this; NULL: none expires
+    merged_into   TEXT    REFERENCES account (id), -- the account it is part of now
+    erased_at     INTEGER           -- when its names and addresses were removed
 ) STRICT;
+
+CREATE INDEX account_merged ON account (merged_into) WHERE merged_into IS NOT NULL;
 
 -- The names shops know an account by: customer:ID or email:ADDRESS.
 CREATE TABLE customer (
@@ -137,6 +157,7 @@ CREATE TABLE delivery (
 
 CREATE INDEX delivery_order ON delivery (store_id, order_id);
 CREATE INDEX delivery_state ON delivery (state, seq);
+CREATE INDEX delivery_store ON delivery (store_id, seq);
 
 -- The newest known state of each order.
 CREATE TABLE shop_order (
@@ -153,6 +174,7 @@ CREATE TABLE shop_order (
     attention    TEXT,             -- what a person should look at, in words
     first_seen_at INTEGER NOT NULL,
     applied_at   INTEGER NOT NULL,
+    erased_at    INTEGER,          -- when its buyer's name and address were removed; they do not come back
     listed_in    INTEGER,         -- number of the newest sweep that the shop showed it to, in a list or when asked
     repaired_in  INTEGER,         -- number of the newest sweep that wrote anything for it
     PRIMARY KEY (store_id, order_id)
@@ -333,6 +355,13 @@ CREATE TABLE api_key (
     created_at  INTEGER NOT NULL,
     expires_at  INTEGER,
     revoked_at  INTEGER
+) STRICT;
+
+-- What the daemon signs with, by purpose; made when it is first needed and never shown.
+CREATE TABLE signing_secret (
+    purpose    TEXT    PRIMARY KEY,
+    secret     BLOB    NOT NULL,
+    created_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE idempotency (

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::id::{ClientId, SiteId};
+use crate::id::{AccountId, ClientId, SiteId};
 use crate::site::AccountRef;
 
 /// One thing a key may see or do.
@@ -42,6 +42,21 @@ pub enum NotAScope {
     /// It names no account.
     #[error(transparent)]
     Account(#[from] crate::site::NotAnAccount),
+}
+
+impl Scope {
+    /// The same scope, with its account by id where it was named `name`.
+    #[must_use]
+    pub(super) fn renamed(&self, name: &AccountRef, id: &AccountId) -> Self {
+        let account =
+            |account: &AccountRef| if account == name { id.clone().into() } else { account.clone() };
+        match self {
+            Self::DebitAccount(named) => Self::DebitAccount(account(named)),
+            Self::Account(named) => Self::Account(account(named)),
+            Self::Client(named, client) => Self::Client(account(named), client.clone()),
+            Self::Admin | Self::Debit | Self::DebitSite(_) | Self::Site(_) => self.clone(),
+        }
+    }
 }
 
 impl FromStr for Scope {

@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 use super::caller::{Caller, Held};
 use super::{KeySecret, Scope};
 use crate::db::{self, Row, Tx};
-use crate::id::KeyId;
+use crate::id::{AccountId, KeyId};
 use crate::params;
 use crate::site::{self, AccountRef};
 use crate::time::Timestamp;
@@ -106,12 +106,11 @@ pub fn create(
         expires_at,
         revoked_at: None,
     };
-    let listed = scopes.iter().map(ToString::to_string).collect::<serde_json::Value>().to_string();
     tx.execute(
         "-- access::store::create
          INSERT INTO api_key (id, name, secret_hash, scopes, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6)",
-        params![&key.id, &key.name, &secret.hash(), &listed, created_at, expires_at],
+        params![&key.id, &key.name, &secret.hash(), &listed(scopes), created_at, expires_at],
     )?;
     Ok((key, secret))
 }
@@ -155,6 +154,23 @@ pub fn revoke(tx: &mut Tx<'_>, key: &KeyId) -> Result<Revoked, db::Error> {
     Ok(known.map_or(Revoked::Unknown, |_| Revoked::Before))
 }
 
+/// Lets keys that name an account by `name` name it by its id, because the name goes; answers how many did.
+pub fn rename_account(tx: &mut Tx<'_>, name: &AccountRef, id: &AccountId) -> Result<u64, db::Error> {
+    let mut renamed = 0;
+    for key in list(tx)? {
+        let scopes: Vec<Scope> = key.scopes.iter().map(|scope| scope.renamed(name, id)).collect();
+        if scopes == key.scopes {
+            continue;
+        }
+        renamed += tx.execute(
+            "-- access::store::rename_account
+             UPDATE api_key SET scopes = $2 WHERE id = $1",
+            params![&key.id, &listed(&scopes)],
+        )?;
+    }
+    Ok(renamed)
+}
+
 /// Who has this secret, at the time of the transaction.
 pub fn authenticate(tx: &mut Tx<'_>, secret: &KeySecret) -> Result<Result<Caller, Stranger>, db::Error> {
     let now = tx.now();
@@ -196,8 +212,8 @@ pub fn authenticate(tx: &mut Tx<'_>, secret: &KeySecret) -> Result<Result<Caller
 /// The scope with its account by id; nothing if no store knows the customer it names.
 fn resolve(tx: &mut Tx<'_>, scope: Scope) -> Result<Option<Held>, db::Error> {
     let mut id = |account: AccountRef| match account {
-        // An id is its own answer; what it opens is looked up with what is asked for.
-        AccountRef::Id(id) => Ok(Some(id)),
+        // An id that nobody has opens nothing when it is asked for; a merged one opens what it is part of.
+        AccountRef::Id(id) => site::store::follow(tx, &id).map(Some),
         named @ AccountRef::Customer { .. } => site::store::resolve(tx, &named),
     };
     Ok(match scope {
@@ -209,6 +225,11 @@ fn resolve(tx: &mut Tx<'_>, scope: Scope) -> Result<Option<Held>, db::Error> {
         Scope::Account(account) => id(account)?.map(Held::Account),
         Scope::Client(account, client) => id(account)?.map(|account| Held::Client(account, client)),
     })
+}
+
+/// Scopes as they are kept.
+fn listed(scopes: &[Scope]) -> String {
+    scopes.iter().map(ToString::to_string).collect::<serde_json::Value>().to_string()
 }
 
 fn scopes(row: &Row<'_>, column: usize) -> Result<Vec<Scope>, db::Error> {

@@ -3,15 +3,18 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::output::{Column, Rows, minute, or_dash};
-use super::values::words;
+use super::output::{Column, Rows, count, minute, or_dash};
+use super::values::{Until, words};
 use super::{DryRun, Failure, Session};
-use crate::app;
+use crate::account::claim;
+use crate::account::merge::{Change, Merged};
 use crate::db::{self, Tx};
 use crate::feed;
 use crate::feed::wallet::Numbers;
 use crate::id::AccountId;
+use crate::ledger::store::Expiry;
 use crate::site::{self, Account, AccountRef, Site, WalletRef};
+use crate::{account, app};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
@@ -30,6 +33,68 @@ Examples:
         /// The account: `acc_…`, STORE:customer:ID or STORE:email:ADDRESS
         #[arg(value_name = "ACC")]
         account: AccountRef,
+    },
+    /// Make an account part of another, with all that it has and that comes for it later
+    #[command(after_help = "\
+What FROM has moves with its expiry and purchase, so a later refund finds it; what it owes moves as
+well. It stays as an empty account that says what it is part of. There is no way back. The accounts
+may be of different stores; ACC is opened if its store exists and does not know the customer yet.
+
+Example:
+  nivella-wallet account merge shop:email:alice@example.com --into shop:customer:17 --dry-run")]
+    Merge {
+        /// The account that goes: `acc_…`, STORE:customer:ID or STORE:email:ADDRESS
+        #[arg(value_name = "FROM")]
+        from: AccountRef,
+        /// The account it becomes part of
+        #[arg(long, value_name = "ACC")]
+        into: AccountRef,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// Make a link with which a guest claims the credits for a registered account, once
+    #[command(after_help = "\
+Whoever has the link can claim: send it to the guest's own address only.
+
+Example:
+  nivella-wallet account claim-link shop:email:alice@example.com --expires 14d")]
+    ClaimLink {
+        /// The guest's account
+        #[arg(value_name = "ACC")]
+        account: AccountRef,
+        /// Until when it works: 30d, 3mo, 1y or a time like 2027-01-31
+        #[arg(long, value_name = "WHEN", default_value = "30d")]
+        expires: Until,
+        /// The shop the link leads to, if several know the guest
+        #[arg(long, value_name = "NAME")]
+        store: Option<String>,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// Claim a guest's credits with the token of a claim link
+    Claim {
+        /// What stands after `nivella_claim=` in the link
+        token: String,
+        /// Whose they become; opened if new
+        #[arg(long, value_name = "ACC")]
+        into: AccountRef,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
+    /// Remove a customer's names and addresses; credits and books stay
+    #[command(after_help = "\
+Removed are the name, a guest's address, name and address in orders, raw deliveries about them, what
+services wrote privately beside debits, and labels of sites. Later states of these orders bring
+nothing back. There is no way back.
+
+Example:
+  nivella-wallet account erase shop:email:alice@example.com --dry-run")]
+    Erase {
+        /// The account: `acc_…`, STORE:customer:ID or STORE:email:ADDRESS
+        #[arg(value_name = "ACC")]
+        account: AccountRef,
+        #[command(flatten)]
+        dry_run: DryRun,
     },
     /// Stop an account from spending; its credits stay, and new ones still arrive
     #[command(after_help = "\
@@ -85,13 +150,29 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
     match verb {
         Verb::List { query } => list(session, query.as_deref()),
         Verb::Show { account } => show(session, &account),
+        Verb::Merge { from, into, dry_run } => merge(session, from, into, dry_run),
+        Verb::ClaimLink { account, expires, store, dry_run } => {
+            claim_link(session, account, expires, store, dry_run)
+        }
+        Verb::Claim { token, into, dry_run } => {
+            let done = session
+                .change("cli::account_claim", dry_run, move |tx| claim::claim(tx, token.trim(), &into))?;
+            show_merged(session, &done, dry_run)
+        }
+        Verb::Erase { account, dry_run } => erase(session, account, dry_run),
         Verb::Freeze(options) => set_frozen(session, options, true),
         Verb::Unfreeze(options) => set_frozen(session, options, false),
     }
 }
 
-/// The account of this name, or what to say when there is none.
+/// The account of this name, or what it is part of now, or what to say when there is none.
 pub(super) fn resolve(tx: &mut Tx<'_>, account: &AccountRef) -> Result<AccountId, site::store::Error> {
+    let id = itself(tx, account)?;
+    Ok(site::store::follow(tx, &id)?)
+}
+
+/// The account of this name, also one that was merged.
+fn itself(tx: &mut Tx<'_>, account: &AccountRef) -> Result<AccountId, site::store::Error> {
     site::store::resolve(tx, account)?.ok_or_else(|| site::store::Error::UnknownAccount(account.clone()))
 }
 
@@ -122,7 +203,7 @@ fn list(session: &mut Session<'_>, query: Option<&str>) -> Result<(), Failure> {
 fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> {
     let settings = app::feed_settings(&session.config);
     let shown = session.read(|tx| {
-        let id = resolve(tx, account)?;
+        let id = itself(tx, account)?;
         let found = site::store::account(tx, &id)?.ok_or(db::Error::NoRow)?;
         let wallet =
             feed::wallet::open(tx, &WalletRef::Account(id.clone().into()))?.ok_or(db::Error::NoRow)?;
@@ -139,7 +220,7 @@ fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> 
             ("Account", account.id.to_string()),
             ("Name", account.name.clone()),
             ("Known as", or_dash((!names.is_empty()).then(|| names.join(", ")))),
-            ("State", account.frozen_reason.as_ref().map_or("ok".to_owned(), |why| format!("frozen: {why}"))),
+            ("State", state(account)),
             ("Opened", format!("{} UTC", minute(account.created_at))),
             ("Time zone", account.time_zone.clone()),
             ("Default site", or_dash(account.default_site.as_ref())),
@@ -151,6 +232,100 @@ fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> 
             page.line("no sites");
         } else {
             super::site::table(page, sites);
+        }
+    })
+}
+
+fn state(account: &Account) -> String {
+    match (&account.merged_into, &account.frozen_reason, account.erased_at) {
+        (Some(into), _, _) => format!("merged into {into}"),
+        (None, Some(why), _) => format!("frozen: {why}"),
+        (None, None, Some(at)) => format!("ok; names and addresses were erased {} UTC", minute(at)),
+        (None, None, None) => "ok".to_owned(),
+    }
+}
+
+fn merge(
+    session: &mut Session<'_>,
+    from: AccountRef,
+    into: AccountRef,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let done =
+        session.change("cli::account_merge", dry_run, move |tx| account::merge::merge(tx, &from, &into))?;
+    show_merged(session, &done, dry_run)
+}
+
+fn show_merged(session: &mut Session<'_>, done: &Merged, dry_run: DryRun) -> Result<(), Failure> {
+    session.out.show_change(done, dry_run.dry_run, |page| {
+        let Merged { from, into, change, credits, debt, sites, orders, names } = done;
+        if *change == Change::Unchanged {
+            page.line(format!("nothing to do: {from} and {into} are one account"));
+            return;
+        }
+        page.line(format!("merged {from} into {into}"));
+        page.line(format!(
+            "{credits} credits, {}, {} and {} moved",
+            count(sites.len() as u64, "site", "sites"),
+            count(*orders, "order", "orders"),
+            count(*names, "name", "names"),
+        ));
+        if !debt.is_zero() {
+            page.line(format!("{debt} credits that it owed are owed by {into} now"));
+        }
+    })
+}
+
+fn claim_link(
+    session: &mut Session<'_>,
+    account: AccountRef,
+    expires: Until,
+    store: Option<String>,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let made = session.change("cli::account_claim_link", dry_run, move |tx| {
+        let expires_at = match expires.0 {
+            Expiry::At(instant) => instant,
+            Expiry::After(validity) => {
+                validity.expires_at(tx.now(), chrono_tz::Tz::UTC).ok_or_else(|| {
+                    Failure::usage("a claim link must expire").with_help("write --expires 30d or a time")
+                })?
+            }
+        };
+        let signs = !dry_run.dry_run;
+        Ok::<_, Failure>(claim::link(tx, &account, store.as_deref(), expires_at, signs)?)
+    })?;
+    session.out.show_change(&made, dry_run.dry_run, |page| {
+        page.line(format!("whoever has this link can claim what {} has, once,", made.account));
+        page.line(format!("until {} UTC:", minute(made.expires_at)));
+        page.gap();
+        page.line(format!("  {}", made.url));
+    })
+}
+
+fn erase(session: &mut Session<'_>, account: AccountRef, dry_run: DryRun) -> Result<(), Failure> {
+    let erased =
+        session.change("cli::account_erase", dry_run, move |tx| account::erase::erase(tx, &account))?;
+    session.out.show_change(&erased, dry_run.dry_run, |page| {
+        let accounts: Vec<&str> = erased.accounts.iter().map(AccountId::as_str).collect();
+        let accounts = accounts.join(", ");
+        if erased.is_nothing() {
+            page.line(format!("nothing to do: {accounts} has no name or address left"));
+            return;
+        }
+        page.line(format!("erased who {accounts} is; credits and books are as they were"));
+        for (number, one, many) in [
+            (erased.renamed, "name", "names"),
+            (erased.addresses, "address as a guest", "addresses as a guest"),
+            (erased.orders, "order without name and address now", "orders without name and address now"),
+            (erased.deliveries, "delivery without content now", "deliveries without content now"),
+            (erased.debits, "debit without private notes now", "debits without private notes now"),
+            (erased.sites, "site without label now", "sites without label now"),
+            (erased.keys, "API key names it by its id now", "API keys name it by its id now"),
+        ] {
+            if number > 0 {
+                page.line(format!("  {}", count(number, one, many)));
+            }
         }
     })
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::site::import::BadRow;
-use crate::{access, catalog, config, db, ledger, order, reconcile, shop, site};
+use crate::{access, account, catalog, config, db, ledger, order, reconcile, shop, site};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -179,6 +179,51 @@ impl From<site::store::Error> for Failure {
     }
 }
 
+impl From<account::Error> for Failure {
+    fn from(error: account::Error) -> Self {
+        use account::Error as E;
+        let message = error.to_string();
+        let help = match error {
+            E::Site(error) => return error.into(),
+            E::Ledger(error) => return error.into(),
+            E::Itself(_) => "name two accounts: `nivella-wallet account list` shows them".to_owned(),
+            E::Merged { into, .. } => {
+                format!("nothing is left in it; `nivella-wallet account show {into}` shows where it went")
+            }
+            E::Frozen { account, .. } => {
+                format!("`nivella-wallet account unfreeze {account} --reason …` first, if that is over")
+            }
+            E::Held { .. } => "try again when its holds are captured, released or expired".to_owned(),
+        };
+        Self::refused(message).with_help(help)
+    }
+}
+
+impl From<account::claim::Error> for Failure {
+    fn from(error: account::claim::Error) -> Self {
+        use account::claim::Error as E;
+        let message = error.to_string();
+        let help = match error {
+            E::Account(error) => return error.into(),
+            E::Randomness(cause) => return cause.into(),
+            E::Past(_) => return Self::usage(message),
+            E::Registered(account) => {
+                format!(
+                    "`nivella-wallet account merge {account} --into ACC` makes it part of another account"
+                )
+            }
+            E::Nameless(account) => {
+                format!("`nivella-wallet account merge {account} --into ACC` needs no link")
+            }
+            E::WhichStore { .. } => "--store NAME says to which of them the link leads".to_owned(),
+            E::Forged => "check that the whole token was copied".to_owned(),
+            E::Expired(_) => "`nivella-wallet account claim-link ACC` makes a new one".to_owned(),
+            E::Claimed { into, .. } => format!("`nivella-wallet account show {into}` shows what it has"),
+        };
+        Self::refused(message).with_help(help)
+    }
+}
+
 impl From<access::store::Error> for Failure {
     fn from(error: access::store::Error) -> Self {
         use access::store::Error as E;
@@ -197,7 +242,9 @@ impl From<ledger::store::Error> for Failure {
             E::Database(cause) => cause.into(),
             E::InsufficientCredits { .. } => Self::refused(error.to_string())
                 .with_help("nothing was taken; `nivella-wallet wallet grants W` shows what there is"),
-            E::Frozen(_) | E::UnknownAccount(_) | E::TooMuch => Self::refused(error.to_string()),
+            E::Frozen(_) | E::UnknownAccount(_) | E::Merged { .. } | E::TooMuch => {
+                Self::refused(error.to_string())
+            }
         }
     }
 }

@@ -73,6 +73,8 @@ struct Report {
     replayed: u64,
     unchanged: u64,
     failed: u64,
+    /// Deliveries that could not be replayed because their content is gone.
+    gone: i64,
     items: Vec<Replayed>,
 }
 
@@ -189,8 +191,9 @@ fn replay(session: &mut Session<'_>, which: Which, dry_run: DryRun) -> Result<()
         .filter(|(each, _)| state.is_none_or(|state| state == *each))
         .map(|(_, count)| count)
         .sum();
-    let bar = progress::bar(session, "deliveries", waiting.try_into().unwrap_or(0));
-    let mut report = Report::default();
+    let gone = db.read(|tx| store::gone(tx, state))?;
+    let bar = progress::bar(session, "deliveries", waiting.saturating_sub(gone).try_into().unwrap_or(0));
+    let mut report = Report { gone, ..Report::default() };
     let mut after = 0;
     while let Some(kept) = db.read(|tx| store::next(tx, state, after))? {
         after = kept.seq;
@@ -254,6 +257,10 @@ fn replay(session: &mut Session<'_>, which: Which, dry_run: DryRun) -> Result<()
             report.unchanged,
             report.failed
         ));
+        if let Ok(gone @ 1..) = u64::try_from(report.gone) {
+            let what = count(gone, "delivery was", "deliveries were");
+            page.line(format!("{what} not replayed: the content is gone (inbox.retention, account erase)"));
+        }
     })?;
     if report.failed == 0 { Ok(()) } else { Err(Failure::fault_shown()) }
 }

@@ -7,6 +7,7 @@
 //! Exit status: 0 done; 1 failed, refused, or a check found a fault; 2 wrong usage.
 
 mod account;
+mod check;
 mod completions;
 mod demo;
 mod failure;
@@ -116,7 +117,7 @@ enum Command {
     /// Assign websites to customers, one by one or from a spreadsheet
     #[command(subcommand, arg_required_else_help = true)]
     Site(site::Verb),
-    /// Look at customers' accounts
+    /// Look at customers' accounts, merge, claim, freeze and erase them
     #[command(subcommand, arg_required_else_help = true)]
     Account(account::Verb),
     /// Show what somebody has, give credits, correct and move them

@@ -9,13 +9,12 @@ use serde::Serialize;
 
 use super::output::{Column, Page, Rows, count, minute, or_dash};
 use super::{DryRun, Failure, Session, account, progress};
+use crate::account::{Released, release_site};
 use crate::db;
-use crate::id::{AccountId, ClientId, SiteId};
-use crate::ledger::slice::{View, open_slices};
+use crate::id::{ClientId, SiteId};
 use crate::site::import::{self, Imported, NotImported};
 use crate::site::store::{self, Change, Error};
 use crate::site::{AccountRef, Field, Site, parse_client, parse_label};
-use crate::units::Credits;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
@@ -89,14 +88,6 @@ struct Assigned {
     change: Change,
 }
 
-#[derive(Serialize)]
-struct Unassigned {
-    id: SiteId,
-    account: AccountId,
-    /// What stays in the site's compartment of that account.
-    posted: Credits,
-}
-
 pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
     match verb {
         Verb::Assign { site, account, client, label, default, dry_run } => {
@@ -132,13 +123,9 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
 }
 
 fn unassign(session: &mut Session<'_>, id: SiteId, dry_run: DryRun) -> Result<(), Failure> {
-    let done = session.change("cli::site_unassign", dry_run, move |tx| {
-        let account = store::unassign(tx, &id)?;
-        let slices = open_slices(tx, &account, &View::Site { site: id.clone(), pool: false })?;
-        Ok::<_, Error>(Unassigned { id, account, posted: slices.iter().map(|slice| slice.remaining).sum() })
-    })?;
+    let done = session.change("cli::site_unassign", dry_run, move |tx| release_site(tx, &id))?;
     session.out.show_change(&done, dry_run.dry_run, |page| {
-        let Unassigned { id, account, posted } = &done;
+        let Released { id, account, posted, debt } = &done;
         page.line(format!("took {id} from {account}"));
         if !posted.is_zero() {
             page.line(format!(
@@ -146,6 +133,9 @@ fn unassign(session: &mut Session<'_>, id: SiteId, dry_run: DryRun) -> Result<()
                  `nivella-wallet wallet reclaim --site {id} --account {account} --credits all` \
                  brings them to its pool"
             ));
+        }
+        if !debt.is_zero() {
+            page.line(format!("{debt} credits that it owed are owed by the pool of {account} now"));
         }
     })
 }

@@ -8,15 +8,18 @@ use clap::{ArgGroup, Args, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
-use super::output::{Column, Page, Rows, minute};
-use super::{DryRun, Failure, Session, package};
+use super::output::{Column, Page, Rows, count, minute};
+use super::values::Lasting;
+use super::{DryRun, Failure, Session, check, package};
 use crate::app;
 use crate::config::Config;
 use crate::db;
 use crate::reconcile;
 use crate::reconcile::store::Run;
+use crate::shop::health::{self, Finding, Known, Severity};
 use crate::shop::store::{self as shops, Settings};
 use crate::shop::{HookSecret, RestKeys, ShopUrl, Store, StoreName};
+use crate::time::{Clock, DAY_MS, HOUR_MS, Timestamp};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
@@ -35,9 +38,14 @@ up products and orders that no webhook has told of.")]
 At least one option is needed. What is not named stays as it is; a list that is named is replaced as
 a whole. The daemon need not be restarted. Orders that waited for this are granted at once.
 
+After a change of the webhook secret the old one is taken for 24 hours more, so that no delivery is
+lost until the shop's webhooks have the new one; `store check NAME --repair` sets it there. If the
+old one leaked, end it at once with --old-secret-valid 0.
+
 Examples:
   nivella-wallet store set shop --consumer-key ck_… --consumer-secret-file rest-secret.txt
   nivella-wallet store set shop --webhook-secret-file secret.txt
+  nivella-wallet store set shop --old-secret-valid 0
   nivella-wallet store set shop --tokens-category tokens --tokens-category bundles")]
     #[command(override_usage = "nivella-wallet store set [OPTIONS] <NAME>")]
     Set(Box<Set>),
@@ -48,6 +56,8 @@ Examples:
         /// The shop's name here
         name: StoreName,
     },
+    /// Ask a shop whether its keys, categories, products and webhooks are as they should be
+    Check(check::Options),
     /// Remove a shop through which nothing was sold
     Remove {
         /// The shop's name here
@@ -82,6 +92,9 @@ pub(super) struct Set {
     url: Option<ShopUrl>,
     #[command(flatten)]
     secret: NewSecret,
+    /// How long the old webhook secret is still taken, like 30m, 24h or 7d; 0 ends it at once [default: 24h]
+    #[arg(long, value_name = "DURATION")]
+    old_secret_valid: Option<Lasting>,
     #[command(flatten)]
     details: Details,
     #[command(flatten)]
@@ -89,10 +102,11 @@ pub(super) struct Set {
 }
 
 /// The options of which `set` needs at least one.
-const CHANGES: [&str; 8] = [
+const CHANGES: [&str; 9] = [
     "url",
     "webhook_secret",
     "webhook_secret_file",
+    "old_secret_valid",
     "consumer_key",
     "ca_file",
     "tokens_categories",
@@ -213,6 +227,8 @@ struct Shown {
     #[serde(flatten)]
     store: Store,
     webhook_url: String,
+    /// How its webhooks fare, as far as is known without asking.
+    health: Known,
     #[serde(skip)]
     is_public: bool,
 }
@@ -248,6 +264,7 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
         Verb::Set(options) => set(session, *options),
         Verb::List => list(session),
         Verb::Show { name } => show(session, &name),
+        Verb::Check(options) => check::run(options, session),
         Verb::Remove { name, dry_run } => {
             let gone = name.clone();
             session.change("cli::store_remove", dry_run, move |tx| shops::remove(tx, &gone))?;
@@ -266,7 +283,7 @@ fn add(session: &mut Session<'_>, options: Add) -> Result<(), Failure> {
     let mut settings = Settings::new(url, secret);
     details.read()?.apply(&mut settings);
     let store = session.change("cli::store_add", dry_run, move |tx| shops::add(tx, &name, &settings))?;
-    let shown = shown(&session.config, store);
+    let shown = shown(&session.config, store, Known::default());
     session.out.show_change(&shown, dry_run.dry_run, |page| {
         page.line(format!("added store {} ({})", shown.store.name, shown.store.url));
         page.gap();
@@ -275,12 +292,12 @@ fn add(session: &mut Session<'_>, options: Add) -> Result<(), Failure> {
 }
 
 fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
-    let Set { name, url, secret: NewSecret { webhook_secret, webhook_secret_file }, details, dry_run } =
-        options;
+    let Set { name, url, secret, old_secret_valid, details, dry_run } = options;
+    let NewSecret { webhook_secret, webhook_secret_file } = secret;
     let secret = hook_secret(webhook_secret, webhook_secret_file)?;
     let given = details.read()?;
     let rules = app::rules(&session.config);
-    let (store, set, orders_finished) = session.change("cli::store_set", dry_run, move |tx| {
+    let (store, known, set, orders_finished) = session.change("cli::store_set", dry_run, move |tx| {
         let store = package::find(tx, &name)?;
         let mut settings = shops::settings(tx, store.id)?.ok_or(db::Error::NoRow)?;
         let mut set = Vec::new();
@@ -288,29 +305,68 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
             settings.url = url;
             set.push("url");
         }
-        if let Some(secret) = secret {
-            settings.webhook_secret = secret;
-            set.push("webhook_secret");
-        }
+        change_secret(&mut settings, secret, old_secret_valid, tx.now(), &mut set)?;
         set.extend(given.apply(&mut settings));
         let store = shops::update(tx, store.id, &settings)?;
         let orders_finished = package::retry(tx, &store, &rules)?;
-        Ok::<_, Failure>((store, set, orders_finished))
+        let known = shops::health(tx, store.id)?;
+        Ok::<_, Failure>((store, known, set, orders_finished))
     })?;
-    let changed = Changed { shown: shown(&session.config, store), set, orders_finished };
+    let changed = Changed { shown: shown(&session.config, store, known), set, orders_finished };
     session.out.show_change(&changed, dry_run.dry_run, |page| {
         let Changed { shown, set, orders_finished } = &changed;
         let names: Vec<String> = set.iter().map(|name| name.replace('_', " ")).collect();
         page.line(format!("changed store {}: {}", shown.store.name, names.join(", ")));
         package::finished(page, *orders_finished);
+        if set.contains(&"old_secret_valid") {
+            page.line(match shown.health.old_secret_until {
+                Some(until) => format!("The old secret is taken until {} UTC.", minute(until)),
+                None => "Deliveries signed with the old secret are refused from now.".to_owned(),
+            });
+        }
         if set.contains(&"webhook_secret") {
-            page.line(
-                "Deliveries signed with the old secret are refused from now: set the new one in the shop.",
-            );
+            page.line(match shown.health.old_secret_until {
+                Some(until) => format!(
+                    "Set the new secret in the shop: deliveries signed with the old one are taken until {} UTC.",
+                    minute(until)
+                ),
+                None => "Deliveries signed with the old secret are refused from now: set the new one in the shop."
+                    .to_owned(),
+            });
+            page.line(format!("`nivella-wallet store check {} --repair` does it.", shown.store.name));
             page.gap();
             webhooks(page, shown);
         }
     })
+}
+
+/// How long an old webhook secret is taken when nothing else is said: a day to set the new one everywhere.
+const OLD_SECRET_VALID_MS: i64 = DAY_MS;
+
+/// Changes the webhook secret, or how long the one before it is taken, or both.
+fn change_secret(
+    settings: &mut Settings,
+    secret: Option<HookSecret>,
+    valid: Option<Lasting>,
+    now: Timestamp,
+    set: &mut Vec<&'static str>,
+) -> Result<(), Failure> {
+    let until = |ms: i64| (ms > 0).then(|| now.plus_millis(ms));
+    match (secret, valid) {
+        (Some(secret), valid) => {
+            settings.change_secret(secret, until(valid.map_or(OLD_SECRET_VALID_MS, |valid| valid.0)));
+            set.push("webhook_secret");
+        }
+        (None, Some(valid)) => {
+            let running = settings.previous_secret.take().filter(|previous| now < previous.until);
+            let previous =
+                running.ok_or_else(|| Failure::refused("no old webhook secret is taken any more"))?;
+            settings.previous_secret = until(valid.0).map(|until| shops::Previous { until, ..previous });
+            set.push("old_secret_valid");
+        }
+        (None, None) => {}
+    }
+    Ok(())
 }
 
 /// What to do in the shop next.
@@ -318,7 +374,10 @@ fn webhooks(page: &mut Page, shown: &Shown) {
     page.line(
         "In the shop, under WooCommerce → Settings → Advanced → Webhooks, make one webhook for each of",
     );
-    page.line("Order created, updated, deleted, restored and Product created, updated, deleted, restored:");
+    page.line(
+        "Order created, updated, deleted, restored and Product created, updated, deleted (with public_url",
+    );
+    page.line("and REST keys that may write, `store check NAME --repair` does it):");
     page.facts([
         ("  Delivery URL", shown.webhook_url.clone()),
         ("  Secret", "the webhook secret".to_owned()),
@@ -329,12 +388,12 @@ fn webhooks(page: &mut Page, shown: &Shown) {
     }
 }
 
-fn shown(config: &Config, store: Store) -> Shown {
+fn shown(config: &Config, store: Store, health: Known) -> Shown {
     let public = config.public_url.as_ref().map(|url| url.to_string().trim_end_matches('/').to_owned());
     let is_public = public.is_some();
     let base = public.unwrap_or_else(|| format!("http://{}", config.listen));
     let webhook_url = format!("{base}/webhooks/woocommerce/{}", store.name);
-    Shown { store, webhook_url, is_public }
+    Shown { store, webhook_url, health, is_public }
 }
 
 /// The webhook secret, if one is given.
@@ -384,29 +443,66 @@ fn list(session: &mut Session<'_>) -> Result<(), Failure> {
 }
 
 fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
-    let (store, reconciliation) = session.read(|tx| {
-        let store = shops::find(tx, name)?.ok_or_else(|| shops::Error::Unknown(name.to_string()))?;
+    let (store, known, reconciliation) = session.read(|tx| {
+        let store = package::find(tx, name)?;
+        let known = shops::health(tx, store.id)?;
         let run = reconcile::store::runs(tx, Some(store.id))?.pop();
-        Ok::<_, shops::Error>((store, run))
+        Ok::<_, shops::Error>((store, known, run))
     })?;
-    let compared = Compared { shown: shown(&session.config, store), reconciliation };
+    let now = Clock::system().now();
+    let compared = Compared { shown: shown(&session.config, store, known), reconciliation };
     session.out.show(&compared, |page| {
         let Compared { shown, reconciliation } = &compared;
         let store = &shown.store;
         page.facts([
             ("Store", store.name.to_string()),
             ("Shop", store.url.to_string()),
-            ("Webhook secret", "set".to_owned()),
+            (
+                "Webhook secret",
+                match shown.health.old_secret_until {
+                    Some(until) => format!("set; the old one is taken until {} UTC", minute(until)),
+                    None => "set".to_owned(),
+                },
+            ),
             ("REST keys", if store.has_rest_keys { "set" } else { "none" }.to_owned()),
             ("Tokens categories", store.tokens_categories.join(", ")),
             ("Paid statuses", store.paid_statuses.join(", ")),
             ("Site named by", store.site_keys.join(", ")),
             ("Added", format!("{} UTC", minute(store.created_at))),
+            ("Webhooks", standing(&shown.health, now)),
             ("Reconciled", last_run(reconciliation.as_ref())),
         ]);
+        let findings = shown.health.findings.iter();
+        let wrong: Vec<Finding> =
+            findings.filter(|finding| finding.severity != Severity::Ok).cloned().collect();
+        if !wrong.is_empty() {
+            page.gap();
+            check::show(page, &wrong);
+        }
         page.gap();
         webhooks(page, shown);
     })
+}
+
+/// What the last look at the shop showed, and how long ago that was.
+fn standing(known: &Known, now: Timestamp) -> String {
+    let Some(at) = known.checked_at else { return "not checked yet".to_owned() };
+    let age = match (now.millis() - at.millis()) / (60 * 1000) {
+        minutes if minutes < 1 => "just now".to_owned(),
+        minutes if minutes < 120 => format!("{minutes} min ago"),
+        minutes if minutes < 48 * 60 => format!("{} h ago", minutes * 60 * 1000 / HOUR_MS),
+        minutes => format!("{} days ago", minutes * 60 * 1000 / DAY_MS),
+    };
+    let faults = health::count(&known.findings, Severity::Fault) as u64;
+    let warnings = health::count(&known.findings, Severity::Warning) as u64;
+    match (faults, warnings) {
+        (0, 0) => format!("as they should be, checked {age}"),
+        _ => format!(
+            "{} and {}, checked {age}",
+            count(faults, "fault", "faults"),
+            count(warnings, "warning", "warnings")
+        ),
+    }
 }
 
 /// How a shop was last compared with the books, in words.

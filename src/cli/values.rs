@@ -103,6 +103,32 @@ pub(super) fn words(text: &str) -> Result<String, String> {
     }
 }
 
+/// How long something stays good, in milliseconds; perhaps not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lasting(pub(super) i64);
+
+/// The longest time that can be written.
+const LASTING_DAYS_MAX: i64 = 30;
+
+impl FromStr for Lasting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            || format!("{text:?} is not a time from 0 to {LASTING_DAYS_MAX} days: write 0, 30m, 24h or 7d");
+        if text == "0" {
+            return Ok(Self(0));
+        }
+        let units = [("m", 60 * 1000), ("h", HOUR_MS), ("d", DAY_MS)];
+        let read = units.iter().find_map(|(unit, ms)| {
+            let digits =
+                text.strip_suffix(unit).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+            digits.parse::<i64>().ok()?.checked_mul(*ms)
+        });
+        read.filter(|ms| (1..=LASTING_DAYS_MAX * DAY_MS).contains(ms)).map(Self).ok_or_else(wrong)
+    }
+}
+
 /// Reads the number of an order, a product or a variation.
 pub(super) fn shop_number(text: &str) -> Result<i64, String> {
     let number = text.parse().ok().filter(|number| *number >= 1);

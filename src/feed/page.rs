@@ -170,19 +170,22 @@ fn usage(tx: &mut Tx<'_>, wallet: &Wallet, now: Timestamp) -> Result<Usage, db::
         (0..DAYS).map(|day| (first.plus_millis(day * DAY_MS), 0)).collect();
     let mut words: HashMap<String, i64> = HashMap::new();
     let mut other = 0;
-    for site in store::active_sites(tx, wallet)? {
-        store::usage_lines(tx, wallet, &site, first, |at, label, used| {
-            if let Some(day) = days.get_mut(&at.day()) {
-                *day += used;
-            }
-            if let Some(word) = words.get_mut(label) {
-                *word += used;
-            } else if words.len() < WORDS_MAX {
-                words.insert(label.to_owned(), used);
-            } else {
-                other += used;
-            }
-        })?;
+    let mut count = |at: Timestamp, label: &str, used: i64| {
+        if let Some(day) = days.get_mut(&at.day()) {
+            *day += used;
+        }
+        if let Some(word) = words.get_mut(label) {
+            *word += used;
+        } else if words.len() < WORDS_MAX {
+            words.insert(label.to_owned(), used);
+        } else {
+            other += used;
+        }
+    };
+    for wallet in wallet.with_merged(tx)? {
+        for site in store::active_sites(tx, &wallet)? {
+            store::usage_lines(tx, &wallet, &site, first, &mut count)?;
+        }
     }
     Ok(Usage {
         by_day: days

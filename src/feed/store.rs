@@ -40,6 +40,16 @@ pub(super) fn wallet(
     )
 }
 
+/// The accounts that were merged into this one.
+pub(super) fn merged(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<AccountId>, db::Error> {
+    tx.query(
+        "-- feed::store::merged
+         SELECT id FROM account WHERE merged_into = $1 ORDER BY id",
+        params![account],
+        |row| row.get(0),
+    )
+}
+
 /// A site that belongs to somebody: to whom, and what its wallet shows.
 pub(super) fn site(tx: &mut Tx<'_>, site: &SiteId) -> Result<Option<(AccountId, Shows)>, db::Error> {
     tx.query_opt(

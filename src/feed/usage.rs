@@ -172,17 +172,19 @@ impl Serialize for Sum {
 pub fn sums(tx: &mut Tx<'_>, wallet: &Wallet, query: &Query) -> Result<Vec<Sum>, Error> {
     let mut sums: BTreeMap<Key, i64> = BTreeMap::new();
     let mut too_many = false;
-    for site in store::used_sites(tx, wallet)? {
-        let range = (query.from, query.to);
-        store::used_by_day(tx, wallet, &site, range, query.group, |day, name, credits| {
-            let key = (query.span(day.max(query.from)), name.is_none(), name);
-            if sums.len() < SUMS_MAX || sums.contains_key(&key) {
-                let sum = sums.entry(key).or_default();
-                *sum = sum.saturating_add(credits);
-            } else {
-                too_many = true;
-            }
-        })?;
+    let mut add = |day: Timestamp, name: Option<String>, credits: i64| {
+        let key = (query.span(day.max(query.from)), name.is_none(), name);
+        if sums.len() < SUMS_MAX || sums.contains_key(&key) {
+            let sum = sums.entry(key).or_default();
+            *sum = sum.saturating_add(credits);
+        } else {
+            too_many = true;
+        }
+    };
+    for wallet in wallet.with_merged(tx)? {
+        for site in store::used_sites(tx, &wallet)? {
+            store::used_by_day(tx, &wallet, &site, (query.from, query.to), query.group, &mut add)?;
+        }
     }
     if too_many {
         return Err(Error::TooMany);

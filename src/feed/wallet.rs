@@ -11,7 +11,7 @@ use crate::db::{self, Tx};
 use crate::id::{AccountId, ClientId, GrantId, SiteId};
 use crate::ledger::position::{Mode, Position, Status};
 use crate::ledger::slice::{Category, Compartment, Slice, View, open_slices};
-use crate::site::{self, WalletRef};
+use crate::site::{self, AccountRef, WalletRef};
 use crate::time::{Timestamp, month_start};
 use crate::units::Credits;
 
@@ -54,9 +54,15 @@ pub enum Shows {
     },
 }
 
-/// The wallet `named`, if `caller` may see it.
+/// The wallet `named`, if `caller` may see it; instead of a merged account's, that of what it is part of.
 pub fn find(tx: &mut Tx<'_>, caller: &Caller, named: &WalletRef) -> Result<Option<Wallet>, db::Error> {
-    let wallet = open(tx, named)?;
+    let wallet = match named {
+        WalletRef::Account(AccountRef::Id(id)) => {
+            let account = site::store::follow(tx, id)?;
+            open(tx, &WalletRef::Account(account.into()))?
+        }
+        named => open(tx, named)?,
+    };
     Ok(wallet.filter(|wallet| caller.may_see(&wallet.subject())))
 }
 
@@ -114,6 +120,14 @@ impl Wallet {
             Shows::Client { client, .. } => Subject::Client { account, client },
             Shows::Site { site, client, .. } => Subject::Site { site, account, client: client.as_ref() },
         }
+    }
+
+    /// The wallet, and as it was in each account that was merged into its account: what was used there counts
+    /// here.
+    pub(super) fn with_merged(&self, tx: &mut Tx<'_>) -> Result<Vec<Self>, db::Error> {
+        let merged = store::merged(tx, &self.account)?;
+        let earlier = merged.into_iter().map(|account| Self { account, ..self.clone() });
+        Ok(std::iter::once(self.clone()).chain(earlier).collect())
     }
 
     /// Its numbers at the time of the transaction.

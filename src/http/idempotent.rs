@@ -12,6 +12,8 @@ use crate::idempotency::{self, Answer, Digest, Key, Seen};
 /// The header that carries the key.
 pub const HEADER: &str = "idempotency-key";
 const REPLAYED: &str = "idempotent-replayed";
+/// Where a wrong key is, in the errors of a problem.
+const PLACE: &str = "/headers/Idempotency-Key";
 
 /// A request as idempotency sees it.
 #[derive(Debug)]
@@ -53,15 +55,25 @@ impl Requested {
         caller: &KeyId,
         work: impl FnOnce(&mut Tx<'_>) -> Result<Answer, Problem>,
     ) -> Result<Answered, Problem> {
-        const PLACE: &str = "/headers/Idempotency-Key";
+        if let Ok(None) = self.key {
+            return Err(Problem::invalid(PLACE, "is missing: send a new one of your own with each request"));
+        }
+        self.answer_once(tx, caller, work)
+    }
+
+    /// As [`Requested::answer`]; without a key the work is done and its answer is not stored.
+    ///
+    /// # Errors
+    /// `invalid_request` for a key that is none, `idempotency_mismatch`, and whatever the work refuses.
+    pub fn answer_once(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &KeyId,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<Answer, Problem>,
+    ) -> Result<Answered, Problem> {
         let key = match &self.key {
             Ok(Some(key)) => key,
-            Ok(None) => {
-                return Err(Problem::invalid(
-                    PLACE,
-                    "is missing: send a new one of your own with each request",
-                ));
-            }
+            Ok(None) => return work(tx).map(|answer| Answered { answer, replayed: false }),
             Err(error) => return Err(Problem::invalid(PLACE, error)),
         };
         match idempotency::store::look(tx, caller, key, &self.digest)? {
@@ -79,9 +91,18 @@ impl Requested {
 impl Answer {
     /// `201` with `body`.
     pub fn created(body: &impl Serialize) -> Result<Self, Problem> {
+        Self::with_status(StatusCode::CREATED, body)
+    }
+
+    /// `200` with `body`.
+    pub fn ok(body: &impl Serialize) -> Result<Self, Problem> {
+        Self::with_status(StatusCode::OK, body)
+    }
+
+    fn with_status(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_string(body)
             .map_err(|error| crate::db::Error::Unusable(format!("an answer cannot be written: {error}")))?;
-        Ok(Self { status: StatusCode::CREATED.as_u16(), body })
+        Ok(Self { status: status.as_u16(), body })
     }
 }
 

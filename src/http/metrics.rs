@@ -1,6 +1,6 @@
 //! `GET /metrics`: counts for whoever watches the daemon, in Prometheus' text.
 //!
-//! Counts only: no customer, order or key is ever a label.
+//! Counts only: no customer, order or key is ever a label; a store is.
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
@@ -14,6 +14,7 @@ use super::App;
 use super::problem::Problem;
 use crate::access::Caller;
 use crate::reconcile;
+use crate::shop::watch::FAULTS;
 
 /// Requests, by route, method and status.
 pub const REQUESTS: &str = "nivella_http_requests_total";
@@ -35,6 +36,7 @@ fn recorder() -> Result<&'static PrometheusHandle, Problem> {
             metrics::describe_counter!(REQUESTS, "Requests, by route, method and status");
             metrics::describe_counter!(DELIVERIES, "Webhook deliveries that were answered, by result");
             metrics::describe_counter!(REFUSED, "Webhook deliveries without a right signature");
+            metrics::describe_gauge!(FAULTS, "Faults of a store's webhooks when the shop was last asked");
             metrics::describe_gauge!(RECONCILED, "Seconds since the store was last compared with its shop");
             Some(handle)
         }

@@ -3,6 +3,7 @@
 //! Handlers extract, run one transaction or one read, and answer; what a request means is decided below.
 
 pub mod auth;
+pub mod claims;
 pub mod debits;
 pub mod extract;
 pub mod health;
@@ -26,6 +27,7 @@ use crate::db::{self, Db};
 use crate::feed;
 use crate::ledger;
 use crate::order::apply::Rules;
+use crate::shop::watch::Refusals;
 
 /// What every handler can reach.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub struct App {
     pub rules: Arc<Rules>,
     /// The largest webhook body, in bytes.
     pub webhook_body_bytes_max: usize,
+    /// Counts deliveries that were signed with another secret.
+    pub refusals: Refusals,
     /// Tells the worker that there may be something to ask a shop.
     pub wake_worker: Arc<Notify>,
 }
@@ -48,6 +52,7 @@ pub fn routes(app: App) -> Router {
         .route("/webhooks/woocommerce/{store}", post(webhooks::receive))
         .merge(wallets::routes())
         .route("/v1/debits", post(debits::create))
+        .route("/v1/claims", post(claims::create))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::show))
@@ -65,6 +70,8 @@ pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Probl
         }
         E::Frozen(_) => Problem::frozen(),
         E::UnknownAccount(_) => Problem::not_found(),
+        // Between the look-up and the lock: whoever looks again finds the other account.
+        E::Merged { .. } => Problem::try_again(),
         E::TooMuch => Problem::invalid("/credits", &refusal),
         E::Database(error) => error.into(),
     }

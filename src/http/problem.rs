@@ -43,6 +43,10 @@ pub enum Code {
     AlreadyReversed,
     /// The key belongs to another website.
     SiteMismatch,
+    /// The guest's credits were claimed before.
+    AlreadyClaimed,
+    /// The claim link's time is over.
+    ClaimExpired,
     /// The body is larger than may be.
     PayloadTooLarge,
     /// The idempotency key stands for another request.
@@ -83,7 +87,7 @@ pub struct Fault {
 
 impl Code {
     /// All of them, in the order of their status.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::InsufficientCredits,
@@ -96,6 +100,8 @@ impl Code {
         Self::HoldClosed,
         Self::AlreadyReversed,
         Self::SiteMismatch,
+        Self::AlreadyClaimed,
+        Self::ClaimExpired,
         Self::PayloadTooLarge,
         Self::IdempotencyMismatch,
         Self::InvalidRequest,
@@ -211,6 +217,18 @@ impl Code {
                 "site_mismatch",
                 "The key belongs to another website",
                 "Have the owner say whether the site moved or was copied, and use a key of its own for a copy.",
+            ),
+            Self::AlreadyClaimed => (
+                S::CONFLICT,
+                "already_claimed",
+                "Already claimed",
+                "The guest's credits belong to an account already: a claim link works once. Nothing more is needed.",
+            ),
+            Self::ClaimExpired => (
+                S::GONE,
+                "claim_expired",
+                "The claim link has expired",
+                "Ask the shop for a new claim link. The credits are still there.",
             ),
             Self::PayloadTooLarge => {
                 (S::PAYLOAD_TOO_LARGE, "payload_too_large", "Too large", "Send less at once.")
@@ -394,6 +412,18 @@ impl Problem {
     #[must_use]
     pub fn site_mismatch(detail: impl fmt::Display) -> Self {
         Self::new(Code::SiteMismatch).with_detail(detail)
+    }
+
+    /// 409: the guest's credits were claimed before.
+    #[must_use]
+    pub fn already_claimed(detail: impl fmt::Display) -> Self {
+        Self::new(Code::AlreadyClaimed).with_detail(detail)
+    }
+
+    /// 410: the claim link's time is over.
+    #[must_use]
+    pub fn claim_expired(detail: impl fmt::Display) -> Self {
+        Self::new(Code::ClaimExpired).with_detail(detail)
     }
 
     /// 413: the body is larger than `limit` bytes. The connection is closed after it.

@@ -13,7 +13,7 @@ use super::metrics;
 use super::problem::Problem;
 use crate::inbox::{self, Envelope, Incoming, signature};
 use crate::order::apply;
-use crate::shop::{self, StoreName};
+use crate::shop::{self, HookSecret, StoreName};
 
 /// Takes a delivery: proved by its signature, durable before the answer, and booked with it whenever all
 /// that it needs is known.
@@ -32,15 +32,22 @@ pub async fn receive(
         return Ok(Json(json!({ "result": "ignored" })).into_response());
     }
     let found = match store.parse::<StoreName>() {
-        Ok(name) => app.db.read(|tx| shop::store::find_with_secret(tx, &name))?,
+        Ok(name) => app.db.read(|tx| shop::store::find_with_secrets(tx, &name))?,
         Err(_) => None,
     };
-    // An unknown store is checked against a secret nobody has, so that it takes as long and looks the same.
-    let key = found.as_ref().map_or_else(
-        || NOBODYS_SECRET.to_vec(),
-        |(_, secret)| secret.signing_key().expose_secret().as_bytes().to_vec(),
-    );
-    let verified = signature::verify(&key, &headers, body);
+    // An unknown store is checked against a secret that opens none, and one without an old secret twice against
+    // its own, so that each takes as long and looks the same.
+    let key = |secret: Option<&HookSecret>| {
+        let key = secret.map_or_else(|| NOBODYS_SECRET.into(), HookSecret::signing_key);
+        key.expose_secret().as_bytes().to_vec()
+    };
+    let secrets = found.as_ref().map(|(_, secrets)| secrets);
+    let today = key(secrets.map(|secrets| &secrets.today));
+    let previous = key(secrets.map(|secrets| secrets.previous.as_ref().unwrap_or(&secrets.today)));
+    let verified = signature::verify(&[&today, &previous], &headers, body);
+    if let Err(signature::Forged::Mismatch) = &verified {
+        app.refusals.note(found.as_ref().map(|(shop, _)| shop.id), app.db.clock().now());
+    }
     let (Some((shop, _)), Ok(verified)) = (found, verified) else {
         ::metrics::counter!(metrics::REFUSED).increment(1);
         tracing::warn!(store = shorten(&store), "a delivery without a right signature was refused");
@@ -76,7 +83,7 @@ fn is_ping(headers: &HeaderMap, body: &[u8]) -> bool {
             .is_some_and(|number| (1..=20).contains(&number.len()) && number.iter().all(u8::is_ascii_digit))
 }
 
-const NOBODYS_SECRET: &[u8] = b"no store has this secret, so nothing fits it";
+const NOBODYS_SECRET: &str = "no store has this secret, so nothing fits it";
 
 fn envelope(headers: &HeaderMap) -> Envelope {
     let text = |name: &str| {

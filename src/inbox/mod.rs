@@ -20,7 +20,7 @@ use crate::order;
 use crate::order::apply::{self, Applied, Outcome, Rules, Source};
 use crate::order::newer::Seen;
 use crate::order::woo::{self, Body, Unreadable};
-use crate::shop::Store;
+use crate::shop::{self, Store};
 
 /// What WooCommerce writes around a body.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +87,10 @@ pub fn receive(
     rules: &Rules,
     incoming: &Incoming,
 ) -> Result<Receipt, apply::Error> {
+    // Also a repeat says that the shop cannot make its deliveries: error objects are alike, byte for byte.
+    if let Some(code) = incoming.error_code() {
+        shop::store::note_error_object(tx, shop.id, code)?;
+    }
     let topic = &incoming.envelope.topic;
     if let Some(first) = store::find(tx, shop.id, topic, &incoming.digest)? {
         if let Ok(Said::Other(Body::Hint { order_id: Some(order), .. })) = &incoming.said {
@@ -101,6 +105,9 @@ pub fn receive(
     let seen = Seen::Told { arrival: seq, at: tx.now() };
     let done = take(tx, shop, rules, &incoming.said, Source { operation: id.as_str(), seen })?;
     store::settle(tx, &id, done.state, done.result, done.reason.as_deref())?;
+    if done.state != State::Failed {
+        store::forget_erased(tx, &id)?;
+    }
     if done.state == State::Applied
         && let Some(order) = order
     {
@@ -124,6 +131,9 @@ pub fn replay(
     let state =
         if done.state == State::Stale && kept.state == State::Applied { kept.state } else { done.state };
     store::settle(tx, &kept.id, state, done.result, done.reason.as_deref())?;
+    if state != State::Failed {
+        store::forget_erased(tx, &kept.id)?;
+    }
     Ok(done)
 }
 
@@ -263,6 +273,16 @@ fn take(
 }
 
 impl Incoming {
+    /// WooCommerce's name for why it could not make this delivery, if that is what it sent.
+    fn error_code(&self) -> Option<&str> {
+        match &self.said {
+            Ok(Said::Product(Delivered::Refused(code)) | Said::Other(Body::ErrorObject { code, .. })) => {
+                Some(code)
+            }
+            _ => None,
+        }
+    }
+
     /// The order it is about, also where nothing else of it can be read: that is where people look for it.
     fn order(&self) -> Option<i64> {
         #[derive(serde::Deserialize)]

@@ -248,9 +248,7 @@ pub fn next(tx: &mut Tx<'_>, state: Option<State>, after: i64) -> Result<Option<
          SELECT seq, id, store_id, topic, state, body FROM delivery
          WHERE seq > $2 AND (CAST($1 AS TEXT) IS NULL OR state = $1) AND body IS NOT NULL ORDER BY seq LIMIT 1",
         params![state.map(State::as_str), after],
-        |row| {
-            Ok(Kept { seq: row.get(0)?, id: row.get(1)?, store: row.get(2)?, topic: row.get(3)?, state: row.get(4)?, body: row.get(5)? })
-        },
+        kept,
     )
 }
 
@@ -264,15 +262,82 @@ pub fn counts(tx: &mut Tx<'_>) -> Result<Vec<(State, i64)>, db::Error> {
     )
 }
 
-/// Forgets the raw bytes of deliveries older than `before` that nothing waits for; at most `limit` at once.
+/// Forgets the raw bytes of deliveries older than `before`; at most `limit` at once.
+///
+/// A parked one is not needed any more: its order's state is kept. A failed one may be the only copy of what
+/// it says, so it stays until it was handled.
 pub fn prune(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64, db::Error> {
     tx.execute(
         "-- inbox::store::prune
          UPDATE delivery SET body = NULL WHERE seq IN (
-             SELECT seq FROM delivery WHERE received_at < $1 AND body IS NOT NULL AND state NOT IN ('parked', 'failed')
+             SELECT seq FROM delivery WHERE received_at < $1 AND body IS NOT NULL AND state <> 'failed'
              ORDER BY seq LIMIT $2)",
         params![before, limit],
     )
+}
+
+/// Forgets the raw bytes of a delivery if its order's buyer was erased.
+pub fn forget_erased(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<(), db::Error> {
+    tx.execute(
+        "-- inbox::store::forget_erased
+         UPDATE delivery SET body = NULL WHERE id = $1 AND EXISTS (
+             SELECT 1 FROM shop_order o WHERE o.store_id = delivery.store_id AND o.order_id = delivery.order_id
+               AND o.erased_at IS NOT NULL)",
+        params![id],
+    )?;
+    Ok(())
+}
+
+/// Forgets the raw bytes of all deliveries that spoke of an order; answers of how many.
+pub fn forget_order(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<u64, db::Error> {
+    tx.execute(
+        "-- inbox::store::forget_order
+         UPDATE delivery SET body = NULL WHERE store_id = $1 AND order_id = $2 AND body IS NOT NULL",
+        params![store, order],
+    )
+}
+
+/// Forgets the raw bytes of one delivery.
+pub fn forget(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<(), db::Error> {
+    tx.execute(
+        "-- inbox::store::forget
+         UPDATE delivery SET body = NULL WHERE id = $1",
+        params![id],
+    )?;
+    Ok(())
+}
+
+/// The oldest delivery of a store after `after` whose bytes are still there.
+pub fn next_of_store(tx: &mut Tx<'_>, store: i64, after: i64) -> Result<Option<Kept>, db::Error> {
+    tx.query_opt(
+        "-- inbox::store::next_of_store
+         SELECT seq, id, store_id, topic, state, body FROM delivery
+         WHERE store_id = $1 AND seq > $2 AND body IS NOT NULL ORDER BY seq LIMIT 1",
+        params![store, after],
+        kept,
+    )
+}
+
+/// How many deliveries in a state, or in any, have lost their raw bytes.
+pub fn gone(tx: &mut Tx<'_>, state: Option<State>) -> Result<i64, db::Error> {
+    tx.query_one(
+        "-- inbox::store::gone
+         SELECT CAST(COUNT(*) AS BIGINT) FROM delivery
+         WHERE body IS NULL AND (CAST($1 AS TEXT) IS NULL OR state = $1)",
+        params![state.map(State::as_str)],
+        |row| row.get(0),
+    )
+}
+
+fn kept(row: &Row<'_>) -> Result<Kept, db::Error> {
+    Ok(Kept {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        store: row.get(2)?,
+        topic: row.get(3)?,
+        state: row.get(4)?,
+        body: row.get(5)?,
+    })
 }
 
 fn read(row: &Row<'_>) -> Result<Delivery, db::Error> {

@@ -169,6 +169,35 @@ impl Sent {
     pub fn compartment(&self) -> &Compartment {
         &self.slice.compartment
     }
+
+    /// How many credits.
+    #[must_use]
+    pub fn amount(&self) -> Credits {
+        self.slice.remaining
+    }
+}
+
+/// A debt on its way to another account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentDebt {
+    pub(super) operation: OperationId,
+    pub(super) from: AccountId,
+    pub(super) compartment: Compartment,
+    pub(super) amount: Credits,
+}
+
+impl SentDebt {
+    /// Which compartment of the account it comes from owed it.
+    #[must_use]
+    pub fn compartment(&self) -> &Compartment {
+        &self.compartment
+    }
+
+    /// How many credits.
+    #[must_use]
+    pub fn amount(&self) -> Credits {
+        self.amount
+    }
 }
 
 /// How an amount that was to be taken back came together.

@@ -59,6 +59,8 @@ struct Walk {
     debts: HashMap<String, i64>,
     /// Grants that moved between accounts: their tallies come together from several chains.
     crossed: HashMap<GrantId, Tally>,
+    /// Debts that moved between two accounts: what one handed over less what the other took over.
+    passed: HashMap<(AccountId, AccountId), i64>,
 }
 
 #[derive(Default, PartialEq, Eq, Debug, Clone, Copy)]
@@ -91,7 +93,7 @@ struct EntryRow {
     seq: i64,
     operation: String,
     kind: Kind,
-    grant: GrantId,
+    grant: Option<GrantId>,
     source: String,
     target: String,
     amount: i64,
@@ -154,7 +156,7 @@ fn step(walk: &mut Walk, entry: &EntryRow, report: &mut Report) {
         seq: entry.seq,
         operation: &entry.operation,
         kind: entry.kind.as_str(),
-        grant: Some(entry.grant.as_str()),
+        grant: entry.grant.as_ref().map(GrantId::as_str),
         source: &entry.source,
         target: &entry.target,
         amount: entry.amount,
@@ -172,22 +174,31 @@ fn step(walk: &mut Walk, entry: &EntryRow, report: &mut Report) {
     // Go on from what is written, so that one changed entry is one fault and not all that follow.
     walk.hash = <chain::Hash>::try_from(entry.hash.as_slice()).unwrap_or(expected);
 
-    let mut move_at = |place: &str, amount: i64| match place.parse::<Place>() {
-        Ok(Place::Compartment(compartment)) => {
-            *walk.slices.entry((entry.grant.clone(), compartment.column().to_owned())).or_default() += amount;
+    let mut move_at = |place: &str, amount: i64| match (place.parse::<Place>(), &entry.grant) {
+        (Ok(Place::Compartment(compartment)), Some(grant)) => {
+            *walk.slices.entry((grant.clone(), compartment.column().to_owned())).or_default() += amount;
         }
-        Ok(Place::Debt(compartment)) => {
+        (Ok(Place::Debt(compartment)), _) => {
             *walk.debts.entry(compartment.column().to_owned()).or_default() -= amount;
         }
-        Ok(Place::Account(_)) => {
-            walk.crossed.entry(entry.grant.clone()).or_default();
+        (Ok(Place::Account(_)), Some(grant)) => {
+            walk.crossed.entry(grant.clone()).or_default();
         }
-        Ok(_) => {}
-        Err(_) => report.fault("places", row(), format!("{place:?} is not a place credits can be")),
+        // What one account hands over the other takes: together that is nothing.
+        (Ok(Place::Account(other)), None) => {
+            let (one, two) = (entry.account.clone().min(other.clone()), other.max(entry.account.clone()));
+            *walk.passed.entry((one, two)).or_default() += amount;
+        }
+        (Ok(_), Some(_)) => {}
+        (Ok(_), None) => {
+            report.fault("places", row(), format!("credits at {place:?} are of no grant"));
+        }
+        (Err(_), _) => report.fault("places", row(), format!("{place:?} is not a place credits can be")),
     };
     move_at(&entry.source, -entry.amount);
     move_at(&entry.target, entry.amount);
-    let tally = walk.grants.entry(entry.grant.clone()).or_default();
+    let Some(grant) = &entry.grant else { return };
+    let tally = walk.grants.entry(grant.clone()).or_default();
     match entry.kind {
         Kind::Granted => tally.granted += entry.amount,
         Kind::Spent => tally.spent += entry.amount,
@@ -203,7 +214,9 @@ fn step(walk: &mut Walk, entry: &EntryRow, report: &mut Report) {
 
 /// Compares what the account's rows say with what its entries add up to.
 fn finish_account(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Result<(), db::Error> {
-    let Walk { account, seq, hash, mut slices, mut grants, mut debts, mut crossed } = std::mem::take(walk);
+    let Walk { account, seq, hash, mut slices, mut grants, mut debts, mut crossed, passed } =
+        std::mem::take(walk);
+    walk.passed = passed;
     let Some(account) = account else { return Ok(()) };
     let head = tx.query_opt(
         "-- ledger::audit::head
@@ -305,7 +318,7 @@ fn finish_account(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Resu
     Ok(())
 }
 
-/// Compares the grants that moved between accounts, once all chains were walked.
+/// Compares the grants and debts that moved between accounts, once all chains were walked.
 fn finish_crossed(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Result<(), db::Error> {
     for (grant, entered) in std::mem::take(&mut walk.crossed) {
         let found = tx.query_opt(
@@ -317,6 +330,15 @@ fn finish_crossed(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Resu
         )?;
         if found.is_none() {
             report.fault("grants", format!("grant {grant}"), "it has entries but no row".to_owned());
+        }
+    }
+    for ((one, other), difference) in std::mem::take(&mut walk.passed) {
+        if difference != 0 {
+            report.fault(
+                "debts",
+                format!("debts between {one} and {other}"),
+                format!("what one handed over and what the other took over differ by {difference}"),
+            );
         }
     }
     Ok(())
@@ -418,9 +440,25 @@ const CHECKS: &[Check] = &[
                      'counted ' || CAST(c.counted AS TEXT) || ', its debits say ' || CAST(COALESCE(d.spent, 0) AS TEXT)
               FROM (SELECT account_id, site, SUM(captured) AS counted FROM spending WHERE per = 'month' AND agent = ''
                     GROUP BY account_id, site) c
-              LEFT JOIN (SELECT account_id, site, SUM(credits - reversed) AS spent FROM debit GROUP BY account_id, site) d
+              LEFT JOIN (SELECT COALESCE(a.merged_into, a.id) AS account_id, s.site, SUM(s.spent) AS spent
+                         FROM (SELECT account_id, site, SUM(credits - reversed) AS spent FROM debit
+                               GROUP BY account_id, site) s
+                         JOIN account a ON a.id = s.account_id GROUP BY 1, s.site) d
                 ON d.account_id = c.account_id AND d.site = c.site
               WHERE c.counted <> COALESCE(d.spent, 0)",
+    },
+    Check {
+        rule: "merged accounts",
+        sql: "-- ledger::audit::merged
+              SELECT a.id, 'it is part of ' || a.merged_into || ' and something is still its own'
+              FROM account a JOIN account b ON b.id = a.merged_into
+              WHERE b.merged_into IS NOT NULL
+                 OR EXISTS (SELECT 1 FROM slice s WHERE s.account_id = a.id AND (s.remaining > 0 OR s.held > 0))
+                 OR EXISTS (SELECT 1 FROM debt d WHERE d.account_id = a.id AND d.amount > 0)
+                 OR EXISTS (SELECT 1 FROM spending c WHERE c.account_id = a.id)
+                 OR EXISTS (SELECT 1 FROM site s WHERE s.account_id = a.id)
+                 OR EXISTS (SELECT 1 FROM customer c WHERE c.account_id = a.id)
+                 OR EXISTS (SELECT 1 FROM shop_order o WHERE o.account_id = a.id)",
     },
     Check {
         rule: "activity",

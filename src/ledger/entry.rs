@@ -164,8 +164,8 @@ pub struct Posting<'a> {
     pub operation: &'a str,
     /// Why.
     pub kind: Kind,
-    /// The grant they belong to.
-    pub grant: &'a GrantId,
+    /// The grant they belong to; `None` where a debt moves, which is of a compartment and not of a grant.
+    pub grant: Option<&'a GrantId>,
     /// Where they come from.
     pub source: Place,
     /// Where they go.

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod burn;
 pub mod chain;
 pub mod entry;
+mod moves;
 pub mod position;
 pub mod slice;
 pub mod store;

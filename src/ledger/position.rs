@@ -119,7 +119,7 @@ impl Position {
         // once it is used up.
         let is_open = |slice: &&Slice| !slice.remaining.is_zero() || !slice.held.is_zero();
         let active = spendable().filter(is_open);
-        let mut grants: Vec<_> = active.map(|slice| (slice.grant_seq, slice.grant_amount)).collect();
+        let mut grants: Vec<_> = active.map(|slice| (&slice.grant, slice.grant_amount)).collect();
         grants.sort_unstable();
         grants.dedup();
         Self {
@@ -171,11 +171,9 @@ mod tests {
     use crate::id::GrantId;
     use crate::ledger::slice::Compartment;
 
-    #[test]
-    fn what_is_frozen_and_has_expired_is_in_no_number() {
-        let expires_at = Timestamp::from_millis(1_000);
+    fn ten(expires_at: Option<Timestamp>, frozen: bool) -> Slice {
         let ten: Credits = "10".parse().unwrap();
-        let slice = Slice {
+        Slice {
             grant: GrantId::new(),
             grant_seq: 1,
             compartment: Compartment::Pool,
@@ -186,13 +184,31 @@ mod tests {
             remaining: ten,
             held: Credits::ZERO,
             effective_at: Timestamp::from_millis(0),
-            expires_at: Some(expires_at),
-            frozen: true,
+            expires_at,
+            frozen,
             voided: false,
             order: Some(1),
-        };
+        }
+    }
+
+    /// Two accounts that became one may each have had a first grant of the same amount.
+    #[test]
+    fn grants_count_once_for_the_levels_whatever_their_numbers() {
+        let (one, other) = (ten(None, false), ten(None, false));
+        let slices = [one.clone(), one, other];
+        let position = Position::of(&slices, Timestamp::from_millis(1));
+        assert_eq!(
+            (position.active_amount, position.available),
+            ("20".parse().unwrap(), "30".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn what_is_frozen_and_has_expired_is_in_no_number() {
+        let expires_at = Timestamp::from_millis(1_000);
+        let slice = ten(Some(expires_at), true);
         let slices = std::slice::from_ref(&slice);
-        assert_eq!(Position::of(slices, expires_at.plus_millis(-1)).frozen, ten);
+        assert_eq!(Position::of(slices, expires_at.plus_millis(-1)).frozen, slice.remaining);
         assert_eq!(Position::of(slices, expires_at), Position::default());
     }
 }

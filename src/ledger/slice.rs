@@ -215,7 +215,7 @@ pub fn open_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<
                     g.effective_at, g.expires_at, g.frozen, g.voided_at, g.order_id
              FROM slice s JOIN credit_grant g ON g.id = s.grant_id
              WHERE s.account_id = $1 AND (s.remaining > 0 OR s.held > 0)
-             ORDER BY g.seq, s.site",
+             ORDER BY g.seq, g.id, s.site",
             params![account],
             read,
         ),
@@ -226,7 +226,7 @@ pub fn open_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<
                     g.effective_at, g.expires_at, g.frozen, g.voided_at, g.order_id
              FROM slice s JOIN credit_grant g ON g.id = s.grant_id
              WHERE s.account_id = $1 AND s.site IN ($2, $3) AND (s.remaining > 0 OR s.held > 0)
-             ORDER BY g.seq, s.site",
+             ORDER BY g.seq, g.id, s.site",
             params![account, site, if *pool { "" } else { site.as_str() }],
             read,
         ),

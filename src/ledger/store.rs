@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 pub use super::act::{
-    Clawed, Debited, Expiry, Granted, NewDebit, NewGrant, Purchase, Sent, Shortfall, Shown, Taken,
+    Clawed, Debited, Expiry, Granted, NewDebit, NewGrant, Purchase, Sent, SentDebt, Shortfall, Shown, Taken,
 };
 use super::burn::{self, Part};
 use super::chain::{self, Link};
@@ -33,6 +33,14 @@ pub enum Error {
     /// There is no such account.
     #[error("there is no account {0}")]
     UnknownAccount(AccountId),
+    /// The account is part of another one now.
+    #[error("account {account} was merged into {into}")]
+    Merged {
+        /// The account.
+        account: AccountId,
+        /// What it is part of.
+        into: AccountId,
+    },
     /// The account would hold more than can be counted.
     #[error("the account would hold more than {} credits", Credits::MAX)]
     TooMuch,
@@ -47,23 +55,26 @@ pub enum Error {
 /// balance when the entry is written. What expired before now is booked as expired before anything else.
 #[derive(Debug)]
 pub struct LockedAccount<'t, 'c> {
-    tx: &'t mut Tx<'c>,
-    id: AccountId,
+    pub(super) tx: &'t mut Tx<'c>,
+    pub(super) id: AccountId,
     zone: Tz,
     frozen_reason: Option<String>,
     grant_seq: i64,
     entry_seq: i64,
     entry_hash: chain::Hash,
-    next_expiry: Option<Timestamp>,
+    pub(super) next_expiry: Option<Timestamp>,
 }
 
 impl<'t, 'c> LockedAccount<'t, 'c> {
     /// Locks `id` and books what has expired.
+    ///
+    /// # Errors
+    /// [`Error::UnknownAccount`]; [`Error::Merged`], so that nothing is booked where nobody looks any more.
     pub fn lock(tx: &'t mut Tx<'c>, id: &AccountId) -> Result<Self, Error> {
         let head = tx.query_opt(
             "-- ledger::store::lock
              UPDATE account SET version = version + 1 WHERE id = $1
-             RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry",
+             RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into",
             params![id],
             |row| {
                 Ok((
@@ -73,11 +84,15 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                     row.get::<i64>(3)?,
                     row.get::<Vec<u8>>(4)?,
                     row.get::<Option<Timestamp>>(5)?,
+                    row.get::<Option<AccountId>>(6)?,
                 ))
             },
         )?;
-        let (zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry) =
+        let (zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into) =
             head.ok_or_else(|| Error::UnknownAccount(id.clone()))?;
+        if let Some(into) = merged_into {
+            return Err(Error::Merged { account: id.clone(), into });
+        }
         let wrong = |column, found| db::Error::Column { column, found };
         let mut account = Self {
             tx,
@@ -159,7 +174,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         let mut postings = vec![Posting {
             operation: id.as_str(),
             kind: Kind::Granted,
-            grant: &id,
+            grant: Some(&id),
             source: Place::Issuance,
             target: Place::Compartment(new.compartment.clone()),
             amount: new.amount,
@@ -170,7 +185,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             postings.push(Posting {
                 operation: id.as_str(),
                 kind: Kind::Repaid,
-                grant: &id,
+                grant: Some(&id),
                 source: Place::Compartment(new.compartment.clone()),
                 target: Place::Debt(new.compartment.clone()),
                 amount: repaid,
@@ -238,86 +253,6 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             *remaining = remaining.saturating_sub(part.credits);
         }
         Ok(Debited { id, taken, position: Position::of(&slices, now) })
-    }
-
-    /// Moves unspent credits from one compartment to another; they keep their expiry, category and purchase.
-    ///
-    /// # Errors
-    /// [`Error::InsufficientCredits`] when the source has less.
-    pub fn relocate(
-        &mut self,
-        from: &Compartment,
-        to: &Compartment,
-        amount: Credits,
-    ) -> Result<Taken, Error> {
-        let slices = self.own_slices(from)?;
-        let parts = self.plan(&slices, amount)?;
-        let operation = OperationId::new();
-        let target = Place::Compartment(to.clone());
-        let (first, taken) = self.take(operation.as_str(), Kind::Moved, &slices, &parts, &target)?;
-        self.show_move(first, from, to, amount, None)?;
-        Ok(taken)
-    }
-
-    /// Moves all of a purchase that is neither spent nor held to `to`, wherever it lies; it keeps its expiry,
-    /// category and purchase.
-    pub fn relocate_purchase(&mut self, purchase: Purchase, to: &Compartment) -> Result<(), Error> {
-        let slices = self.purchase_slices(purchase.store, purchase.order, Some(purchase.line))?;
-        let target = Place::Compartment(to.clone());
-        for slice in slices.iter().filter(|slice| slice.compartment != *to && !slice.remaining.is_zero()) {
-            let operation = OperationId::new();
-            let (first, _) = self.take_all(operation.as_str(), Kind::Moved, slice, &target)?;
-            self.show_move(first, &slice.compartment, to, slice.remaining, Some(purchase.order))?;
-        }
-        Ok(())
-    }
-
-    /// Moves all that is neither spent nor held in the compartment of a site that is no longer the account's
-    /// to the pool, so that it can be spent; it keeps its expiry, category and purchase.
-    pub fn vacate(&mut self, site: &Compartment) -> Result<(), Error> {
-        let slices = self.own_slices(site)?;
-        for slice in slices.iter().filter(|slice| !slice.remaining.is_zero()) {
-            let operation = OperationId::new();
-            let target = Place::Compartment(Compartment::Pool);
-            let (first, _) = self.take_all(operation.as_str(), Kind::Moved, slice, &target)?;
-            self.show_move(first, site, &Compartment::Pool, slice.remaining, slice.order)?;
-        }
-        Ok(())
-    }
-
-    /// Sends all of an order's credits that are neither spent nor held to another account. What is answered
-    /// must be handed to [`LockedAccount::receive`] of that account in the same transaction.
-    pub fn send_purchase(&mut self, store: i64, order: i64, to: &AccountId) -> Result<Vec<Sent>, Error> {
-        let slices = self.purchase_slices(store, order, None)?;
-        let mut sent = Vec::new();
-        for slice in slices.into_iter().filter(|slice| !slice.remaining.is_zero()) {
-            let operation = OperationId::new();
-            let (first, _) =
-                self.take_all(operation.as_str(), Kind::Moved, &slice, &Place::Account(to.clone()))?;
-            let (at, change) = (&slice.compartment, Delta::minus(slice.remaining));
-            self.show(first, 0, Shown::Moved, at, "Moved to another account", change, Some(order))?;
-            sent.push(Sent { operation, from: self.id.clone(), slice });
-        }
-        Ok(sent)
-    }
-
-    /// Takes in what another account sent.
-    pub fn receive(&mut self, sent: &Sent, to: &Compartment) -> Result<(), Error> {
-        let first = self.post(&[Posting {
-            operation: sent.operation.as_str(),
-            kind: Kind::Moved,
-            grant: &sent.slice.grant,
-            source: Place::Account(sent.from.clone()),
-            target: Place::Compartment(to.clone()),
-            amount: sent.slice.remaining,
-            booked_at: self.tx.now(),
-        }])?;
-        if let Some(expires_at) = sent.slice.expires_at {
-            self.next_expiry = Some(self.next_expiry.map_or(expires_at, |next| next.min(expires_at)));
-            self.save_head()?;
-        }
-        let change = Delta::plus(sent.slice.remaining);
-        self.show(first, 0, Shown::Moved, to, &sent.slice.label, change, sent.slice.order)
     }
 
     /// Takes credits out by hand, in burn-down order, all or nothing; `reason` is kept with the act.
@@ -403,6 +338,16 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         Ok(owed.unwrap_or(Credits::ZERO))
     }
 
+    /// What the account's compartments owe, those that owe anything.
+    pub fn debts(&mut self) -> Result<Vec<(Compartment, Credits)>, Error> {
+        Ok(self.tx.query(
+            "-- ledger::store::debts
+             SELECT site, amount FROM debt WHERE account_id = $1 AND amount > 0 ORDER BY site",
+            params![&self.id],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?)
+    }
+
     /// Books what a purchase lacks because it was spent. Only what was spent can be owed: what expired is
     /// lost to the customer already, and what an earlier refund found spent is owed once.
     fn owe(
@@ -442,7 +387,8 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 Shortfall::WriteOff => (Kind::WrittenOff, Place::Adjustment),
             };
             let target = Place::Clawback;
-            self.post(&[Posting { operation, kind, grant: &grant, source, target, amount, booked_at: now }])?;
+            let grant = Some(&grant);
+            self.post(&[Posting { operation, kind, grant, source, target, amount, booked_at: now }])?;
             left = left.saturating_sub(amount);
             owed = owed.checked_add(amount).ok_or(Error::TooMuch)?;
         }
@@ -486,7 +432,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             let posting = Posting {
                 operation: operation.as_str(),
                 kind: Kind::Expired,
-                grant: &slice.grant,
+                grant: Some(&slice.grant),
                 source: Place::Compartment(slice.compartment.clone()),
                 target: Place::Breakage,
                 amount: slice.remaining,
@@ -500,13 +446,13 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         self.save_head()
     }
 
-    fn plan(&self, slices: &[Slice], amount: Credits) -> Result<Vec<Part>, Error> {
+    pub(super) fn plan(&self, slices: &[Slice], amount: Credits) -> Result<Vec<Part>, Error> {
         burn::plan(slices, amount, self.tx.now())
             .map_err(|short| Error::InsufficientCredits { needed: amount, available: short.available })
     }
 
     /// The slices that lie in `compartment` itself.
-    fn own_slices(&mut self, compartment: &Compartment) -> Result<Vec<Slice>, Error> {
+    pub(super) fn own_slices(&mut self, compartment: &Compartment) -> Result<Vec<Slice>, Error> {
         let view = match compartment {
             Compartment::Pool => View::Account,
             Compartment::Site(site) => View::Site { site: site.clone(), pool: false },
@@ -517,7 +463,12 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     }
 
     /// What is left of a purchase, wherever it lies in the account.
-    fn purchase_slices(&mut self, store: i64, order: i64, line: Option<i64>) -> Result<Vec<Slice>, Error> {
+    pub(super) fn purchase_slices(
+        &mut self,
+        store: i64,
+        order: i64,
+        line: Option<i64>,
+    ) -> Result<Vec<Slice>, Error> {
         let grants: Vec<GrantId> = self.tx.query(
             "-- ledger::store::purchase_slices
              SELECT id FROM credit_grant
@@ -531,7 +482,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     }
 
     /// Takes `parts` of `slices` to `target`; answers the first entry's number and what each grant gave.
-    fn take(
+    pub(super) fn take(
         &mut self,
         operation: &str,
         kind: Kind,
@@ -545,7 +496,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             .map(|part| Posting {
                 operation,
                 kind,
-                grant: &slices[part.slice].grant,
+                grant: Some(&slices[part.slice].grant),
                 source: Place::Compartment(slices[part.slice].compartment.clone()),
                 target: target.clone(),
                 amount: part.credits,
@@ -558,7 +509,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     }
 
     /// [`LockedAccount::take`] of all that remains in one slice.
-    fn take_all(
+    pub(super) fn take_all(
         &mut self,
         operation: &str,
         kind: Kind,
@@ -576,7 +527,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
 
     /// Writes the entries and what follows from each: slices, the grant's tally, the debt, the chain.
     /// Answers the number of the first.
-    fn post(&mut self, postings: &[Posting<'_>]) -> Result<i64, Error> {
+    pub(super) fn post(&mut self, postings: &[Posting<'_>]) -> Result<i64, Error> {
         let first = self.entry_seq + 1;
         for posting in postings {
             self.append(posting)?;
@@ -629,7 +580,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 seq: self.entry_seq,
                 operation: posting.operation,
                 kind: posting.kind.as_str(),
-                grant: Some(posting.grant.as_str()),
+                grant: posting.grant.map(GrantId::as_str),
                 source: &source,
                 target: &target,
                 amount: posting.amount.micro(),
@@ -684,7 +635,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         Ok(())
     }
 
-    fn save_head(&mut self) -> Result<(), Error> {
+    pub(super) fn save_head(&mut self) -> Result<(), Error> {
         self.tx.execute(
             "-- ledger::store::save_head
              UPDATE account SET grant_seq = $2, entry_seq = $3, entry_hash = $4, next_expiry = $5 WHERE id = $1",
@@ -694,7 +645,10 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     }
 
     /// Refuses an amount with which the account's grants would add up to more than can be counted.
-    fn check_room(&mut self, amount: Credits) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::TooMuch`].
+    pub fn check_room(&mut self, amount: Credits) -> Result<(), Error> {
         let held = Position::of(&open_slices(self.tx, &self.id, &View::Account)?, self.tx.now());
         let sum = [held.posted, held.frozen].into_iter().try_fold(amount, Credits::checked_add);
         sum.map(|_| ()).ok_or(Error::TooMuch)
@@ -710,25 +664,8 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         )?)
     }
 
-    fn show_move(
-        &mut self,
-        entry: i64,
-        from: &Compartment,
-        to: &Compartment,
-        amount: Credits,
-        order: Option<i64>,
-    ) -> Result<(), Error> {
-        let name = |compartment: &Compartment| match compartment {
-            Compartment::Pool => "shared credits".to_owned(),
-            Compartment::Site(site) => format!("site {site}"),
-        };
-        let (sent, received) = (format!("Moved to {}", name(to)), format!("Moved from {}", name(from)));
-        self.show(entry, 0, Shown::Moved, from, &sent, Delta::minus(amount), order)?;
-        self.show(entry, 1, Shown::Moved, to, &received, Delta::plus(amount), order)
-    }
-
     #[expect(clippy::too_many_arguments, reason = "a line of the activity has that many columns")]
-    fn show(
+    pub(super) fn show(
         &mut self,
         entry: i64,
         part: i64,

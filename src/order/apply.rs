@@ -138,6 +138,9 @@ pub fn apply(
     let known = store::find(tx, shop.id, incoming.id)?;
     let mut recheck = false;
     if let Some(known) = &known {
+        if known.erased_at.is_some() {
+            incoming.erase_buyer();
+        }
         incoming.recall_refunds(&known.order);
         let applied = Sighting { order: &known.order, seen: known.seen };
         match newer::compare(&applied, &Sighting { order: &incoming, seen: source.seen }) {
@@ -172,6 +175,7 @@ pub fn apply(
         recheck,
         parked: None,
         attention: None,
+        erased_at: known.as_ref().and_then(|known| known.erased_at),
         first_seen_at: known.map_or(now, |known| known.first_seen_at),
         applied_at: now,
         order: incoming,

@@ -263,6 +263,12 @@ impl Order {
             .collect();
     }
 
+    /// Removes who bought it: name and address. The customer's number stays, which is the shop's.
+    pub fn erase_buyer(&mut self) {
+        self.email.clear();
+        self.buyer_name.clear();
+    }
+
     /// The same order after the shop said it no longer has it.
     #[must_use]
     pub fn deleted(&self) -> Self {

@@ -34,6 +34,8 @@ pub struct Known {
     pub first_seen_at: Timestamp,
     /// When its state was last applied.
     pub applied_at: Timestamp,
+    /// When its buyer's name and address were removed; no later state brings them back.
+    pub erased_at: Option<Timestamp>,
 }
 
 /// What is remembered of a line.
@@ -63,7 +65,8 @@ pub struct KnownLine {
 pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db::Error> {
     tx.query_opt(
         "-- order::store::find
-         SELECT account_id, state, confirmed_at, recheck, parked, attention, first_seen_at, applied_at, arrival
+         SELECT account_id, state, confirmed_at, recheck, parked, attention, first_seen_at, applied_at, arrival,
+                erased_at
          FROM shop_order WHERE store_id = $1 AND order_id = $2",
         params![store, order],
         |row| {
@@ -80,6 +83,7 @@ pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db
                 attention: row.get(5)?,
                 first_seen_at: row.get(6)?,
                 applied_at,
+                erased_at: row.get(9)?,
             })
         },
     )
@@ -93,12 +97,13 @@ pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error>
     tx.execute(
         "-- order::store::save
          INSERT INTO shop_order (store_id, order_id, account_id, state, status, modified_at, confirmed_at, recheck, parked,
-                                 attention, first_seen_at, applied_at, arrival)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                                 attention, first_seen_at, applied_at, arrival, erased_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
          ON CONFLICT (store_id, order_id) DO UPDATE SET
              account_id = excluded.account_id, state = excluded.state, status = excluded.status,
              modified_at = excluded.modified_at, confirmed_at = excluded.confirmed_at, recheck = excluded.recheck,
-             parked = excluded.parked, attention = excluded.attention, applied_at = excluded.applied_at, arrival = excluded.arrival",
+             parked = excluded.parked, attention = excluded.attention, applied_at = excluded.applied_at, arrival = excluded.arrival,
+             erased_at = excluded.erased_at",
         params![
             store,
             known.order.id,
@@ -113,6 +118,7 @@ pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error>
             known.first_seen_at,
             known.applied_at,
             known.seen.arrival(),
+            known.erased_at,
         ],
     )?;
     Ok(())
@@ -378,9 +384,10 @@ pub fn grants(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<GrantOf>, d
     let mut grants: Vec<GrantOf> = Vec::new();
     tx.for_each(
         "-- order::store::grants
-         SELECT g.id, g.line_id, g.account_id, g.amount, CAST(g.spent - g.reversed AS BIGINT), g.clawed,
+         SELECT g.id, g.line_id, COALESCE(a.merged_into, a.id), g.amount, CAST(g.spent - g.reversed AS BIGINT), g.clawed,
                 g.frozen, g.granted_at, s.site, CAST(COALESCE(s.remaining + s.held, 0) AS BIGINT)
-         FROM credit_grant g LEFT JOIN slice s ON s.grant_id = g.id AND (s.remaining > 0 OR s.held > 0)
+         FROM credit_grant g JOIN account a ON a.id = g.account_id
+         LEFT JOIN slice s ON s.grant_id = g.id AND (s.remaining > 0 OR s.held > 0)
          WHERE g.store_id = $1 AND g.order_id = $2
          ORDER BY g.line_id, g.line_seq, g.id, s.site",
         params![store, order],

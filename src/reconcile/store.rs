@@ -167,17 +167,26 @@ pub fn request(tx: &mut Tx<'_>, store: i64) -> Result<(), db::Error> {
     Ok(())
 }
 
-/// Stores with REST keys that are due, with what to sweep, the longest waiting first.
+/// How long a shop that cannot make its deliveries is left alone after a sweep: they may be many, and each of
+/// them says so.
+const AFTER_ERROR_OBJECT_MS: i64 = 60 * 1000;
+
+/// Stores with REST keys that are due, with what to sweep, the longest waiting first: those whose time has
+/// come, and those whose shop could not make a delivery since they were swept.
 pub fn due(tx: &mut Tx<'_>) -> Result<Vec<(i64, Window)>, db::Error> {
     let now = tx.now();
     tx.query(
         "-- reconcile::store::due
          SELECT s.id, r.covered_to, r.wide_at
          FROM store s LEFT JOIN reconciliation r ON r.store_id = s.id
+                      LEFT JOIN store_health h ON h.store_id = s.id
          WHERE s.consumer_key IS NOT NULL
-           AND (r.store_id IS NULL OR (r.due_at <= $1 AND (r.holder IS NULL OR r.held_until <= $1)))
+           AND (r.store_id IS NULL
+                OR ((r.holder IS NULL OR r.held_until <= $1)
+                    AND (r.due_at <= $1
+                         OR (r.failures = 0 AND h.error_at >= r.covered_to AND r.covered_to <= $2))))
          ORDER BY COALESCE(r.due_at, 0), s.id",
-        params![now],
+        params![now, now.plus_millis(-AFTER_ERROR_OBJECT_MS)],
         |row| {
             let covered = Covered { to: row.get(1)?, wide_at: row.get(2)? };
             Ok((row.get(0)?, covered.next(now)))

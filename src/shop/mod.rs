@@ -6,9 +6,13 @@
 //! Secrets live in [`HookSecret`] and [`ConsumerSecret`]: neither can be printed, and only [`store`] and the
 //! two places that sign with them look inside.
 
+pub mod address;
+mod finding;
+pub mod health;
 mod oauth;
 pub mod rest;
 pub mod store;
+pub mod watch;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -150,6 +154,11 @@ impl ShopUrl {
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
+    }
+
+    /// The host's name as WordPress knows its own, and the port.
+    pub(crate) fn host_and_port(&self) -> (&str, Option<u16>) {
+        (self.0.host_str().unwrap_or_default(), self.0.port_or_known_default())
     }
 
     /// Whether the shop is on this machine.

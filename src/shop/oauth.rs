@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Url;
+use reqwest::{Method, Url};
 use sha2::Sha256;
 
 use crate::shop::RestKeys;
@@ -18,8 +18,16 @@ pub(super) fn set_query(url: &mut Url, pairs: &[(&str, String)]) {
     url.set_query((!query.is_empty()).then_some(&query));
 }
 
-/// `url` with the query `pairs`, signed for a GET at `at` (seconds since 1970). No `nonce` may be used twice.
-pub(super) fn sign(mut url: Url, pairs: &[(&str, String)], keys: &RestKeys, at: i64, nonce: &str) -> Url {
+/// `url` with the query `pairs`, signed for a request with `method` at `at` (seconds since 1970). No `nonce` may
+/// be used twice. A JSON body takes no part in the signature.
+pub(super) fn sign(
+    method: &Method,
+    mut url: Url,
+    pairs: &[(&str, String)],
+    keys: &RestKeys,
+    at: i64,
+    nonce: &str,
+) -> Url {
     let at = at.to_string();
     let mut signed: Vec<(&str, &str)> = pairs.iter().map(|(key, value)| (*key, value.as_str())).collect();
     signed.extend([
@@ -29,7 +37,7 @@ pub(super) fn sign(mut url: Url, pairs: &[(&str, String)], keys: &RestKeys, at: 
         ("oauth_timestamp", &at),
     ]);
     signed.sort_unstable();
-    let base = format!("GET&{}&{}", encode(url.as_str()), encode(&join(signed.iter().copied())));
+    let base = format!("{method}&{}&{}", encode(url.as_str()), encode(&join(signed.iter().copied())));
     let signature = hmac(&format!("{}&", keys.expose_secret()), &base);
     signed.push(("oauth_signature", &signature));
     url.set_query(Some(&join(signed.into_iter())));
@@ -66,7 +74,7 @@ mod tests {
         );
         let url = Url::parse("http://127.0.0.1:8088/wp-json/wc/v3/orders/132").unwrap();
         let query = [("_fields", "id".to_owned())];
-        let signed = sign(url, &query, &keys.unwrap(), 1_795_191_455, "5f16e1f4d340a80c");
+        let signed = sign(&Method::GET, url, &query, &keys.unwrap(), 1_795_191_455, "5f16e1f4d340a80c");
         assert_eq!(
             signed.as_str(),
             "http://127.0.0.1:8088/wp-json/wc/v3/orders/132?_fields=id\

@@ -1,8 +1,9 @@
-//! Reading a shop through WooCommerce's REST API.
+//! Reading a shop through WooCommerce's REST API, and setting its webhooks: nothing else in it is changed.
 //!
 //! Over https every request carries the keys as Basic authentication; over http WordPress accepts only
 //! OAuth 1.0a, so there it is signed. Redirects are never followed: an order book is not read from wherever
-//! a redirect points, and most redirects mean that the address is not quite right. Only reading is retried.
+//! a redirect points, and most redirects mean that the address is not quite right. Only reading is retried: a webhook
+//! that was made although its answer was lost would be made twice.
 //!
 //! No error and no log line carries a key, a signature, a query or a body.
 
@@ -15,11 +16,11 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::header::{self, HeaderMap};
-use reqwest::{Certificate, Client, Response, StatusCode};
+use reqwest::{Certificate, Client, Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{RestKeys, ShopUrl, oauth};
+use super::{HookSecret, RestKeys, ShopUrl, oauth};
 use crate::time::{Clock, Timestamp};
 
 /// What it takes to ask a shop.
@@ -109,11 +110,17 @@ pub enum Error {
         /// Whether the request was made over https.
         https: bool,
     },
-    /// It knows the key, whose user may not see this.
+    /// It knows the key, whose user may not see or do this.
     #[error(
-        "the user the consumer key belongs to may not read this; it needs the role Administrator or Shop manager"
+        "the user the consumer key belongs to may not do this; it needs the role Administrator or Shop manager"
     )]
     Forbidden,
+    /// It knows the key, which may only read.
+    #[error(
+        "the shop lets these keys change nothing ({0}): they need the permission Read/Write, under WooCommerce → \
+         Settings → Advanced → REST API"
+    )]
+    ReadOnly(String),
     /// A password in front of the shop.
     #[error(
         "the web server before the shop asks for a password of its own; let {} through without it",
@@ -372,6 +379,47 @@ impl Rest {
         Pages { next: Some(number), ..self.pages("order", "orders".to_owned(), query) }
     }
 
+    /// All webhooks, those of other receivers too.
+    #[must_use]
+    pub fn webhooks(&self) -> Pages<'_> {
+        let query = vec![("orderby", "id".to_owned()), ("order", "asc".to_owned())];
+        self.pages("webhook", "webhooks".to_owned(), query)
+    }
+
+    /// Makes a webhook; answers it as JSON. Tried once.
+    pub async fn create_webhook(&self, webhook: &NewWebhook<'_>) -> Result<Vec<u8>, Error> {
+        self.change(&Method::POST, "webhooks", &webhook.json()).await
+    }
+
+    /// Changes what `change` names of a webhook; answers it as JSON. Tried once.
+    pub async fn update_webhook(&self, id: i64, change: &WebhookChange<'_>) -> Result<Vec<u8>, Error> {
+        self.change(&Method::PUT, &format!("webhooks/{id}"), &change.json()).await
+    }
+
+    /// Whether the keys may change something, found out by asking for a webhook that cannot be.
+    ///
+    /// # Errors
+    /// When the shop answers neither that it must not nor that it cannot be.
+    pub async fn may_write(&self) -> Result<bool, Error> {
+        let impossible = serde_json::json!({ "topic": "order.none", "delivery_url": "" });
+        match self.change(&Method::POST, "webhooks", &impossible).await {
+            Err(Error::ReadOnly(_) | Error::Forbidden) => Ok(false),
+            Err(Error::Refused { status: 400, .. }) => Ok(true),
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::Unreadable("it made a webhook that cannot be".to_owned())),
+        }
+    }
+
+    async fn change(
+        &self,
+        method: &Method,
+        path: &str,
+        change: &serde_json::Value,
+    ) -> Result<Vec<u8>, Error> {
+        let body = change.to_string().into_bytes();
+        Ok(self.attempt(method, "webhook", path, &[], Some(body)).await?.body)
+    }
+
     fn pages(&self, what: &'static str, path: String, query: Vec<(&'static str, String)>) -> Pages<'_> {
         Pages { rest: self, what, path, query, next: Some(1) }
     }
@@ -383,7 +431,7 @@ impl Rest {
             .with_max_delay(PAUSE_MAX)
             .with_max_times(self.patience.retries)
             .with_jitter();
-        (|| self.attempt(what, path, query))
+        (|| self.attempt(&Method::GET, what, path, query, None))
             .retry(backoff)
             .when(Error::is_passing)
             .adjust(|error, pause| match (pause, error.retry_after()) {
@@ -399,19 +447,28 @@ impl Rest {
 
     async fn attempt(
         &self,
+        method: &Method,
         what: &'static str,
         path: &str,
         query: &[(&str, String)],
+        body: Option<Vec<u8>>,
     ) -> Result<Answer, Error> {
         let url = self.access.url.api(path);
         let request = if url.scheme() == "https" {
             let mut url = url;
             oauth::set_query(&mut url, query);
-            self.http.get(url).basic_auth(self.access.keys.key(), Some(self.access.keys.expose_secret()))
+            self.http
+                .request(method.clone(), url)
+                .basic_auth(self.access.keys.key(), Some(self.access.keys.expose_secret()))
         } else {
             let at = self.clock.now().millis() / 1000;
             let nonce = uuid::Uuid::now_v7().simple().to_string();
-            self.http.get(oauth::sign(url, query, &self.access.keys, at, &nonce))
+            let url = oauth::sign(method, url, query, &self.access.keys, at, &nonce);
+            self.http.request(method.clone(), url)
+        };
+        let request = match body {
+            Some(body) => request.header(header::CONTENT_TYPE, "application/json").body(body),
+            None => request,
         };
         let mut response = request
             .header(header::ACCEPT, "application/json")
@@ -424,7 +481,7 @@ impl Rest {
         let body = self.read(&mut response).await?;
         let (status, headers) = (response.status(), response.headers());
         if !status.is_success() {
-            return Err(self.refusal(what, status, headers, &body));
+            return Err(self.refusal(method, what, status, headers, &body));
         }
         Ok(Answer {
             pages: number(headers, "x-wp-totalpages"),
@@ -457,7 +514,14 @@ impl Rest {
         }
     }
 
-    fn refusal(&self, what: &'static str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    fn refusal(
+        &self,
+        method: &Method,
+        what: &'static str,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Error {
         match status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 let retry_after = retry_after(headers, self.clock.now());
@@ -477,12 +541,19 @@ impl Rest {
             (StatusCode::NOT_FOUND, Some("rest_no_route") | None) => {
                 Error::NoApi(self.access.url.to_string())
             }
+            // That a key may only read has the name of a wrong secret, and words in the shop's language. Who
+            // writes has read before, so the secret is right.
+            (StatusCode::UNAUTHORIZED, Some(code)) if *method != Method::GET && is_about_rights(code) => {
+                Error::ReadOnly(refusal.map(Refusal::message).unwrap_or_default())
+            }
             (StatusCode::UNAUTHORIZED, Some("woocommerce_rest_authentication_error")) => {
                 Error::WrongSecret(refusal.map(Refusal::message).unwrap_or_default())
             }
             (StatusCode::UNAUTHORIZED, Some(_)) => Error::Stranger { https: self.access.url.is_https() },
             (StatusCode::UNAUTHORIZED, None) => Error::PasswordInFront,
-            (StatusCode::FORBIDDEN, Some("woocommerce_rest_cannot_view")) => Error::Forbidden,
+            (StatusCode::FORBIDDEN, Some(code)) if code.starts_with("woocommerce_rest_cannot_") => {
+                Error::Forbidden
+            }
             (_, Some(code)) => Error::Refused {
                 status: status.as_u16(),
                 code: code.chars().take(MESSAGE_CHARS_MAX).collect(),
@@ -490,6 +561,53 @@ impl Rest {
             },
             (_, None) => Error::NotJson(format!("{} (status {})", content_type(headers), status.as_u16())),
         }
+    }
+}
+
+fn is_about_rights(code: &str) -> bool {
+    code == "woocommerce_rest_authentication_error" || code.starts_with("woocommerce_rest_cannot_")
+}
+
+/// A webhook to be made.
+#[derive(Clone, Debug)]
+pub struct NewWebhook<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// What it tells of.
+    pub topic: &'a str,
+    /// What it does.
+    pub set: WebhookChange<'a>,
+}
+
+impl NewWebhook<'_> {
+    fn json(&self) -> serde_json::Value {
+        let mut json = self.set.json();
+        json["name"] = self.name.into();
+        json["topic"] = self.topic.into();
+        json
+    }
+}
+
+/// What is set of a webhook; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct WebhookChange<'a> {
+    /// `active`, `paused` or `disabled`.
+    pub status: Option<&'a str>,
+    /// Where it delivers.
+    pub delivery_url: Option<&'a str>,
+    /// What its deliveries are signed with.
+    pub secret: Option<&'a HookSecret>,
+}
+
+impl WebhookChange<'_> {
+    /// What is set, secret included: for a request to the shop it belongs to, and for nothing else.
+    fn json(&self) -> serde_json::Value {
+        let set = [
+            ("status", self.status),
+            ("delivery_url", self.delivery_url),
+            ("secret", self.secret.map(HookSecret::expose)),
+        ];
+        set.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
 
+use super::health::{Finding, Known};
 use super::rest::Access;
 use super::{
     HookSecret, PAID_STATUSES, RestKeys, SITE_KEYS, ShopUrl, Store, StoreName, TOKENS_CATEGORIES, meta_key,
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::db::{self, FromColumn, Row, Tx};
 use crate::params;
+use crate::time::Timestamp;
 
 /// Why a store was not added, changed or removed. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,8 @@ pub struct Settings {
     pub url: ShopUrl,
     /// What its deliveries are signed with.
     pub webhook_secret: HookSecret,
+    /// What they were signed with before, while that is still taken.
+    pub previous_secret: Option<Previous>,
     /// What it may be asked with.
     pub rest_keys: Option<RestKeys>,
     /// The certificate authority its certificate is signed by, if not a public one.
@@ -65,13 +69,42 @@ pub struct Settings {
     pub site_keys: Vec<String>,
 }
 
+/// A webhook secret that was changed and is taken a while longer.
+#[derive(Clone, Debug)]
+pub struct Previous {
+    /// The secret.
+    pub secret: HookSecret,
+    /// From this instant it is refused.
+    pub until: Timestamp,
+}
+
+/// What a store's deliveries may be signed with now.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// The secret.
+    pub today: HookSecret,
+    /// The one before it, while that is still taken.
+    pub previous: Option<HookSecret>,
+}
+
 impl Settings {
+    /// Changes the webhook secret; the one so far is taken until `old_until`, if that is given. One that was
+    /// still taken from an earlier change is not taken any more.
+    pub fn change_secret(&mut self, secret: HookSecret, old_until: Option<Timestamp>) {
+        if secret.expose() == self.webhook_secret.expose() {
+            return;
+        }
+        let old = std::mem::replace(&mut self.webhook_secret, secret);
+        self.previous_secret = old_until.map(|until| Previous { secret: old, until });
+    }
+
     /// A shop with nothing special about it.
     #[must_use]
     pub fn new(url: ShopUrl, webhook_secret: HookSecret) -> Self {
         Self {
             url,
             webhook_secret,
+            previous_secret: None,
             rest_keys: None,
             ca_file: None,
             tokens_categories: TOKENS_CATEGORIES.map(str::to_owned).to_vec(),
@@ -91,8 +124,9 @@ pub fn add(tx: &mut Tx<'_>, name: &StoreName, settings: &Settings) -> Result<Sto
     let added = tx.query_opt(
         "-- shop::store::add
          INSERT INTO store (name, url, webhook_secret, consumer_key, consumer_secret, ca_file,
-                            tokens_categories, paid_statuses, site_keys, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                            tokens_categories, paid_statuses, site_keys, created_at, previous_secret,
+                            previous_until)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (name) DO NOTHING
          RETURNING id",
         params![
@@ -106,6 +140,8 @@ pub fn add(tx: &mut Tx<'_>, name: &StoreName, settings: &Settings) -> Result<Sto
             &columns.paid_statuses,
             &columns.site_keys,
             now,
+            columns.previous_secret,
+            columns.previous_until,
         ],
         |row| row.get::<i64>(0),
     )?;
@@ -119,11 +155,20 @@ pub fn add(tx: &mut Tx<'_>, name: &StoreName, settings: &Settings) -> Result<Sto
 /// [`Error::Unknown`], [`Error::EmptyList`].
 pub fn update(tx: &mut Tx<'_>, id: i64, settings: &Settings) -> Result<Store, Error> {
     let columns = Columns::of(settings)?;
+    let now = tx.now();
+    tx.execute(
+        "-- shop::store::update (secret)
+         INSERT INTO store_health (store_id, refused_count, secret_at, secret_in_shop)
+         SELECT id, 0, CAST($3 AS BIGINT), 0 FROM store WHERE id = $1 AND webhook_secret <> $2
+         ON CONFLICT (store_id) DO UPDATE SET secret_at = CAST($3 AS BIGINT), secret_in_shop = 0",
+        params![id, settings.webhook_secret.expose(), now],
+    )?;
     let updated = tx.execute(
         "-- shop::store::update
          UPDATE store
          SET url = $2, webhook_secret = $3, consumer_key = $4, consumer_secret = $5, ca_file = $6,
-             tokens_categories = $7, paid_statuses = $8, site_keys = $9
+             tokens_categories = $7, paid_statuses = $8, site_keys = $9, previous_secret = $10,
+             previous_until = $11
          WHERE id = $1",
         params![
             id,
@@ -135,12 +180,13 @@ pub fn update(tx: &mut Tx<'_>, id: i64, settings: &Settings) -> Result<Store, Er
             &columns.tokens_categories,
             &columns.paid_statuses,
             &columns.site_keys,
+            columns.previous_secret,
+            columns.previous_until,
         ],
     )?;
     if updated == 0 {
         return Err(Error::Unknown(id.to_string()));
     }
-    let now = tx.now();
     tx.execute(
         "-- shop::store::update (ask again)
          UPDATE lookup SET due_at = $2 WHERE store_id = $1 AND due_at > $2",
@@ -185,6 +231,8 @@ pub fn remove(tx: &mut Tx<'_>, name: &StoreName) -> Result<(), Error> {
          DELETE FROM category WHERE store_id = $1",
         "-- shop::store::remove (delivery)
          DELETE FROM delivery WHERE store_id = $1",
+        "-- shop::store::remove (health)
+         DELETE FROM store_health WHERE store_id = $1",
         "-- shop::store::remove
          DELETE FROM store WHERE id = $1",
     ] {
@@ -226,16 +274,140 @@ pub fn by_id(tx: &mut Tx<'_>, id: i64) -> Result<Option<Store>, db::Error> {
     )
 }
 
-/// The store named `name`, with what its deliveries must be signed with.
-pub fn find_with_secret(tx: &mut Tx<'_>, name: &StoreName) -> Result<Option<(Store, HookSecret)>, db::Error> {
+/// The store named `name`, with what its deliveries may be signed with.
+pub fn find_with_secrets(tx: &mut Tx<'_>, name: &StoreName) -> Result<Option<(Store, Secrets)>, db::Error> {
+    let now = tx.now();
     tx.query_opt(
-        "-- shop::store::find_with_secret
+        "-- shop::store::find_with_secrets
          SELECT id, name, url, tokens_categories, paid_statuses, site_keys, ca_file, consumer_key, created_at,
-                webhook_secret
+                webhook_secret, previous_secret, previous_until
          FROM store WHERE name = $1",
         params![name.as_str()],
-        |row| Ok((read(row)?, hook_secret(row, 9)?)),
+        |row| {
+            let previous = previous_secret(row, 10)?.filter(|previous| now < previous.until);
+            let secrets =
+                Secrets { today: hook_secret(row, 9)?, previous: previous.map(|previous| previous.secret) };
+            Ok((read(row)?, secrets))
+        },
     )
+}
+
+/// Erases old webhook secrets that are no longer taken; answers how many.
+pub fn forget_old_secrets(tx: &mut Tx<'_>) -> Result<u64, db::Error> {
+    let now = tx.now();
+    tx.execute(
+        "-- shop::store::forget_old_secrets
+         UPDATE store SET previous_secret = NULL, previous_until = NULL WHERE previous_until <= $1",
+        params![now],
+    )
+}
+
+/// Whether there are old webhook secrets that are no longer taken.
+pub fn has_old_secrets(tx: &mut Tx<'_>) -> Result<bool, db::Error> {
+    let now = tx.now();
+    tx.query_one(
+        "-- shop::store::has_old_secrets
+         SELECT CAST(COUNT(*) AS BIGINT) FROM store WHERE previous_until <= $1",
+        params![now],
+        |row| Ok(row.get::<i64>(0)? > 0),
+    )
+}
+
+/// What is known of how a store's webhooks fare, without asking the shop.
+pub fn health(tx: &mut Tx<'_>, id: i64) -> Result<Known, db::Error> {
+    let now = tx.now();
+    let known = tx.query_opt(
+        "-- shop::store::health
+         SELECT s.previous_until, h.refused_at, h.refused_count, h.error_at, h.error_code, h.secret_at,
+                h.secret_in_shop, h.checked_at, h.findings
+         FROM store s LEFT JOIN store_health h ON h.store_id = s.id WHERE s.id = $1",
+        params![id],
+        |row| {
+            let findings: Option<String> = row.get(8)?;
+            Ok(Known {
+                old_secret_until: row.get::<Option<Timestamp>>(0)?.filter(|until| now < *until),
+                refused_at: row.get(1)?,
+                refused_count: row.get::<Option<i64>>(2)?.unwrap_or(0),
+                error_at: row.get(3)?,
+                error_code: row.get(4)?,
+                secret_at: row.get(5)?,
+                secret_in_shop: row.get::<Option<i64>>(6)?.unwrap_or(0) == 1,
+                checked_at: row.get(7)?,
+                // Written by another version it may not be readable; the next look writes it anew.
+                findings: findings.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+                last_delivery_at: None,
+                last_order_at: None,
+            })
+        },
+    )?;
+    let last_delivery_at = tx.query_opt(
+        "-- shop::store::health (delivery)
+         SELECT received_at FROM delivery WHERE store_id = $1 ORDER BY seq DESC LIMIT 1",
+        params![id],
+        |row| row.get(0),
+    )?;
+    let last_order_at = tx.query_opt(
+        "-- shop::store::health (order)
+         SELECT received_at FROM delivery
+         WHERE store_id = $1 AND topic IN ('order.created', 'order.updated', 'order.restored')
+           AND state IN ('applied', 'parked', 'stale')
+         ORDER BY seq DESC LIMIT 1",
+        params![id],
+        |row| row.get(0),
+    )?;
+    Ok(Known { last_delivery_at, last_order_at, ..known.unwrap_or_default() })
+}
+
+/// Writes down that deliveries of a store were signed with another secret.
+pub fn note_refused(tx: &mut Tx<'_>, id: i64, count: i64, last_at: Timestamp) -> Result<(), db::Error> {
+    tx.execute(
+        "-- shop::store::note_refused
+         INSERT INTO store_health (store_id, refused_at, refused_count, secret_in_shop)
+         SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT), 0 FROM store WHERE id = $1
+         ON CONFLICT (store_id) DO UPDATE
+         SET refused_at = CAST($2 AS BIGINT), refused_count = store_health.refused_count + CAST($3 AS BIGINT)",
+        params![id, last_at, count],
+    )?;
+    Ok(())
+}
+
+/// Writes down that a store sent a signed error object.
+pub fn note_error_object(tx: &mut Tx<'_>, id: i64, code: &str) -> Result<(), db::Error> {
+    let now = tx.now();
+    tx.execute(
+        "-- shop::store::note_error_object
+         INSERT INTO store_health (store_id, refused_count, error_at, error_code, secret_in_shop)
+         VALUES ($1, 0, $2, $3, 0)
+         ON CONFLICT (store_id) DO UPDATE SET error_at = $2, error_code = $3",
+        params![id, now, code],
+    )?;
+    Ok(())
+}
+
+/// Writes down that today's secret was set in all webhooks of the shop that point here.
+pub fn note_secret_in_shop(tx: &mut Tx<'_>, id: i64) -> Result<(), db::Error> {
+    let now = tx.now();
+    tx.execute(
+        "-- shop::store::note_secret_in_shop
+         INSERT INTO store_health (store_id, refused_count, secret_at, secret_in_shop) VALUES ($1, 0, $2, 1)
+         ON CONFLICT (store_id) DO UPDATE SET secret_at = $2, secret_in_shop = 1",
+        params![id, now],
+    )?;
+    Ok(())
+}
+
+/// Keeps what a look at the shop showed.
+pub fn note_findings(tx: &mut Tx<'_>, id: i64, findings: &[Finding]) -> Result<(), db::Error> {
+    let now = tx.now();
+    let findings = serde_json::to_string(findings).unwrap_or_default();
+    tx.execute(
+        "-- shop::store::note_findings
+         INSERT INTO store_health (store_id, refused_count, secret_in_shop, checked_at, findings)
+         SELECT id, 0, 0, CAST($2 AS BIGINT), CAST($3 AS TEXT) FROM store WHERE id = $1
+         ON CONFLICT (store_id) DO UPDATE SET checked_at = CAST($2 AS BIGINT), findings = CAST($3 AS TEXT)",
+        params![id, now, &findings],
+    )?;
+    Ok(())
 }
 
 /// Everything that is set about a store.
@@ -243,7 +415,7 @@ pub fn settings(tx: &mut Tx<'_>, id: i64) -> Result<Option<Settings>, db::Error>
     tx.query_opt(
         "-- shop::store::settings
          SELECT id, name, url, tokens_categories, paid_statuses, site_keys, ca_file, consumer_key, created_at,
-                webhook_secret, consumer_secret
+                webhook_secret, consumer_secret, previous_secret, previous_until
          FROM store WHERE id = $1",
         params![id],
         |row| {
@@ -251,6 +423,7 @@ pub fn settings(tx: &mut Tx<'_>, id: i64) -> Result<Option<Settings>, db::Error>
             Ok(Settings {
                 url: store.url,
                 webhook_secret: hook_secret(row, 9)?,
+                previous_secret: previous_secret(row, 11)?,
                 rest_keys: rest_keys(row, 7, 10)?,
                 ca_file: store.ca_file,
                 tokens_categories: store.tokens_categories,
@@ -278,11 +451,14 @@ struct Columns<'s> {
     tokens_categories: String,
     paid_statuses: String,
     site_keys: String,
+    previous_secret: Option<&'s str>,
+    previous_until: Option<Timestamp>,
 }
 
 impl<'s> Columns<'s> {
     fn of(settings: &'s Settings) -> Result<Self, Error> {
         let keys = settings.rest_keys.as_ref();
+        let previous = settings.previous_secret.as_ref();
         Ok(Self {
             url: settings.url.to_string(),
             consumer_key: keys.map(RestKeys::key),
@@ -291,6 +467,8 @@ impl<'s> Columns<'s> {
             tokens_categories: list_column(&settings.tokens_categories, slug, "Tokens category")?,
             paid_statuses: list_column(&settings.paid_statuses, status, "paid status")?,
             site_keys: list_column(&settings.site_keys, meta_key, "meta key for the site")?,
+            previous_secret: previous.map(|previous| previous.secret.expose()),
+            previous_until: previous.map(|previous| previous.until),
         })
     }
 }
@@ -338,6 +516,14 @@ fn hook_secret(row: &Row<'_>, column: usize) -> Result<HookSecret, db::Error> {
     let found = "what is no webhook secret".to_owned();
     let text = secrecy::SecretString::from(row.get::<String>(column)?);
     text.expose_secret().parse().map_err(|_| db::Error::Column { column, found })
+}
+
+/// The secret before today's in `column`, and in the next one until when it is taken.
+fn previous_secret(row: &Row<'_>, column: usize) -> Result<Option<Previous>, db::Error> {
+    match (row.get::<Option<String>>(column)?, row.get(column + 1)?) {
+        (Some(_), Some(until)) => Ok(Some(Previous { secret: hook_secret(row, column)?, until })),
+        _ => Ok(None),
+    }
 }
 
 fn rest_keys(row: &Row<'_>, key: usize, secret: usize) -> Result<Option<RestKeys>, db::Error> {

@@ -258,7 +258,7 @@ fn open(
 ) -> Result<Result<AccountId, String>, db::Error> {
     let known = store::resolve(tx, account)?;
     if let Some(id) = known {
-        return Ok(Ok(id));
+        return store::follow(tx, &id).map(Ok);
     }
     match store::open(tx, account) {
         Ok(id) => {

@@ -3,7 +3,7 @@
 //! An account is a customer of a store and the unit of everything that must be consistent. A site belongs
 //! to one account or to none, and never changes hands silently: [`store::assign`] and [`store::import`]
 //! refuse a site that somebody else owns. Reading by name never opens an account; only [`store::open`] and
-//! [`store::open_account`] do.
+//! [`store::open_account`] do. What is done to an account as a whole is in [`crate::account`].
 //!
 //! This module moves no credits: what lies in a site's compartment stays with its account.
 
@@ -83,6 +83,12 @@ impl NaturalKey {
                 && !address.contains(|c: char| c.is_whitespace() || c.is_control())
                 && address.chars().count() <= ADDRESS_CHARS_MAX;
         plausible.then_some(Self(Key::Email(address)))
+    }
+
+    /// Whether it is a guest's: an address, and no number of a registered customer.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        matches!(self.0, Key::Email(_))
     }
 
     /// What an account is called until an order tells its customer's name.
@@ -236,6 +242,10 @@ pub struct Account {
     pub frozen_reason: Option<String>,
     /// How many sites it owns.
     pub site_count: i64,
+    /// The account it is part of now, if it was merged.
+    pub merged_into: Option<AccountId>,
+    /// When names and addresses were removed from it, if they were.
+    pub erased_at: Option<Timestamp>,
     /// When it was opened.
     pub created_at: Timestamp,
 }

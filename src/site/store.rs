@@ -57,13 +57,25 @@ pub fn resolve(tx: &mut Tx<'_>, account: &AccountRef) -> Result<Option<AccountId
     }
 }
 
-/// The account of this name, opened if its store exists and does not know the customer yet.
+/// The account that `account` is part of since it was merged; itself if it was not.
+pub fn follow(tx: &mut Tx<'_>, account: &AccountId) -> Result<AccountId, db::Error> {
+    let into = tx.query_opt(
+        "-- site::store::follow
+         SELECT merged_into FROM account WHERE id = $1",
+        params![account],
+        |row| row.get::<Option<AccountId>>(0),
+    )?;
+    Ok(into.flatten().unwrap_or_else(|| account.clone()))
+}
+
+/// The account of this name, opened if its store exists and does not know the customer yet; instead of one
+/// that was merged, what it is part of now.
 ///
 /// # Errors
 /// [`Error::UnknownStore`]; [`Error::UnknownAccount`] for an id that nobody has: ids are ours to give.
 pub fn open(tx: &mut Tx<'_>, account: &AccountRef) -> Result<AccountId, Error> {
     if let Some(id) = resolve(tx, account)? {
-        return Ok(id);
+        return follow(tx, &id).map_err(Error::from);
     }
     let AccountRef::Customer { store, key } = account else {
         return Err(Error::UnknownAccount(account.clone()));
@@ -128,12 +140,14 @@ fn of_customer(tx: &mut Tx<'_>, store_id: i64, natural_key: &str) -> Result<Opti
     )
 }
 
-/// Calls the account `name`, as its newest order does; a name without any letter changes nothing.
+/// Calls the account `name`, as its newest order does; a name without any letter changes nothing, and an
+/// account that stores know by several names, because others were merged into it, keeps its own.
 pub fn rename(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), db::Error> {
     if let Some(name) = tidy_name(name) {
         tx.execute(
             "-- site::store::rename
-             UPDATE account SET name = $2 WHERE id = $1 AND name <> $2",
+             UPDATE account SET name = $2 WHERE id = $1 AND name <> $2
+               AND (SELECT COUNT(*) FROM customer c WHERE c.account_id = account.id) < 2",
             params![account, &name],
         )?;
     }
@@ -167,7 +181,7 @@ pub fn account(tx: &mut Tx<'_>, id: &AccountId) -> Result<Option<Account>, db::E
     let found = tx.query_opt(
         "-- site::store::account
          SELECT a.id, a.name, a.time_zone, a.default_site, a.frozen_reason, a.created_at,
-                (SELECT COUNT(*) FROM site s WHERE s.account_id = a.id)
+                (SELECT COUNT(*) FROM site s WHERE s.account_id = a.id), a.merged_into, a.erased_at
          FROM account a WHERE a.id = $1",
         params![id],
         read_account,
@@ -175,7 +189,8 @@ pub fn account(tx: &mut Tx<'_>, id: &AccountId) -> Result<Option<Account>, db::E
     found.map(|account| with_names(tx, account)).transpose()
 }
 
-/// Accounts whose id, name or name in a store contains `query`, by id, after `after`.
+/// Accounts whose id, name or name in a store contains `query`, by id, after `after`; without those that are
+/// part of another one now.
 pub fn accounts(
     tx: &mut Tx<'_>,
     query: Option<&str>,
@@ -186,9 +201,9 @@ pub fn accounts(
     let found = tx.query(
         "-- site::store::accounts
          SELECT a.id, a.name, a.time_zone, a.default_site, a.frozen_reason, a.created_at,
-                (SELECT COUNT(*) FROM site s WHERE s.account_id = a.id)
+                (SELECT COUNT(*) FROM site s WHERE s.account_id = a.id), a.merged_into, a.erased_at
          FROM account a
-         WHERE a.id > $1
+         WHERE a.id > $1 AND a.merged_into IS NULL
            AND (CAST($2 AS TEXT) IS NULL OR a.id LIKE $2 ESCAPE '!' OR LOWER(a.name) LIKE $2 ESCAPE '!'
                 OR EXISTS (SELECT 1 FROM customer c JOIN store s ON s.id = c.store_id
                            WHERE c.account_id = a.id
@@ -201,7 +216,7 @@ pub fn accounts(
 }
 
 /// Takes the meaning out of LIKE's wildcards.
-fn escape_like(text: &str) -> String {
+pub(crate) fn escape_like(text: &str) -> String {
     text.chars().fold(String::new(), |mut escaped, c| {
         if matches!(c, '%' | '_' | '!') {
             escaped.push('!');
@@ -221,6 +236,8 @@ fn read_account(row: &Row<'_>) -> Result<Account, db::Error> {
         frozen_reason: row.get(4)?,
         created_at: row.get(5)?,
         site_count: row.get(6)?,
+        merged_into: row.get(7)?,
+        erased_at: row.get(8)?,
     })
 }
 

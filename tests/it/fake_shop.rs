@@ -59,6 +59,12 @@ pub(crate) struct Shop {
     pub(crate) asked: Vec<String>,
     /// Whether the shop tells how many pages a list has.
     pub(crate) says_pages: bool,
+    /// Whether the keys may change something.
+    pub(crate) may_write: bool,
+    /// How many more changes the shop makes before it fails.
+    pub(crate) changes_left: usize,
+    /// The webhooks' secrets by their numbers; no answer shows one.
+    pub(crate) secrets: BTreeMap<i64, String>,
     /// Orders that change, served instead of the recorded ones.
     pub(crate) book: Option<Book>,
     nonces: HashSet<String>,
@@ -147,6 +153,7 @@ impl Shop {
             ("orders".to_owned(), orders),
             ("orders/133/refunds".to_owned(), list("rest/order-refunds.body")),
             ("orders/132/refunds".to_owned(), Vec::new()),
+            ("webhooks".to_owned(), list("rest/webhooks.body")),
         ]);
         Self {
             things,
@@ -154,6 +161,9 @@ impl Shop {
             script: VecDeque::new(),
             asked: Vec::new(),
             says_pages: true,
+            may_write: true,
+            changes_left: usize::MAX,
+            secrets: BTreeMap::new(),
             book: None,
             nonces: HashSet::new(),
         }
@@ -293,6 +303,9 @@ struct Context {
 }
 
 async fn answer(State(context): State<Context>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1024 * 1024).await.unwrap();
+    let request = Request::from_parts(head, Body::empty());
     let scripted = {
         let mut shop = context.shop.lock().unwrap();
         let query: Vec<&str> = request
@@ -305,11 +318,9 @@ async fn answer(State(context): State<Context>, request: Request) -> Response {
         let api = format!("{}/wp-json/wc/v3/", context.path);
         let path = request.uri().path();
         let asked = path.strip_prefix(&api).unwrap_or(path);
-        shop.asked.push(if query.is_empty() {
-            asked.to_owned()
-        } else {
-            format!("{asked}?{}", query.join("&"))
-        });
+        let method = request.method();
+        let asked = if *method == "GET" { asked.to_owned() } else { format!("{method} {asked}") };
+        shop.asked.push(if query.is_empty() { asked } else { format!("{asked}?{}", query.join("&")) });
         shop.script.pop_front()
     };
     match scripted {
@@ -318,11 +329,11 @@ async fn answer(State(context): State<Context>, request: Request) -> Response {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             respond(status, &headers, body)
         }
-        None => own_answer(&context, &request),
+        None => own_answer(&context, &request, &body),
     }
 }
 
-fn own_answer(context: &Context, request: &Request) -> Response {
+fn own_answer(context: &Context, request: &Request, body: &[u8]) -> Response {
     let Some(path) = request.uri().path().strip_prefix(&format!("{}/wp-json/wc/v3/", context.path)) else {
         return respond(404, &[("content-type", "text/html")], "<html>Not found</html>");
     };
@@ -330,6 +341,9 @@ fn own_answer(context: &Context, request: &Request) -> Response {
     let parameters = parameters(request.uri().query().unwrap_or_default());
     if let Err(refusal) = authenticate(context, &mut shop, request, &parameters) {
         return recorded_answer(401, &refusal);
+    }
+    if *request.method() != "GET" {
+        return change(context, &mut shop, request.method().as_str(), path, body);
     }
     let get = |name: &str| parameters.get(name).map(String::as_str);
     if let Some(mut book) = shop.book.take() {
@@ -412,6 +426,65 @@ fn paged<T>(
     respond(200, headers, Value::from(items).to_string())
 }
 
+/// Makes and changes webhooks as recorded; nothing else may be changed.
+fn change(context: &Context, shop: &mut Shop, method: &str, path: &str, body: &[u8]) -> Response {
+    if !shop.may_write {
+        return recorded_answer(401, "rest/webhook-create-read-only-key.body");
+    }
+    let asked: Value = serde_json::from_slice(body).unwrap();
+    if shop.changes_left == 0 {
+        return respond(500, &[], "");
+    }
+    let now = context.clock.now().utc().format("%Y-%m-%dT%H:%M:%S").to_string();
+    let text = |name: &str| asked[name].as_str();
+    let id = match (method, path.split_once('/')) {
+        ("POST", None) => {
+            let topic = text("topic").unwrap_or_default();
+            let events = ["created", "updated", "deleted", "restored"];
+            let is_valid = topic.split_once('.').is_some_and(|(resource, event)| {
+                resource == "action"
+                    || (["order", "product", "customer", "coupon"].contains(&resource)
+                        && events.contains(&event))
+            });
+            if !is_valid {
+                return recorded_answer(400, "rest/webhook-create-bad-topic.body");
+            }
+            if !text("delivery_url").is_some_and(|url| url.starts_with("http")) {
+                return recorded_answer(400, "rest/webhook-create-bad-url.body");
+            }
+            let mut made: Value = serde_json::from_slice(&recorded("rest/webhook-create.body")).unwrap();
+            let list = shop.lists.get_mut("webhooks").unwrap();
+            let id = list.iter().map(|hook| hook["id"].as_i64().unwrap()).max().unwrap_or(0) + 1;
+            made["id"] = id.into();
+            made["topic"] = topic.into();
+            made["date_created_gmt"] = now.into();
+            list.push(made);
+            id
+        }
+        ("PUT", Some(("webhooks", id))) => id.parse().unwrap(),
+        _ => panic!("{method} {path}: nothing but webhooks is ever changed"),
+    };
+    let list = shop.lists.get_mut("webhooks").unwrap();
+    let Some(hook) = list.iter_mut().find(|hook| hook["id"] == id) else {
+        return respond(
+            404,
+            &[JSON],
+            r#"{"code":"woocommerce_rest_shop_webhook_invalid_id","message":"Invalid ID."}"#,
+        );
+    };
+    for field in ["name", "status", "delivery_url"] {
+        if let Some(text) = text(field) {
+            hook[field] = text.into();
+        }
+    }
+    let answer = hook.to_string();
+    shop.changes_left -= 1;
+    if let Some(secret) = text("secret") {
+        shop.secrets.insert(id, secret.to_owned());
+    }
+    respond(if method == "POST" { 201 } else { 200 }, &[JSON], answer)
+}
+
 const JSON: (&str, &str) = ("content-type", "application/json; charset=UTF-8");
 
 /// The filters that are used: `category` takes those below it along; `modified_after` leaves its bound out.
@@ -491,7 +564,8 @@ fn authenticate(
         .filter(|(name, _)| *name != "oauth_signature")
         .map(|(name, value)| format!("{}%3D{}", twice(name), twice(value)))
         .collect();
-    let text = format!("GET&{}&{}", rawurlencode(&format!("{}{path}", context.home)), pairs.join("%26"));
+    let method = request.method();
+    let text = format!("{method}&{}&{}", rawurlencode(&format!("{}{path}", context.home)), pairs.join("%26"));
     let mut mac = Hmac::<Sha256>::new_from_slice(format!("{SECRET}&").as_bytes()).unwrap();
     mac.update(text.as_bytes());
     if BASE64_STANDARD.encode(mac.finalize().into_bytes()) == *signature {

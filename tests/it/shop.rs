@@ -292,13 +292,15 @@ fn a_store_is_kept_as_it_was_added_and_changed() {
             assert!(store.has_rest_keys);
             let access = store::access(tx, store.id)?.unwrap();
             assert_eq!(access.keys, RestKeys::new(KEY, SECRET).unwrap());
-            let (found, secret) = store::find_with_secret(tx, name)?.unwrap();
+            let (found, secrets) = store::find_with_secrets(tx, name)?.unwrap();
             assert_eq!(found, store);
-            let key = secret.signing_key();
+            let key = secrets.today.signing_key();
             assert_eq!(secrecy::ExposeSecret::expose_secret(&key), "another-secret-with-an-&-in-it");
             // Nothing that is printed shows a secret.
-            let printed =
-                format!("{store:?}{changed:?}{access:?}{secret:?}{}", serde_json::to_string(&store).unwrap());
+            let printed = format!(
+                "{store:?}{changed:?}{access:?}{secrets:?}{}",
+                serde_json::to_string(&store).unwrap()
+            );
             for secret in [KEY, SECRET, "another-secret"] {
                 assert!(!printed.contains(secret), "{printed}");
             }

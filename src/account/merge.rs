@@ -1,0 +1,124 @@
+//! Making one account part of another.
+//!
+//! Everything that lies in the first moves: credits with their expiry, category, purchase and whether they can
+//! be refunded, debts, sites, the names shops know it by, its orders, and what counts as used in this cycle.
+//! What was booked stays in its own chain, and what customers read of it in its own history.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{Error, store};
+use crate::db::Tx;
+use crate::id::{AccountId, SiteId};
+use crate::ledger::LockedAccount;
+use crate::ledger::slice::{Compartment, View, open_slices};
+use crate::site::{self, AccountRef};
+use crate::units::Credits;
+
+/// What a merge did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Merged {
+    /// The account that is part of the other now.
+    pub from: AccountId,
+    /// The other.
+    pub into: AccountId,
+    /// Whether anything was to be done.
+    pub change: Change,
+    /// What moved, whether it can be spent now or not.
+    pub credits: Credits,
+    /// What the other owes in its place.
+    pub debt: Credits,
+    /// The sites that moved.
+    pub sites: Vec<SiteId>,
+    /// How many orders moved.
+    pub orders: u64,
+    /// How many names of shops for it mean the other now.
+    pub names: u64,
+}
+
+/// Whether anything was to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// The accounts were two and are one.
+    Merged,
+    /// They were one before.
+    Unchanged,
+}
+
+/// Makes the account `from` part of the account `into`, which is opened if its store does not know it yet.
+///
+/// # Errors
+/// [`Error::Itself`], [`Error::Merged`], [`Error::Frozen`] and [`Error::Held`] of the account `from`, and what
+/// the names and the ledger refuse.
+pub fn merge(tx: &mut Tx<'_>, from: &AccountRef, into: &AccountRef) -> Result<Merged, Error> {
+    let id = site::store::resolve(tx, from)?
+        .ok_or_else(|| Error::Site(site::store::Error::UnknownAccount(from.clone())))?;
+    let target = site::store::open(tx, into)?;
+    let part_of = site::store::follow(tx, &id)?;
+    if part_of == target {
+        return if from == into { Err(Error::Itself(from.clone())) } else { Ok(Merged::nothing(id, target)) };
+    }
+    if part_of != id {
+        return Err(Error::Merged { account: id, into: part_of });
+    }
+    check(tx, &id, &target)?;
+    let sites = store::move_sites(tx, &id, &target)?;
+    let sent = LockedAccount::lock(tx, &id)?.send_all(&target)?;
+    let debts = LockedAccount::lock(tx, &id)?.send_debts(&target)?;
+    let credits = sent.iter().map(crate::ledger::store::Sent::amount).sum();
+    LockedAccount::lock(tx, &target)?.check_room(credits)?;
+    for sent in &sent {
+        let at = place(tx, &target, sent.compartment())?;
+        LockedAccount::lock(tx, &target)?.receive(sent, &at)?;
+    }
+    for debt in &debts {
+        let at = place(tx, &target, debt.compartment())?;
+        LockedAccount::lock(tx, &target)?.assume(debt, &at)?;
+    }
+    let names = store::move_names(tx, &id, &target)?;
+    let orders = store::move_orders(tx, &id, &target)?;
+    store::move_spending(tx, &id, &target)?;
+    store::set_merged(tx, &id, &target)?;
+    let debt = debts.iter().map(crate::ledger::store::SentDebt::amount).sum();
+    Ok(Merged { from: id, into: target, change: Change::Merged, credits, debt, sites, orders, names })
+}
+
+/// Locks both accounts, and refuses what a merge would break.
+fn check(tx: &mut Tx<'_>, from: &AccountId, into: &AccountId) -> Result<(), Error> {
+    // Two accounts are always locked in the same order, so that two merges cannot wait for each other.
+    for id in BTreeSet::from([from, into]) {
+        let account = LockedAccount::lock(tx, id)?;
+        if let Some(reason) = account.frozen_reason().filter(|_| id == from) {
+            return Err(Error::Frozen { account: from.clone(), reason: reason.to_owned() });
+        }
+    }
+    let slices = open_slices(tx, from, &View::Account)?;
+    let credits: Credits = slices.iter().map(|slice| slice.held).sum();
+    if credits.is_zero() { Ok(()) } else { Err(Error::Held { account: from.clone(), credits }) }
+}
+
+/// Where in its new account something lies: with its site if that is the account's too, else in the pool,
+/// where it can be spent and repaid.
+fn place(tx: &mut Tx<'_>, into: &AccountId, at: &Compartment) -> Result<Compartment, Error> {
+    Ok(match at {
+        Compartment::Site(site) if site::store::owner(tx, site)?.as_ref() == Some(into) => at.clone(),
+        Compartment::Site(_) | Compartment::Pool => Compartment::Pool,
+    })
+}
+
+impl Merged {
+    fn nothing(from: AccountId, into: AccountId) -> Self {
+        Self {
+            from,
+            into,
+            change: Change::Unchanged,
+            credits: Credits::ZERO,
+            debt: Credits::ZERO,
+            sites: Vec::new(),
+            orders: 0,
+            names: 0,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Whole accounts in the database.
+
+use chrono_tz::Tz;
+
+use super::claim::{PURPOSE, Secret};
+use crate::db::{self, Tx};
+use crate::id::{AccountId, SiteId};
+use crate::order::Order;
+use crate::params;
+use crate::site::NaturalKey;
+use crate::site::store::escape_like;
+use crate::time::{Timestamp, day_elsewhere};
+
+// Merging ------------------------------------------------------------------------------------------
+
+/// Gives all sites of one account to another, with client and label as they are; answers them.
+pub(super) fn move_sites(
+    tx: &mut Tx<'_>,
+    from: &AccountId,
+    to: &AccountId,
+) -> Result<Vec<SiteId>, db::Error> {
+    tx.execute(
+        "-- account::store::move_sites (default site)
+         UPDATE account SET default_site = NULL WHERE id = $1",
+        params![from],
+    )?;
+    let mut sites: Vec<SiteId> = tx.query(
+        "-- account::store::move_sites
+         UPDATE site SET account_id = $2 WHERE account_id = $1 RETURNING id",
+        params![from, to],
+        |row| row.get(0),
+    )?;
+    sites.sort();
+    Ok(sites)
+}
+
+/// Lets the names that shops have for one account mean another; answers how many.
+pub(super) fn move_names(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -> Result<u64, db::Error> {
+    tx.execute(
+        "-- account::store::move_names
+         UPDATE customer SET account_id = $2 WHERE account_id = $1",
+        params![from, to],
+    )
+}
+
+/// Gives all orders of one account to another; answers how many.
+pub(super) fn move_orders(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -> Result<u64, db::Error> {
+    tx.execute(
+        "-- account::store::move_orders
+         UPDATE shop_order SET account_id = $2 WHERE account_id = $1",
+        params![from, to],
+    )
+}
+
+/// Adds what one account used in each period to what another used in the same days, which may begin at
+/// another instant there.
+pub(super) fn move_spending(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -> Result<(), db::Error> {
+    let (here, there) = (zone(tx, from)?, zone(tx, to)?);
+    let counters: Vec<(String, String, String, Timestamp, i64)> = tx.query(
+        "-- account::store::move_spending (read)
+         SELECT site, agent, per, period_start, captured FROM spending WHERE account_id = $1",
+        params![from],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+    )?;
+    for (site, agent, per, start, captured) in &counters {
+        let start = day_elsewhere(*start, here, there);
+        tx.execute(
+            "-- account::store::move_spending (add)
+             INSERT INTO spending (account_id, site, agent, per, period_start, captured)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (account_id, site, agent, per, period_start)
+             DO UPDATE SET captured = spending.captured + excluded.captured",
+            params![to, site, agent, per, start, *captured],
+        )?;
+    }
+    tx.execute(
+        "-- account::store::move_spending (forget)
+         DELETE FROM spending WHERE account_id = $1",
+        params![from],
+    )?;
+    Ok(())
+}
+
+fn zone(tx: &mut Tx<'_>, account: &AccountId) -> Result<Tz, db::Error> {
+    tx.query_one(
+        "-- account::store::zone
+         SELECT time_zone FROM account WHERE id = $1",
+        params![account],
+        |row| {
+            let zone: String = row.get(0)?;
+            zone.parse().map_err(|_| db::Error::Column { column: 0, found: zone })
+        },
+    )
+}
+
+/// Writes that an account, and all that were merged into it, are part of another one.
+pub(super) fn set_merged(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -> Result<(), db::Error> {
+    tx.execute(
+        "-- account::store::set_merged
+         UPDATE account SET merged_into = $2 WHERE id = $1 OR merged_into = $1",
+        params![from, to],
+    )?;
+    Ok(())
+}
+
+/// The account and all that were merged into it.
+pub fn family(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<AccountId>, db::Error> {
+    tx.query(
+        "-- account::store::family
+         SELECT id FROM account WHERE id = $1 OR merged_into = $1 ORDER BY id",
+        params![account],
+        |row| row.get(0),
+    )
+}
+
+// Claiming -----------------------------------------------------------------------------------------
+
+/// What claims are signed with, if any link was ever made.
+pub(super) fn secret(tx: &mut Tx<'_>) -> Result<Option<Secret>, db::Error> {
+    tx.query_opt(
+        "-- account::store::secret
+         SELECT secret FROM signing_secret WHERE purpose = $1",
+        params![PURPOSE],
+        |row| row.get::<Vec<u8>>(0).map(Secret::new),
+    )
+}
+
+/// What claims are signed with, made if it is needed for the first time.
+pub(super) fn make_secret(tx: &mut Tx<'_>) -> Result<Secret, super::claim::Error> {
+    if let Some(secret) = secret(tx)? {
+        return Ok(secret);
+    }
+    let (new, now) = (Secret::generate()?, tx.now());
+    // Another process may make it at the same time: one is kept.
+    tx.execute(
+        "-- account::store::make_secret
+         INSERT INTO signing_secret (purpose, secret, created_at) VALUES ($1, $2, $3)
+         ON CONFLICT (purpose) DO NOTHING",
+        params![PURPOSE, new.bytes(), now],
+    )?;
+    Ok(secret(tx)?.ok_or(db::Error::NoRow)?)
+}
+
+/// Where a store is.
+pub(super) fn store_url(tx: &mut Tx<'_>, name: &str) -> Result<String, db::Error> {
+    tx.query_one(
+        "-- account::store::store_url
+         SELECT url FROM store WHERE name = $1",
+        params![name],
+        |row| row.get(0),
+    )
+}
+
+// Erasing ------------------------------------------------------------------------------------------
+
+/// The names that shops have for the account, with the stores' numbers.
+pub(super) fn names(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<(i64, NaturalKey)>, db::Error> {
+    tx.query(
+        "-- account::store::names
+         SELECT store_id, natural_key FROM customer WHERE account_id = $1 ORDER BY store_id, natural_key",
+        params![account],
+        |row| {
+            let text: String = row.get(1)?;
+            let key = text.parse().map_err(|_| db::Error::Column { column: 1, found: text })?;
+            Ok((row.get(0)?, key))
+        },
+    )
+}
+
+/// The account's orders, by store.
+pub(super) fn orders(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<(i64, i64)>, db::Error> {
+    tx.query(
+        "-- account::store::orders
+         SELECT store_id, order_id FROM shop_order WHERE account_id = $1 ORDER BY store_id, order_id",
+        params![account],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// The orders of a customer for which nothing was ever granted, so that no account has them.
+pub(super) fn unbooked_orders(
+    tx: &mut Tx<'_>,
+    store_id: i64,
+    key: &NaturalKey,
+) -> Result<Vec<i64>, db::Error> {
+    // Most such orders are of other people: only what names this one is read.
+    let key = key.to_string();
+    let words = match key.split_once(':') {
+        Some(("customer", number)) => format!("\"customer_id\":{number},"),
+        Some((_, address)) => format!("\"email\":{}", serde_json::Value::from(address)),
+        None => return Ok(Vec::new()),
+    };
+    let found: Vec<(i64, String)> = tx.query(
+        "-- account::store::unbooked_orders
+         SELECT order_id, state FROM shop_order
+         WHERE account_id IS NULL AND store_id = $1 AND state LIKE $2 ESCAPE '!' ORDER BY order_id",
+        params![store_id, &format!("%{}%", escape_like(&words))],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let mut orders = Vec::new();
+    for (id, state) in found {
+        let order: Order = serde_json::from_str(&state)
+            .map_err(|error| db::Error::Column { column: 1, found: format!("unreadable JSON: {error}") })?;
+        if order.buyer().natural_key().as_ref() == Some(&key) {
+            orders.push(id);
+        }
+    }
+    Ok(orders)
+}
+
+/// Removes the addresses shops know the account by; answers how many.
+pub(super) fn forget_addresses(tx: &mut Tx<'_>, account: &AccountId) -> Result<u64, db::Error> {
+    tx.execute(
+        "-- account::store::forget_addresses
+         DELETE FROM customer WHERE account_id = $1 AND natural_key LIKE 'email:%'",
+        params![account],
+    )
+}
+
+/// Removes what services wrote beside the account's debits for themselves; answers beside how many.
+pub(super) fn forget_usage(tx: &mut Tx<'_>, account: &AccountId) -> Result<u64, db::Error> {
+    tx.execute(
+        "-- account::store::forget_usage
+         UPDATE debit SET usage = NULL, reference = NULL
+         WHERE account_id = $1 AND (usage IS NOT NULL OR reference IS NOT NULL)",
+        params![account],
+    )
+}
+
+/// Calls the account `name`; answers whether it was called something else.
+pub(super) fn forget_name(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<u64, db::Error> {
+    tx.execute(
+        "-- account::store::forget_name
+         UPDATE account SET name = $2 WHERE id = $1 AND name <> $2",
+        params![account, name],
+    )
+}
+
+/// Removes the labels of the account's sites; answers of how many.
+pub(super) fn forget_labels(tx: &mut Tx<'_>, account: &AccountId) -> Result<u64, db::Error> {
+    tx.execute(
+        "-- account::store::forget_labels
+         UPDATE site SET label = NULL WHERE account_id = $1 AND label IS NOT NULL",
+        params![account],
+    )
+}
+
+/// Writes that names and addresses were removed now.
+pub(super) fn set_erased(tx: &mut Tx<'_>, account: &AccountId) -> Result<(), db::Error> {
+    let now = tx.now();
+    tx.execute(
+        "-- account::store::set_erased
+         UPDATE account SET erased_at = $2 WHERE id = $1",
+        params![account, now],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! `POST /v1/claims`: what a guest bought becomes a registered customer's.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde_json::{Map, Value};
+
+use super::App;
+use super::debits::required;
+use super::extract::{self, Fields, Raw};
+use super::idempotent::{self, Requested};
+use super::problem::{Fault, Problem};
+use crate::access::{Caller, Subject};
+use crate::account::{self, claim};
+use crate::db::Tx;
+use crate::idempotency::Answer;
+use crate::site::{self, AccountRef};
+
+/// Merges the guest's account that a claim link names into an account, once.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`, `idempotency_mismatch`, `invalid_request`,
+/// `already_claimed`, `claim_expired`, `frozen`.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let requested = Requested::new("POST", "/v1/claims", &headers, &body);
+    let Fields(fields) = extract::parse(&body)?;
+    let (token, into) = read(&fields)?;
+    app.db
+        .write("claims::create", move |tx| {
+            check(tx, &caller, &into)?;
+            requested.answer_once(tx, caller.key(), |tx| Answer::ok(&claim::claim(tx, &token, &into)?))
+        })
+        .await
+        .map(idempotent::respond)
+}
+
+fn read(fields: &Map<String, Value>) -> Result<(String, AccountRef), Problem> {
+    let mut errors: Vec<Fault> = fields
+        .keys()
+        .filter(|name| !["token", "account"].contains(&name.as_str()))
+        .map(|name| Fault::new(format!("/{}", extract::escape(name)), "there is no such field"))
+        .collect();
+    let token = required::<String>(fields, "token", &mut errors);
+    let account = required::<AccountRef>(fields, "account", &mut errors);
+    match (token, account) {
+        (Some(token), Some(account)) if errors.is_empty() => Ok((token, account)),
+        _ => Err(Problem::invalid_request(errors)),
+    }
+}
+
+/// Refuses keys that are no administrator's; says no more than they may know.
+fn check(tx: &mut Tx<'_>, caller: &Caller, into: &AccountRef) -> Result<(), Problem> {
+    if caller.is_admin() {
+        return Ok(());
+    }
+    let seen = match site::store::resolve(tx, into)? {
+        Some(account) => {
+            let account = site::store::follow(tx, &account)?;
+            caller.may_see(&Subject::Account(&account))
+        }
+        None => false,
+    };
+    Err(if seen {
+        Problem::forbidden().with_detail("claims are made with an admin key")
+    } else {
+        Problem::not_found()
+    })
+}
+
+impl From<claim::Error> for Problem {
+    fn from(error: claim::Error) -> Self {
+        use claim::Error as E;
+        match error {
+            E::Forged => Self::invalid("/token", error),
+            E::Expired(_) => Self::claim_expired(error),
+            E::Claimed { .. } => Self::already_claimed(error),
+            E::Account(error) => error.into(),
+            E::Registered(_) | E::Nameless(_) | E::WhichStore { .. } | E::Past(_) => {
+                Self::invalid("/token", error)
+            }
+            E::Randomness(_) => Self::internal(),
+        }
+    }
+}
+
+impl From<account::Error> for Problem {
+    fn from(error: account::Error) -> Self {
+        use account::Error as E;
+        match error {
+            E::Site(site::store::Error::Database(error)) => error.into(),
+            E::Site(_) => Self::not_found(),
+            E::Ledger(refusal) => super::refused(refusal, None),
+            E::Itself(_) => Self::invalid("/account", error),
+            E::Merged { .. } => Self::already_claimed(error),
+            E::Frozen { .. } => Self::frozen(),
+            E::Held { .. } => Self::in_progress().with_detail(error),
+        }
+    }
+}
