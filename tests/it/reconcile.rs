@@ -1000,3 +1000,22 @@ async fn a_store_that_is_set_anew_is_swept_anew() {
         assert!(!stage.all().await.resumed);
     }
 }
+
+/// A plugin spoils a page full of orders, dates and all: the pages after it are read all the same.
+#[tokio::test]
+async fn a_page_that_cannot_be_read_hides_no_other() {
+    for test in databases() {
+        let listed = (1..=210).map(|id| {
+            let mut order = order(id, 1, 1, &second(id));
+            if id <= 100 {
+                order["date_modified_gmt"] = "".into();
+                order["total"] = json!([]);
+            }
+            order
+        });
+        let stage = Stage::new(test, listed).await;
+        stage.change(|book| book.sorts = false);
+        let found = stage.sweep(Window::ALL).await.unwrap();
+        assert_eq!((found.counts.unread, found.unread_orders.len(), stage.credits(1)), (100, 20, 1100));
+    }
+}
