@@ -20,9 +20,9 @@ use crate::shop::{Store, StoreName};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-It reads the orders from the shop, finds those no webhook told of, refunds that were deleted and orders
-that are gone, and books what differs. It may run while the daemon serves. Stopped in the middle, it
-goes on from there when it is run again within an hour.
+It reads the orders from the shop, finds those no webhook told of, refunds that were deleted
+and orders that are gone, and books what differs. It may run while the daemon serves. Stopped
+in the middle, it goes on from there when it is run again within an hour.
 
 Exit status 1 if anything is missing or too much afterwards, or an order could not be read.
 

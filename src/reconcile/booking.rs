@@ -167,45 +167,55 @@ impl Snapshot {
     /// What leads from this to `after`, for people.
     pub(super) fn differences(&self, after: &Self) -> Vec<Difference> {
         let Some(new) = &after.0 else { return Vec::new() };
-        let order = new.order.id;
-        let old = self.0.as_ref();
+        let (order, old) = (new.order.id, self.0.as_ref());
         let known: BTreeMap<i64, &KnownLine> =
             old.map(|old| old.lines.iter().map(|line| (line.line, line)).collect()).unwrap_or_default();
+        let what = new.differs_from(old);
         let lines = new.lines.iter().filter_map(|line| {
             let had = known.get(&line.line).map(|line| line.booked).unwrap_or_default();
-            let what = match line.booked.cmp(&had) {
-                std::cmp::Ordering::Greater => "credits are missing".to_owned(),
-                std::cmp::Ordering::Less => "credits are to be taken back".to_owned(),
-                std::cmp::Ordering::Equal => return None,
-            };
             let (booked, should_be) = (Some(had), Some(line.target));
-            Some(Difference { order, line: Some(line.line), what, booked, should_be })
+            let differs = had != line.booked;
+            differs.then(|| Difference {
+                order,
+                line: Some(line.line),
+                what: what.clone(),
+                booked,
+                should_be,
+            })
         });
         let mut found: Vec<_> = lines.collect();
-        let mut whole = |what: String| {
+        if found.is_empty() {
             found.push(Difference { order, line: None, what, booked: None, should_be: None });
-        };
-        match old {
-            None => whole(format!("nobody told of it ({})", new.order.status)),
-            Some(old) if old.order.status != new.order.status => {
-                whole(format!("{} → {}", old.order.status, new.order.status));
-            }
-            Some(old) if old.order.refunds != new.order.refunds => whole("its refunds changed".to_owned()),
-            Some(old) if old.order.refund_details != new.order.refund_details => {
-                whole("the lines of its refunds become known".to_owned());
-            }
-            Some(old) if old.order != new.order => whole("another state".to_owned()),
-            Some(_) => {}
-        }
-        if let Some(parked) = new.parked.as_ref().filter(|_| old.is_none_or(|old| old.parked != new.parked)) {
-            whole(format!("waits: {parked}"));
-        }
-        if let Some(look) =
-            new.attention.as_ref().filter(|_| old.is_none_or(|old| old.attention != new.attention))
-        {
-            whole(format!("look at: {look}"));
         }
         found
+    }
+}
+
+impl Content {
+    /// How it came to be from what was known, in words.
+    fn differs_from(&self, old: Option<&Self>) -> String {
+        let order = &self.order;
+        let mut what = match old {
+            None => format!("nobody told of it ({})", order.status),
+            Some(old) if old.order.status != order.status => {
+                format!("{} → {}", old.order.status, order.status)
+            }
+            Some(old) if old.order.refunds != order.refunds => "its refunds changed".to_owned(),
+            Some(old) if old.order.refund_details != order.refund_details => {
+                "the lines of its refunds become known".to_owned()
+            }
+            Some(old) if old.order != *order => "it was changed".to_owned(),
+            Some(_) => "a fact became known".to_owned(),
+        };
+        let (parked, attention) =
+            (old.and_then(|old| old.parked.as_ref()), old.and_then(|old| old.attention.as_ref()));
+        for (says, now, before) in [("waits", &self.parked, parked), ("look at", &self.attention, attention)]
+        {
+            if let Some(reason) = now.as_ref().filter(|_| now.as_ref() != before) {
+                what = format!("{what}; {says}: {reason}");
+            }
+        }
+        what
     }
 }
 

@@ -65,6 +65,8 @@ pub(super) struct Sweep<'a> {
     progress: Progress<'a>,
     /// Orders of the page before: its last second comes again.
     before: BTreeSet<i64>,
+    /// Orders asked for one by one.
+    asked: u64,
     /// Orders in a row that the shop failed at.
     stumbles: u32,
     /// How many orders the list has, as far as the shop said so.
@@ -84,7 +86,20 @@ impl<'a> Sweep<'a> {
         progress: Progress<'a>,
     ) -> Self {
         let (shop, before) = (Arc::new(shop.clone()), BTreeSet::new());
-        Self { db, clients, rest, rules, shop, state, mode, progress, before, stumbles: 0, total: None }
+        Self {
+            db,
+            clients,
+            rest,
+            rules,
+            shop,
+            state,
+            mode,
+            progress,
+            before,
+            asked: 0,
+            stumbles: 0,
+            total: None,
+        }
     }
 
     pub(super) async fn work(&mut self, resumed: bool) -> Result<Report, Error> {
@@ -149,15 +164,22 @@ impl<'a> Sweep<'a> {
             let named: Named = serde_json::from_slice(body).unwrap_or_default();
             let date = named.date_modified_gmt.as_deref().and_then(Timestamp::from_woo_gmt);
             // One whose date cannot be read stands where it stands.
-            dates.extend(date.or(dates.last().copied()));
-            if let Some(id) = named.id.filter(|id| shown.insert(*id)) {
-                self.state.orders += u64::from(!self.before.contains(&id) && at.pass == 1);
+            let before = dates.last().copied().or(at.after).unwrap_or(Timestamp::from_millis(0));
+            dates.push(date.unwrap_or(before));
+            let is_new = at.pass == 1 && named.id.is_none_or(|id| !self.before.contains(&id));
+            if let Some(id) = named.id
+                && shown.insert(id)
+            {
+                self.state.orders += u64::from(is_new);
             }
             match woo::parse_rest(body, None, &self.shop.site_keys) {
                 Ok(order) => readable.push(Item { id: order.id, asked_at, order: Some(order) }),
                 Err(error) => {
                     marks.extend(named.id.map(|order| Mark { order, confirms: None }));
-                    self.unread(named.id, format!("it cannot be read: {error}"));
+                    // Beyond those that are named nobody remembers which were counted.
+                    if is_new || self.state.unread.len() < UNREAD_MAX {
+                        self.unread(named.id, format!("it cannot be read: {error}"));
+                    }
                 }
             }
         }
@@ -211,6 +233,8 @@ impl<'a> Sweep<'a> {
             {
                 continue;
             }
+            self.asked += 1;
+            self.tell("orders asked for", self.asked, None);
             let asked_at = self.db.clock().now();
             let shown = match self.rest.whole_order(id).await {
                 Ok(shown) => shown,
@@ -241,7 +265,6 @@ impl<'a> Sweep<'a> {
                 }
             };
             items.push(Item { id, asked_at, order });
-            self.tell("orders asked for", items.len() as u64, None);
         }
         let (_, more) = self.book_items(items, &mut marks).await?;
         torn.extend(more);

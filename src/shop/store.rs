@@ -192,6 +192,12 @@ pub fn update(tx: &mut Tx<'_>, id: i64, settings: &Settings) -> Result<Store, Er
          UPDATE lookup SET due_at = $2 WHERE store_id = $1 AND due_at > $2",
         params![id, now],
     )?;
+    // Half of a sweep over another shop, or over one that did not answer, is not gone on with.
+    tx.execute(
+        "-- shop::store::update (compare anew)
+         UPDATE reconciliation SET due_at = 0, progress = NULL WHERE store_id = $1",
+        params![id],
+    )?;
     by_id(tx, id)?.ok_or(Error::Database(db::Error::NoRow))
 }
 

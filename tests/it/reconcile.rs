@@ -912,3 +912,110 @@ async fn the_daemon_finds_what_no_delivery_told() {
         assert!(metrics.contains(line), "{metrics}");
     }
 }
+
+/// The shop is being asked when a delivery tells of a later state of the same second: the answer under way does
+/// not undo it, and the order is read once more.
+#[tokio::test]
+async fn a_delivery_that_overtakes_the_list_is_not_undone() {
+    use nivella_wallet::order::apply::{self, Source};
+    use nivella_wallet::order::newer::Seen;
+    use nivella_wallet::order::woo;
+    for test in databases() {
+        let stage = Stage::new(test, orders(3)).await;
+        stage.all().await;
+        stage.set(2, "status", "on-hold", &second(50));
+        let (db, shop, rules) = (stage.test.db.clone(), stage.store.clone(), Arc::clone(&stage.rules));
+        let (clock, mut asked) = (stage.test.clock.clone(), 0);
+        stage.change(|book| {
+            book.before = Some(Box::new(move |book, _| {
+                asked += 1;
+                if asked == 1 {
+                    clock.turn_to(clock.now().plus_millis(5));
+                    let told = order(2, 3, 4, &second(50));
+                    let told = woo::parse_rest(told.to_string().as_bytes(), None, &shop.site_keys).unwrap();
+                    let (shop, rules, seen) =
+                        (shop.clone(), Arc::clone(&rules), Seen::Told { arrival: 1, at: clock.now() });
+                    write(&db, move |tx| {
+                        apply::apply(tx, &shop, &rules, told, Source { operation: "dl_test", seen })
+                    });
+                } else {
+                    book.orders.insert(2, order(2, 3, 5, &second(50)));
+                }
+                None
+            }));
+        });
+        stage.all().await;
+        assert_eq!(stage.credits(3), 50, "what the shop showed when it was asked once more");
+        assert_eq!(stage.count("shop_order WHERE recheck = 1") + stage.count("lookup"), 0);
+        stage.change(|book| book.before = None);
+        counts(&stage.all().await, "3 paid lines, 3 granted, 0 missing, 0 extra, 0 repaired");
+    }
+}
+
+/// One order that breaks the shop is named; a shop that breaks at one after the other is left alone.
+#[tokio::test]
+async fn a_shop_that_fails_at_one_order_shows_the_others() {
+    for test in databases() {
+        let listed = (1..=6).map(|id| {
+            let mut order = order(id, 1, 2, &second(id));
+            order["refunds"] = named(100 + id, 1);
+            order
+        });
+        let stage = Stage::new(test, listed).await;
+        let broken = |ids: &'static [&'static str]| {
+            stage.change(|book| {
+                book.refunds = (1..=6).map(|id| (id, vec![refund(100 + id, id, 1)])).collect();
+                book.before = Some(Box::new(move |_, path| ids.contains(&path).then_some(500)));
+            });
+        };
+        broken(&["orders/2/refunds", "orders/4/refunds"]);
+        let found = stage.all().await;
+        assert_eq!((found.counts.unread, found.counts.granted, stage.credits(1)), (2, 4, 40), "{found:#?}");
+        broken(&["orders/2/refunds"]);
+        let found = stage.all().await;
+        assert_eq!((found.counts.unread, found.counts.repaired, stage.credits(1)), (1, 1, 50), "{found:#?}");
+        stage.change(|book| book.before = Some(Box::new(|_, path| path.contains('/').then_some(500))));
+        for id in 1..=6 {
+            stage.set(id, "refunds", named(200 + id, 1), &second(100 + id));
+        }
+        assert!(matches!(stage.sweep(since("2026-11-19T16:00:00Z")).await, Err(Error::Shop { .. })));
+    }
+}
+
+/// Half a sweep is not gone on with in another shop.
+#[tokio::test]
+async fn a_store_that_is_set_anew_is_swept_anew() {
+    for test in databases() {
+        let stage = Stage::new(test, orders(150)).await;
+        fails_from_page(&stage, 2);
+        stage.sweep(since("2026-11-19T16:00:00Z")).await.unwrap_err();
+        stage.change(|book| book.before = None);
+        let id = stage.store.id;
+        write(&stage.test.db, move |tx| {
+            let settings = shop::store::settings(tx, id)?.unwrap();
+            shop::store::update(tx, id, &settings)
+        });
+        let due = stage.test.db.read(reconcile::store::due).unwrap();
+        assert_eq!(due.len(), 1, "at once, although it failed a moment ago");
+        assert!(!stage.all().await.resumed);
+    }
+}
+
+/// A plugin spoils a page full of orders, dates and all: the pages after it are read all the same.
+#[tokio::test]
+async fn a_page_that_cannot_be_read_hides_no_other() {
+    for test in databases() {
+        let listed = (1..=210).map(|id| {
+            let mut order = order(id, 1, 1, &second(id));
+            if id <= 100 {
+                order["date_modified_gmt"] = "".into();
+                order["total"] = json!([]);
+            }
+            order
+        });
+        let stage = Stage::new(test, listed).await;
+        stage.change(|book| book.sorts = false);
+        let found = stage.sweep(Window::ALL).await.unwrap();
+        assert_eq!((found.counts.unread, found.unread_orders.len(), stage.credits(1)), (100, 20, 1100));
+    }
+}
