@@ -20,3 +20,4 @@ mod crash;
 mod tidy;
 mod errors;
 mod twists;
+mod sim;

@@ -1,0 +1,6 @@
+//! A simulated shop, a model of the ledger, and histories that drive the program against both.
+
+mod histories;
+mod life;
+mod model;
+mod shop;
