@@ -11,13 +11,12 @@ use tokio::sync::{Notify, watch};
 use crate::catalog;
 use crate::catalog::lookup::{self, Progress};
 use crate::config::Config;
-use crate::db::{DatabaseUrl, Db, Tx};
+use crate::db::{DatabaseUrl, Db};
 use crate::feed;
 use crate::http::{self, server};
 use crate::inbox;
-use crate::order;
-use crate::order::apply::{self, Rules, Source};
-use crate::order::woo;
+use crate::order::apply::{self, Rules};
+use crate::order::reading::Reading;
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
 use crate::time::{Clock, Timestamp};
@@ -242,48 +241,19 @@ pub async fn step(app: &http::App, clients: &Clients) -> Result<bool, apply::Err
         Progress::Learned { store_id, .. } => {
             retry_parked(app, store_id).await?;
         }
-        Progress::OrderRead { store_id, order_id, body, refunds, claim } => {
-            let read = Read { store_id, order_id, body, refunds };
+        Progress::OrderRead { store_id, order_id, asked_at, shown, claim } => {
+            let reading = Reading { order_id, asked_at, shown };
             let rules = Arc::clone(&app.rules);
             app.db
-                .write("app::apply_read", move |tx| {
+                .write("app::apply_reading", move |tx| {
                     catalog::store::finish_lookup(tx, &claim)?;
-                    read.apply(tx, &rules)
+                    match shop::store::by_id(tx, store_id)? {
+                        Some(shop) => reading.apply(tx, &shop, &rules).map(|_| ()),
+                        None => Ok(()),
+                    }
                 })
                 .await?;
         }
     }
     Ok(false)
-}
-
-/// An order as a shop showed it.
-struct Read {
-    store_id: i64,
-    order_id: i64,
-    /// `None` when the shop has it no more.
-    body: Option<Vec<u8>>,
-    refunds: Option<Vec<u8>>,
-}
-
-impl Read {
-    fn apply(self, tx: &mut Tx<'_>, rules: &Rules) -> Result<(), apply::Error> {
-        let Some(shop) = shop::store::by_id(tx, self.store_id)? else { return Ok(()) };
-        let order = match self.body {
-            Some(body) => match woo::parse_rest(&body, self.refunds.as_deref(), &shop.site_keys) {
-                Ok(order) => order,
-                Err(error) => {
-                    let order = self.order_id;
-                    tracing::warn!(order, %error, "order {order} cannot be read from the shop: {error}");
-                    return Ok(());
-                }
-            },
-            None => match order::store::find(tx, shop.id, self.order_id)? {
-                Some(known) => known.order.deleted(),
-                None => return Ok(()),
-            },
-        };
-        let source = Source { operation: "rest", from_rest: true, arrival: i64::MAX };
-        apply::apply(tx, &shop, rules, order, source)?;
-        Ok(())
-    }
 }

@@ -146,8 +146,8 @@ CREATE TABLE shop_order (
     state        TEXT    NOT NULL, -- JSON of the order as the program reads it
     status       TEXT    NOT NULL,
     modified_at  INTEGER NOT NULL,
-    from_rest    INTEGER NOT NULL, -- read from the shop itself, not carried by a delivery
-    arrival      INTEGER NOT NULL, -- delivery.seq of what brought it; the largest there is for REST
+    confirmed_at INTEGER,         -- when the shop was asked and showed this state; NULL: a delivery carried it
+    arrival      INTEGER NOT NULL, -- delivery.seq of what brought it; the largest there is for one that was asked for
     recheck      INTEGER NOT NULL, -- ask the shop at the next reconciliation
     parked       TEXT,             -- why a line waits for a fact, in words
     attention    TEXT,             -- what a person should look at, in words

@@ -6,12 +6,11 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use super::store::{self, Claim};
 use super::{ProductFacts, ShopCategory, Subject, woo};
 use crate::db::{self, Db};
-use crate::shop::rest::{self, Clients, Rest};
+use crate::shop::rest::{self, Clients, Rest, WholeOrder};
+use crate::time::Timestamp;
 
 /// How long one answer may take in all, with every page and every retry.
 pub const ASKING_MAX: Duration = Duration::from_mins(1);
@@ -38,10 +37,10 @@ pub enum Progress {
         store_id: i64,
         /// The order.
         order_id: i64,
-        /// The order as JSON; `None` when the shop has it no more.
-        body: Option<Vec<u8>>,
-        /// Its refunds as a JSON list; `None` with the order.
-        refunds: Option<Vec<u8>>,
+        /// When it was asked.
+        asked_at: Timestamp,
+        /// What it showed; `None` when it has the order no more.
+        shown: Option<WholeOrder>,
         /// What it answers.
         claim: Box<Claim>,
     },
@@ -67,13 +66,14 @@ pub async fn step(db: &Db, clients: &Clients) -> Result<Progress, db::Error> {
         return Ok(Progress::Idle);
     };
     let (store_id, subject) = (claim.store_id, claim.subject);
+    let asked_at = db.clock().now();
     let answer = match tokio::time::timeout(ASKING_MAX, ask(&claim, clients)).await {
         Ok(answer) => answer,
         Err(_) => Err(rest::Error::Timeout(ASKING_MAX)),
     };
     let learned = match answer {
-        Ok(Answer::Order { id, body, refunds }) => {
-            return Ok(Progress::OrderRead { store_id, order_id: id, body, refunds, claim: Box::new(claim) });
+        Ok(Answer::Order { id: order_id, shown }) => {
+            return Ok(Progress::OrderRead { store_id, order_id, asked_at, shown, claim: Box::new(claim) });
         }
         Ok(Answer::Gone) => {
             let error = format!("the shop has no {subject} any more");
@@ -111,7 +111,7 @@ async fn postpone(db: &Db, claim: Claim, error: String, at_least_ms: i64) -> Res
 enum Answer {
     Product(Box<ProductFacts>),
     Categories(Vec<ShopCategory>),
-    Order { id: i64, body: Option<Vec<u8>>, refunds: Option<Vec<u8>> },
+    Order { id: i64, shown: Option<WholeOrder> },
     Gone,
 }
 
@@ -123,26 +123,8 @@ async fn ask(claim: &Claim, clients: &Clients) -> Result<Answer, rest::Error> {
             None => Ok(Answer::Gone),
         },
         Subject::Categories => Ok(Answer::Categories(categories(&rest).await?)),
-        Subject::Order(id) => order(&rest, id).await,
+        Subject::Order(id) => Ok(Answer::Order { id, shown: rest.whole_order(id).await? }),
     }
-}
-
-async fn order(rest: &Rest, id: i64) -> Result<Answer, rest::Error> {
-    let Some(body) = rest.order(id).await? else {
-        return Ok(Answer::Order { id, body: None, refunds: None });
-    };
-    let thin: ThinOrder = serde_json::from_slice(&body).map_err(unreadable)?;
-    let refunds = if thin.refunds.is_empty() { Some(b"[]".to_vec()) } else { rest.refunds(id).await? };
-    // Deleted between the two questions: it is gone.
-    let body = refunds.is_some().then_some(body);
-    Ok(Answer::Order { id, body, refunds })
-}
-
-/// As much of an order as says whether it was refunded.
-#[derive(Deserialize)]
-struct ThinOrder {
-    #[serde(default)]
-    refunds: Vec<serde::de::IgnoredAny>,
 }
 
 /// The shop's whole tree of categories: two hundred bytes each, some thousands in the largest shops.

@@ -18,6 +18,7 @@ use crate::db::{self, Tx};
 use crate::id::DeliveryId;
 use crate::order;
 use crate::order::apply::{self, Applied, Outcome, Rules, Source};
+use crate::order::newer::Seen;
 use crate::order::woo::{self, Body, Unreadable};
 use crate::shop::Store;
 
@@ -97,13 +98,8 @@ pub fn receive(
     let id = DeliveryId::new();
     let order = incoming.order();
     let seq = store::insert(tx, &id, &incoming.row(shop, State::Applied, order))?;
-    let done = take(
-        tx,
-        shop,
-        rules,
-        &incoming.said,
-        Source { operation: id.as_str(), from_rest: false, arrival: seq },
-    )?;
+    let seen = Seen::Told { arrival: seq, at: tx.now() };
+    let done = take(tx, shop, rules, &incoming.said, Source { operation: id.as_str(), seen })?;
     store::settle(tx, &id, done.state, done.result, done.reason.as_deref())?;
     if done.state == State::Applied
         && let Some(order) = order
@@ -121,7 +117,8 @@ pub fn replay(
     kept: &store::Kept,
 ) -> Result<Done, apply::Error> {
     let said = read(&kept.topic, &kept.body, shop);
-    let source = Source { operation: kept.id.as_str(), from_rest: false, arrival: kept.seq };
+    let seen = Seen::Told { arrival: kept.seq, at: tx.now() };
+    let source = Source { operation: kept.id.as_str(), seen };
     let done = take(tx, shop, rules, &said, source)?;
     // What was applied once and is stale now was right when it came.
     let state =

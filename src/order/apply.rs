@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::naming::{Naming, site_of};
-use super::newer::{self, Sighting, Verdict};
+use super::newer::{self, Seen, Sighting, Verdict};
 use super::store::{self, Known, KnownLine};
 use super::target::{self, Decision, Discount, LineFacts, OnDelete, Settings, Standing};
 use super::{Line, Order};
@@ -57,10 +57,8 @@ impl Rules {
 pub struct Source<'a> {
     /// The id of what brought it; stands in the ledger as the cause of what it books.
     pub operation: &'a str,
-    /// Whether the shop was asked, rather than that it told.
-    pub from_rest: bool,
-    /// Which delivery brought it, in order of arrival.
-    pub arrival: i64,
+    /// How it was seen.
+    pub seen: Seen,
 }
 
 /// Why an order was not applied. Nothing was written.
@@ -139,9 +137,8 @@ pub fn apply(
     let mut recheck = false;
     if let Some(known) = &known {
         incoming.recall_refunds(&known.order);
-        let applied = Sighting { order: &known.order, from_rest: known.from_rest, arrival: known.arrival };
-        let seen = Sighting { order: &incoming, from_rest: source.from_rest, arrival: source.arrival };
-        match newer::compare(&applied, &seen) {
+        let applied = Sighting { order: &known.order, seen: known.seen };
+        match newer::compare(&applied, &Sighting { order: &incoming, seen: source.seen }) {
             Verdict::Newer => {}
             Verdict::Older => {
                 let reason = format!(
@@ -169,8 +166,7 @@ pub fn apply(
     let before = known.as_ref().map(|known| known.order.clone());
     let next = Known {
         account: known.as_ref().and_then(|known| known.account.clone()),
-        from_rest: source.from_rest,
-        arrival: source.arrival,
+        seen: source.seen,
         recheck,
         parked: None,
         attention: None,
@@ -232,7 +228,7 @@ fn post(
     let mut notes = Notes::default();
     store::save(tx, shop.id, next)?;
     let lines = remember(tx, shop, order)?;
-    let known = facts(&lines, order, next.from_rest);
+    let known = facts(&lines, order, next.seen, shop);
     let settings = rules.settings(shop);
     let decisions = target::decide(order, &known, &settings);
     if order.lacks_refund_details() {
@@ -304,7 +300,7 @@ fn remember(tx: &mut Tx<'_>, shop: &Store, order: &Order) -> Result<BTreeMap<i64
     Ok(lines)
 }
 
-fn facts(lines: &BTreeMap<i64, Remembered>, order: &Order, from_rest: bool) -> target::Known {
+fn facts(lines: &BTreeMap<i64, Remembered>, order: &Order, seen: Seen, shop: &Store) -> target::Known {
     let removed: BTreeSet<i64> = lines
         .values()
         .filter(|line| order.line(line.known.line).is_none() && line.known.is_tokens == Some(true))
@@ -318,7 +314,12 @@ fn facts(lines: &BTreeMap<i64, Remembered>, order: &Order, from_rest: bool) -> t
         };
         (*id, facts)
     });
-    target::Known { facts: facts.collect(), removed, from_rest }
+    target::Known {
+        facts: facts.collect(),
+        removed,
+        is_confirmed: seen.is_shown(),
+        can_ask: shop.has_rest_keys,
+    }
 }
 
 /// Finds the buyer's account, opens it when there is something to grant, and lets the order's unspent credits

@@ -37,8 +37,8 @@ pub struct Story {
     pub first_seen_at: Timestamp,
     /// When its newest state was applied.
     pub applied_at: Timestamp,
-    /// Whether the shop itself was asked, rather than that it told.
-    pub from_rest: bool,
+    /// When the shop itself was asked and showed this state; nothing if it only told of it.
+    pub confirmed_at: Option<Timestamp>,
     /// Whose credits they are, once anything was granted.
     pub account: Option<Owner>,
     /// What it waits for.
@@ -89,7 +89,7 @@ pub fn story(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, order: i64) -> Result
     };
     let lines = store::lines(tx, shop.id, order)?;
     let decisions: BTreeMap<i64, Decision> =
-        target::decide(&known.order, &facts(&lines, &known.order, known.from_rest), &settings)
+        target::decide(&known.order, &facts(&lines, &known, shop), &settings)
             .into_iter()
             .map(|line| (line.line_id, line.decision))
             .collect();
@@ -110,7 +110,7 @@ pub fn story(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, order: i64) -> Result
         modified_at: known.order.modified_at,
         first_seen_at: known.first_seen_at,
         applied_at: known.applied_at,
-        from_rest: known.from_rest,
+        confirmed_at: known.seen.asked_at(),
         account,
         parked: known.parked,
         attention: known.attention,
@@ -131,15 +131,20 @@ const fn meaning(standing: Standing) -> &'static str {
 }
 
 /// What is remembered of the lines, as far as it decides about them.
-fn facts(lines: &[KnownLine], order: &Order, from_rest: bool) -> Known {
+fn facts(lines: &[KnownLine], known: &store::Known, shop: &Store) -> Known {
     let facts = lines.iter().map(|line| {
         (line.line, LineFacts { is_tokens: line.is_tokens, worth: line.worth.clone(), reason: None })
     });
     let removed = lines
         .iter()
-        .filter(|line| order.line(line.line).is_none() && line.is_tokens == Some(true))
+        .filter(|line| known.order.line(line.line).is_none() && line.is_tokens == Some(true))
         .map(|line| line.line);
-    Known { facts: facts.collect(), removed: removed.collect(), from_rest }
+    Known {
+        facts: facts.collect(),
+        removed: removed.collect(),
+        is_confirmed: known.seen.is_shown(),
+        can_ask: shop.has_rest_keys,
+    }
 }
 
 /// What keeps a line from being where it should be, though its product and worth are known.

@@ -18,6 +18,7 @@ pub mod explain;
 pub mod money;
 pub mod naming;
 pub mod newer;
+pub mod reading;
 pub mod store;
 pub mod target;
 pub mod woo;

@@ -7,16 +7,58 @@
 use std::cmp::Ordering;
 
 use super::{DELETED, Order};
+use crate::time::Timestamp;
 
 /// A state of an order, and how it was seen.
 #[derive(Clone, Copy, Debug)]
 pub struct Sighting<'a> {
     /// The state.
     pub order: &'a Order,
-    /// Whether the shop was asked, rather than that it told.
-    pub from_rest: bool,
-    /// Which delivery brought it: a later one has a larger number, and keeps it when it is replayed.
-    pub arrival: i64,
+    /// How it was seen.
+    pub seen: Seen,
+}
+
+/// How a state of an order was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// The shop told of it in a delivery.
+    Told {
+        /// Which delivery: a later one has a larger number, and keeps it when it is replayed.
+        arrival: i64,
+        /// When it was taken. The state is not younger.
+        at: Timestamp,
+    },
+    /// The shop was asked and showed it.
+    Shown {
+        /// When it was asked. The state is not older.
+        asked_at: Timestamp,
+    },
+}
+
+impl Seen {
+    /// When the shop was asked; `None` if it told by itself.
+    #[must_use]
+    pub const fn asked_at(self) -> Option<Timestamp> {
+        match self {
+            Self::Told { .. } => None,
+            Self::Shown { asked_at } => Some(asked_at),
+        }
+    }
+
+    /// Whether the shop was asked.
+    #[must_use]
+    pub const fn is_shown(self) -> bool {
+        self.asked_at().is_some()
+    }
+
+    /// Its place among what the shop told; the last for what it showed.
+    #[must_use]
+    pub const fn arrival(self) -> i64 {
+        match self {
+            Self::Told { arrival, .. } => arrival,
+            Self::Shown { .. } => i64::MAX,
+        }
+    }
 }
 
 /// How a state that comes in stands to the one that was applied.
@@ -29,7 +71,8 @@ pub enum Verdict {
     /// It says what is known already; nothing is to be done.
     Same,
     /// The dates are the same and the states are not: the shop is to be asked. Until then, or where it cannot be
-    /// asked, the one that is further along holds.
+    /// asked, the one that is further along holds. What a shop shows is never beaten here, unless a delivery
+    /// came while it was being read: it may tell of a later change.
     SameSecond {
         /// Whether that is the one that came in.
         incoming_wins: bool,
@@ -44,20 +87,35 @@ pub enum Verdict {
 /// Let `incoming` [recall](Order::recall_refunds) what `applied` knew of refunds first.
 #[must_use]
 pub fn compare(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
-    let confirms = incoming.from_rest && !applied.from_rest;
     match incoming.order.modified_at.cmp(&applied.order.modified_at) {
         Ordering::Less => Verdict::Older,
         Ordering::Greater => Verdict::Newer,
         Ordering::Equal if adds_nothing(applied.order, incoming.order) => {
             // The same words have more weight when the shop was asked: lost lines count only then.
+            let confirms = incoming.seen.is_shown() && !applied.seen.is_shown();
             if confirms { Verdict::Newer } else { Verdict::Same }
         }
-        Ordering::Equal if incoming.from_rest || adds_details(applied.order, incoming.order) => {
-            Verdict::Newer
+        Ordering::Equal => same_second(applied, incoming),
+    }
+}
+
+/// Which of two different states with the same date holds.
+fn same_second(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
+    match (applied.seen, incoming.seen) {
+        (Seen::Told { at, .. }, Seen::Shown { asked_at }) if at <= asked_at => Verdict::Newer,
+        (Seen::Shown { asked_at: first }, Seen::Shown { asked_at: second }) => {
+            if first <= second {
+                Verdict::Newer
+            } else {
+                Verdict::Older
+            }
         }
-        Ordering::Equal => Verdict::SameSecond {
-            incoming_wins: !applied.from_rest && precedence(incoming) > precedence(applied),
-        },
+        (_, Seen::Told { .. }) if adds_details(applied.order, incoming.order) => Verdict::Newer,
+        (Seen::Told { .. }, Seen::Told { .. }) => {
+            Verdict::SameSecond { incoming_wins: precedence(incoming) > precedence(applied) }
+        }
+        // The shop was being asked while it told: only asking once more can say which is the later state.
+        _ => Verdict::SameSecond { incoming_wins: false },
     }
 }
 
@@ -80,7 +138,7 @@ pub fn rank(status: &str) -> u8 {
 }
 
 fn precedence(sighting: &Sighting<'_>) -> (u8, usize, i64) {
-    (rank(&sighting.order.status), sighting.order.refunds.len(), sighting.arrival)
+    (rank(&sighting.order.status), sighting.order.refunds.len(), sighting.seen.arrival())
 }
 
 /// Whether `incoming` says the same and knows no more of the refunds.
@@ -124,7 +182,11 @@ mod tests {
     }
 
     fn sighting(order: &Order, arrival: i64) -> Sighting<'_> {
-        Sighting { order, from_rest: arrival == REST, arrival }
+        let at = Timestamp::from_millis(0);
+        Sighting {
+            order,
+            seen: if arrival == REST { Seen::Shown { asked_at: at } } else { Seen::Told { arrival, at } },
+        }
     }
 
     fn detailed(mut order: Order, amount: &str) -> Order {
@@ -170,6 +232,25 @@ mod tests {
                 verdict,
                 "{applied:?} then {incoming:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_was_read_while_something_else_came_is_read_again() {
+        let (known, read) = (order(1, "completed", 0), order(1, "completed", 1));
+        let told = |ms| Seen::Told { arrival: 1, at: Timestamp::from_millis(ms) };
+        let shown = |ms| Seen::Shown { asked_at: Timestamp::from_millis(ms) };
+        for (applied, incoming, verdict) in [
+            (told(5), shown(5), Verdict::Newer),
+            (told(6), shown(5), Verdict::SameSecond { incoming_wins: false }),
+            (shown(5), shown(6), Verdict::Newer),
+            (shown(6), shown(5), Verdict::Older),
+        ] {
+            let verdict_is = compare(
+                &Sighting { order: &known, seen: applied },
+                &Sighting { order: &read, seen: incoming },
+            );
+            assert_eq!(verdict_is, verdict, "{applied:?} then {incoming:?}");
         }
     }
 

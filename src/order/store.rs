@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serializer;
 
 use super::Order;
+use super::newer::Seen;
 use crate::catalog::worth::Worth;
 use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, GrantId, SiteId};
@@ -21,10 +22,8 @@ pub struct Known {
     pub account: Option<AccountId>,
     /// Its newest state.
     pub order: Order,
-    /// Whether the shop itself was asked.
-    pub from_rest: bool,
-    /// Which delivery brought it, in order of arrival.
-    pub arrival: i64,
+    /// How that was seen.
+    pub seen: Seen,
     /// Whether to ask the shop at the next reconciliation.
     pub recheck: bool,
     /// Why a line waits for a fact.
@@ -64,20 +63,23 @@ pub struct KnownLine {
 pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db::Error> {
     tx.query_opt(
         "-- order::store::find
-         SELECT account_id, state, from_rest, recheck, parked, attention, first_seen_at, applied_at, arrival
+         SELECT account_id, state, confirmed_at, recheck, parked, attention, first_seen_at, applied_at, arrival
          FROM shop_order WHERE store_id = $1 AND order_id = $2",
         params![store, order],
         |row| {
+            let applied_at = row.get(7)?;
             Ok(Known {
                 account: row.get(0)?,
                 order: json(row, 1)?,
-                from_rest: row.get(2)?,
+                seen: match row.get(2)? {
+                    Some(asked_at) => Seen::Shown { asked_at },
+                    None => Seen::Told { arrival: row.get(8)?, at: applied_at },
+                },
                 recheck: row.get(3)?,
                 parked: row.get(4)?,
                 attention: row.get(5)?,
                 first_seen_at: row.get(6)?,
-                applied_at: row.get(7)?,
-                arrival: row.get(8)?,
+                applied_at,
             })
         },
     )
@@ -90,12 +92,12 @@ pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error>
     })?;
     tx.execute(
         "-- order::store::save
-         INSERT INTO shop_order (store_id, order_id, account_id, state, status, modified_at, from_rest, recheck, parked,
+         INSERT INTO shop_order (store_id, order_id, account_id, state, status, modified_at, confirmed_at, recheck, parked,
                                  attention, first_seen_at, applied_at, arrival)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (store_id, order_id) DO UPDATE SET
              account_id = excluded.account_id, state = excluded.state, status = excluded.status,
-             modified_at = excluded.modified_at, from_rest = excluded.from_rest, recheck = excluded.recheck,
+             modified_at = excluded.modified_at, confirmed_at = excluded.confirmed_at, recheck = excluded.recheck,
              parked = excluded.parked, attention = excluded.attention, applied_at = excluded.applied_at, arrival = excluded.arrival",
         params![
             store,
@@ -104,13 +106,13 @@ pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error>
             &state,
             &known.order.status,
             known.order.modified_at,
-            known.from_rest,
+            known.seen.asked_at(),
             known.recheck,
             known.parked.as_ref(),
             known.attention.as_ref(),
             known.first_seen_at,
             known.applied_at,
-            known.arrival,
+            known.seen.arrival(),
         ],
     )?;
     Ok(())

@@ -37,7 +37,9 @@ pub struct Known {
     /// Tokens lines the order once had and has no more.
     pub removed: BTreeSet<i64>,
     /// Whether the shop was asked, rather than that it told.
-    pub from_rest: bool,
+    pub is_confirmed: bool,
+    /// Whether the shop can be asked of which lines its refunds are; then nobody needs to suppose it.
+    pub can_ask: bool,
 }
 
 /// How a store counts.
@@ -175,7 +177,7 @@ pub fn decide(order: &Order, known: &Known, settings: &Settings) -> Vec<LineDeci
 /// Whether the shop is to be asked because an order without any line is more likely a fault than an edit.
 #[must_use]
 pub fn lost_all_lines(order: &Order, known: &Known) -> bool {
-    order.lines.is_empty() && !known.removed.is_empty() && !known.from_rest
+    order.lines.is_empty() && !known.removed.is_empty() && !known.is_confirmed
 }
 
 fn decide_line(
@@ -321,7 +323,9 @@ impl Refunds {
         let split = details.and_then(|details| Self::split(order, details));
         match split {
             Ok(split) => split.ok_or(NoRefunds::TooLarge),
-            Err(_) if is_all_tokens(order, known) => Self::all_untied(order).ok_or(NoRefunds::TooLarge),
+            Err(_) if !known.can_ask && is_all_tokens(order, known) => {
+                Self::all_untied(order).ok_or(NoRefunds::TooLarge)
+            }
             Err(refund) => Err(NoRefunds::Unsplit(format!(
                 "refund {refund} does not say which lines it is of: the order's refunds are to be read from the shop"
             ))),

@@ -202,6 +202,22 @@ impl fmt::Debug for Rest {
     }
 }
 
+/// An order together with its refunds, as JSON.
+#[derive(Clone, Debug)]
+pub struct WholeOrder {
+    /// The order.
+    pub order: Vec<u8>,
+    /// The list of its refunds.
+    pub refunds: Vec<u8>,
+}
+
+/// As much of an order as says whether it was refunded.
+#[derive(Deserialize)]
+struct NamedRefunds {
+    #[serde(default)]
+    refunds: Vec<serde::de::IgnoredAny>,
+}
+
 /// Which orders to list.
 #[derive(Clone, Debug, Default)]
 pub struct OrderQuery {
@@ -285,6 +301,16 @@ impl Rest {
         }
         list.push(b']');
         Ok(Some(list))
+    }
+
+    /// An order together with its refunds; `None` if the shop has none with that id any more.
+    pub async fn whole_order(&self, id: i64) -> Result<Option<WholeOrder>, Error> {
+        let Some(order) = self.order(id).await? else { return Ok(None) };
+        let named: NamedRefunds =
+            serde_json::from_slice(&order).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let refunds = if named.refunds.is_empty() { Some(b"[]".to_vec()) } else { self.refunds(id).await? };
+        // Deleted between the two questions: it is gone.
+        Ok(refunds.map(|refunds| WholeOrder { order, refunds }))
     }
 
     /// The products of a category and of the categories below it.

@@ -515,12 +515,12 @@ async fn an_order_is_read_with_its_refunds_and_crossed_off_by_whoever_applies_it
         let clients = Clients::new(impatient(), clock.clone());
         for (order, has_body, count) in [(133, true, 1), (132, true, 0), (99_999_999, false, 0)] {
             want(db, store.id, Subject::Order(order));
-            let Progress::OrderRead { order_id, body, refunds, claim, .. } = step(db, &clients).await else {
+            let Progress::OrderRead { order_id, shown, claim, .. } = step(db, &clients).await else {
                 panic!("order {order} was not read");
             };
-            assert_eq!((order_id, body.is_some(), refunds.is_some()), (order, has_body, has_body));
-            let refunds = refunds
-                .map_or(Vec::new(), |list| serde_json::from_slice::<Vec<serde_json::Value>>(&list).unwrap());
+            assert_eq!((order_id, shown.is_some()), (order, has_body));
+            let refunds: Vec<serde_json::Value> =
+                shown.map_or(Vec::new(), |shown| serde_json::from_slice(&shown.refunds).unwrap());
             assert_eq!(refunds.len(), count);
             assert_eq!(lookups(db, store.id).len(), 1, "it waits to be applied");
             write(db, move |tx| store::finish_lookup(tx, &claim));

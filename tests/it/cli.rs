@@ -211,9 +211,9 @@ fn lists_that_were_cut_go_on_where_they_ended_whatever_comes_meanwhile() {
     let order = |number: i64, seen_at: i64, modified_at: i64| {
         connection
             .execute(
-                "INSERT INTO shop_order (store_id, order_id, state, status, modified_at, from_rest, arrival, recheck,
+                "INSERT INTO shop_order (store_id, order_id, state, status, modified_at, arrival, recheck,
                                          parked, first_seen_at, applied_at)
-                 VALUES (1, ?1, '{}', 'processing', ?3, 0, 1, 0, 'it waits', ?2, ?2)
+                 VALUES (1, ?1, '{}', 'processing', ?3, 1, 0, 'it waits', ?2, ?2)
                  ON CONFLICT (store_id, order_id) DO UPDATE SET modified_at = excluded.modified_at",
                 (number, seen_at, modified_at),
             )

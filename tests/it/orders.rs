@@ -571,7 +571,7 @@ fn read_and_decide(topic: &str, body: &[u8]) {
             let known = Known {
                 facts: order.lines.iter().map(fact).collect(),
                 removed: [5].into(),
-                from_rest: false,
+                ..Known::default()
             };
             let settings = Settings { discount, free_lines: true, require_date_paid: false, ..defaults() };
             let _ = target::decide(&order, &known, &settings);

@@ -104,7 +104,7 @@ impl Case {
             "removed" => {
                 self.known.removed.insert(words[0].parse().unwrap());
             }
-            "confirmed" => self.known.from_rest = true,
+            "confirmed" => self.known.is_confirmed = true,
             "refund" => {
                 let id = i64::try_from(self.order.refunds.len()).unwrap() + 100;
                 let (sum, parts) =

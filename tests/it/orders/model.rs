@@ -1,7 +1,7 @@
 //! The rules of targets written a second time, naively and in whole cents, and held against the first over
 //! orders made at random.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use nivella_wallet::catalog::worth::Basis;
 use nivella_wallet::order::target::{
@@ -366,7 +366,7 @@ fn large_amounts_are_exact_or_set_aside() {
             worth: Some(worth(Basis::PerUnit("1000".parse().unwrap()))),
             reason: None,
         };
-        let known = Known { facts: [(1, facts)].into(), removed: BTreeSet::new(), from_rest: true };
+        let known = Known { facts: [(1, facts)].into(), is_confirmed: true, ..Known::default() };
         match &target::decide(&order, &known, &defaults())[0].decision {
             Decision::Parked { .. } => {}
             Decision::Target { credits, .. } => {
