@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use nivella_wallet::catalog::worth::Basis;
@@ -28,7 +28,8 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::model::{Bears, Books, Micro, Model, Policy, Worth};
-use super::shop::{Act, Mail, PRODUCTS, Shop, product_json};
+use super::rest::Trouble;
+use super::shop::{Act, Mail, PRODUCTS, START, Shop, product_json};
 use crate::app::{SECRET, write};
 use crate::support::TestDb;
 
@@ -44,6 +45,10 @@ pub(crate) struct Kind {
     pub(crate) moves: bool,
     /// Facts about products and packages change meanwhile.
     pub(crate) learns: bool,
+    /// The shop can be asked: what deliveries tell is not all that is known.
+    pub(crate) asks: bool,
+    /// Changes that nobody is told of.
+    pub(crate) silent: bool,
     /// Of a hundred deliveries so many are lost, repeated and late.
     pub(crate) lost: u32,
     pub(crate) repeated: u32,
@@ -76,6 +81,12 @@ pub(crate) enum What {
     Spend,
     /// A package grants something else from now on.
     Package,
+    /// The worker asks the shop one thing, if anything is to be asked.
+    Look,
+    /// The shop has trouble with one of its next answers.
+    Trouble(Trouble),
+    /// Something happens just while the shop answers the next question about orders.
+    Meanwhile(Act),
 }
 
 /// What staff and customers do, as often as it is listed.
@@ -142,12 +153,36 @@ impl Kind {
             has_plugin: random.random_bool(0.6),
             moves: random.random_bool(0.4),
             learns: random.random_ratio(1, 4),
+            asks: false,
+            silent: true,
             lost: *[0, 0, 10, 30].choose(random).unwrap(),
             repeated: *[0, 20].choose(random).unwrap(),
             late: *[0, 30, 60].choose(random).unwrap(),
         }
     }
 }
+
+impl Kind {
+    fn some_act(&self, random: &mut StdRng) -> Act {
+        loop {
+            let act = *ACTS.choose(random).unwrap();
+            let is_silent = matches!(
+                act,
+                Act::DeleteRefund
+                    | Act::DeleteRefundInAdmin
+                    | Act::SilentSite
+                    | Act::SilentQuantity
+                    | Act::DeleteForGood
+            );
+            // What is promised later counts only for whoever did not know the line before.
+            if !(is_silent && !self.silent) && !(self.asks && act == Act::Promise) {
+                return act;
+            }
+        }
+    }
+}
+
+const TROUBLES: [Trouble; 4] = [Trouble::Busy, Trouble::Fails, Trouble::Cut, Trouble::Slow];
 
 impl Plan {
     /// The lives of `orders` orders, interleaved.
@@ -167,9 +202,20 @@ impl Plan {
             } else if kind.learns && random.random_ratio(1, 40) {
                 if random.random_bool(0.5) { What::Act(Act::DeleteProduct) } else { What::Package }
             } else {
-                What::Act(*ACTS.choose(&mut random).unwrap())
+                What::Act(kind.some_act(&mut random))
             };
             let mut push = |what, dice| steps.push(Step { order, what, dice });
+            if kind.asks {
+                if random.random_ratio(1, 5) {
+                    push(What::Trouble(*TROUBLES.choose(&mut random).unwrap()), 0);
+                }
+                if random.random_ratio(1, 6) && what != What::Act(Act::Place) {
+                    push(What::Meanwhile(kind.some_act(&mut random)), random.random());
+                }
+                for _ in 0..random.random_range(0..3) {
+                    push(What::Look, 0);
+                }
+            }
             push(what, random.random());
             if random.random_bool(0.6) {
                 push(What::Wait(random.random_range(1..4)), 0);
@@ -180,7 +226,7 @@ impl Plan {
             for _ in 0..random.random_range(0..4) {
                 push(What::Arrive, random.random());
             }
-            if !kind.moves && random.random_ratio(1, 4) {
+            if !kind.moves && !kind.asks && random.random_ratio(1, 4) {
                 push(What::Spend, random.random());
             }
             lives[at].1 -= 1;
@@ -199,10 +245,6 @@ impl Plan {
                 || matches!(step.what, What::Wait(_) | What::Send | What::Arrive | What::Package)
         };
         Self { kind: self.kind, steps: self.steps.iter().filter(is_kept).copied().collect() }
-    }
-
-    pub(crate) fn orders(&self) -> BTreeSet<i64> {
-        self.steps.iter().map(|step| step.order).collect()
     }
 }
 
@@ -229,10 +271,6 @@ impl Fault {
 /// The sites of the shop's customers, with their owners; the last belongs to nobody.
 const SITES: [(&str, i64); 6] =
     [("one", 1), ("two", 1), ("three", 2), ("four", 3), ("five", 3), ("nobodys", 0)];
-
-pub(crate) fn sites_for_sale() -> Vec<String> {
-    SITES.iter().map(|(site, _)| (*site).to_owned()).collect()
-}
 
 /// What the operator has set: package, by product.
 const PACKAGES: [(i64, &str, Worth); 3] = [
@@ -285,24 +323,15 @@ impl Wallet {
 
     /// What the server does with a delivery; answers what the shop is told.
     pub(crate) fn deliver(&self, topic: &str, body: &[u8]) -> &'static str {
-        let incoming = self.verified(topic, body);
-        let (shop, rules, kept) = (self.shop.clone(), Arc::clone(&self.rules), Arc::clone(&incoming));
-        let received = self
-            .db()
-            .write_blocking("receive", Keep::Effects, move |tx| inbox::receive(tx, &shop, &rules, &kept));
-        match received {
-            Ok(receipt) => receipt.result,
-            Err(apply::Error::Ledger(refusal)) => panic!("the ledger refuses: {refusal}"),
-            Err(apply::Error::Database(error)) => panic!("{error}"),
-        }
+        deliver(self.db(), &self.shop, &self.rules, topic, body)
     }
 
-    pub(crate) fn verified(&self, topic: &str, body: &[u8]) -> Arc<Incoming> {
-        let mut headers = http::HeaderMap::new();
-        headers.insert(SIGNATURE, signature::sign(SECRET.as_bytes(), body).parse().unwrap());
-        let body = signature::verify(SECRET.as_bytes(), &headers, Bytes::copy_from_slice(body)).unwrap();
-        let envelope = Envelope { topic: topic.to_owned(), ..Envelope::default() };
-        Arc::new(Incoming::read(envelope, body, &self.shop))
+    /// Delivers from wherever it is carried to.
+    pub(crate) fn receiver(&self) -> impl Fn(&Mail) + Send + use<> {
+        let (db, shop, rules) = (self.db().clone(), self.shop.clone(), Arc::clone(&self.rules));
+        move |mail| {
+            deliver(&db, &shop, &rules, &mail.topic, &mail.body);
+        }
     }
 
     /// Applies every kept delivery once more, oldest first, as `inbox replay --state all` does.
@@ -368,15 +397,26 @@ impl Wallet {
                 )?;
                 tx.for_each(
                     "-- test
-                     SELECT c.natural_key, s.site, g.frozen, CAST(SUM(s.remaining + s.held) AS BIGINT)
+                     SELECT g.order_id, g.line_id, c.natural_key, s.site, g.frozen,
+                            CAST(SUM(s.remaining + s.held) AS BIGINT)
                      FROM slice s JOIN credit_grant g ON g.id = s.grant_id JOIN customer c ON c.account_id = s.account_id
-                     GROUP BY c.natural_key, s.site, g.frozen",
+                     WHERE s.remaining + s.held > 0
+                     GROUP BY g.order_id, g.line_id, c.natural_key, s.site, g.frozen",
                     params![],
                     |row| {
-                        let left: i64 = row.get(3)?;
-                        if left != 0 {
-                            books.wallets.insert((row.get(0)?, row.get(1)?, row.get(2)?), left.into());
-                        }
+                        let at = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+                        books.left.insert(at, row.get::<i64>(5)?.into());
+                        Ok(())
+                    },
+                )?;
+                tx.for_each(
+                    "-- test
+                     SELECT g.order_id, g.line_id, CAST(SUM(e.amount) AS BIGINT)
+                     FROM entry e JOIN credit_grant g ON g.id = e.grant_id WHERE e.kind = 'written_off'
+                     GROUP BY g.order_id, g.line_id",
+                    params![],
+                    |row| {
+                        books.written_off.insert((row.get(0)?, row.get(1)?), row.get::<i64>(2)?.into());
                         Ok(())
                     },
                 )?;
@@ -408,6 +448,22 @@ impl Wallet {
     }
 }
 
+fn deliver(db: &Db, shop: &Store, rules: &Arc<Rules>, topic: &str, body: &[u8]) -> &'static str {
+    let mut headers = http::HeaderMap::new();
+    headers.insert(SIGNATURE, signature::sign(SECRET.as_bytes(), body).parse().unwrap());
+    let body = signature::verify(SECRET.as_bytes(), &headers, Bytes::copy_from_slice(body)).unwrap();
+    let envelope = Envelope { topic: topic.to_owned(), ..Envelope::default() };
+    let incoming = Incoming::read(envelope, body, shop);
+    let (shop, rules) = (shop.clone(), Arc::clone(rules));
+    let received =
+        db.write_blocking("receive", Keep::Effects, move |tx| inbox::receive(tx, &shop, &rules, &incoming));
+    match received {
+        Ok(receipt) => receipt.result,
+        Err(apply::Error::Ledger(refusal)) => panic!("the ledger refuses: {refusal}"),
+        Err(apply::Error::Database(error)) => panic!("{error}"),
+    }
+}
+
 fn set_package(tx: &mut Tx<'_>, store: i64, target: &str, worth: Worth) {
     let credits = |micro: Micro| Credits::from_micro(micro.try_into().unwrap()).unwrap();
     let package = Package {
@@ -431,9 +487,16 @@ pub(crate) fn without_keys() -> shop::store::Settings {
     )
 }
 
+/// The shop before its first day.
+pub(crate) fn new_shop(kind: &Kind) -> Arc<Mutex<Shop>> {
+    let sites = SITES.iter().map(|(site, _)| (*site).to_owned()).collect();
+    Arc::new(Mutex::new(Shop::new(kind.has_plugin, sites, kind.moves)))
+}
+
 /// A history while it is lived through.
 pub(crate) struct Life {
-    pub(crate) shop: Shop,
+    /// Shared with whoever serves it.
+    pub(crate) shop: Arc<Mutex<Shop>>,
     pub(crate) model: Model,
     pub(crate) wallet: Wallet,
     pub(crate) kind: Kind,
@@ -441,12 +504,16 @@ pub(crate) struct Life {
     pub(crate) under_way: Vec<Mail>,
     /// Orders that a delivery touched since the books were proved last.
     touched: BTreeSet<i64>,
+    /// The date of the newest state that arrived of each order.
+    pub(crate) told: BTreeMap<i64, i64>,
+    /// How often the shop was told what.
+    pub(crate) outcomes: BTreeMap<&'static str, u64>,
     /// What happened, in words, each with its order.
     pub(crate) story: Vec<(Option<i64>, String)>,
 }
 
 impl Life {
-    pub(crate) fn new(wallet: Wallet, kind: Kind) -> Self {
+    pub(crate) fn new(wallet: Wallet, kind: Kind, shop: Arc<Mutex<Shop>>) -> Self {
         let mut model = Model::new(kind.policy);
         for (product, _, worth) in PACKAGES {
             model.packages.insert(product, worth);
@@ -455,18 +522,33 @@ impl Life {
             model.owners.insert((*site).to_owned(), format!("customer:{customer}"));
         }
         Self {
-            shop: Shop::new(kind.has_plugin, sites_for_sale(), kind.moves),
+            shop,
             model,
             wallet,
             kind,
             under_way: Vec::new(),
             touched: BTreeSet::new(),
+            told: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
             story: Vec::new(),
         }
     }
 
+    pub(crate) fn shop(&self) -> MutexGuard<'_, Shop> {
+        self.shop.lock().unwrap()
+    }
+
+    /// Time passes, in the shop and in the program.
+    pub(crate) fn wait(&mut self, seconds: i64) {
+        let mut shop = self.shop();
+        shop.now += seconds;
+        let now = nivella_wallet::time::Timestamp::from_millis(shop.now * 1000);
+        drop(shop);
+        self.wallet.test.clock.turn_to(now);
+    }
+
     pub(crate) fn tell(&mut self, order: Option<i64>, words: impl Into<String>) {
-        let at = self.shop.now - super::shop::START;
+        let at = self.shop().now - START;
         self.story.push((order, format!("{at:>4} s  {}", words.into())));
     }
 
@@ -475,14 +557,13 @@ impl Life {
         let mut dice = StdRng::seed_from_u64(step.dice);
         match step.what {
             What::Act(act) => {
-                if let Some(words) = self.shop.act(step.order, act, &mut dice) {
+                let words = self.shop().act(step.order, act, &mut dice);
+                if let Some(words) = words {
                     self.tell(Some(step.order), format!("order {} {words}", step.order));
                 }
             }
             What::Wait(seconds) => {
-                self.shop.now += seconds;
-                let now = nivella_wallet::time::Timestamp::from_millis(self.shop.now * 1000);
-                self.wallet.test.clock.turn_to(now);
+                self.wait(seconds);
             }
             What::Send => self.send(&mut dice),
             What::Arrive => {
@@ -515,13 +596,15 @@ impl Life {
                 self.tell(None, format!("package {target} brings {worth:?}"));
                 self.compare(None)?;
             }
+            What::Look | What::Trouble(_) | What::Meanwhile(_) => {}
         }
         Ok(())
     }
 
     /// The queue runs, and what it sends off is lost, repeated or on its way.
     pub(crate) fn send(&mut self, dice: &mut StdRng) {
-        for mail in self.shop.run_queue() {
+        let mails = self.shop().run_queue();
+        for mail in mails {
             if dice.random_ratio(self.kind.lost, 100) {
                 self.tell(mail.order, format!("{} of order {:?} is lost", mail.topic, mail.order));
                 continue;
@@ -542,11 +625,16 @@ impl Life {
             self.touched = BTreeSet::from([order]);
         }
         let told = self.wallet.deliver(&mail.topic, &mail.body);
+        if let Some(shown) = &mail.shows {
+            let newest = self.told.entry(shown.order.id).or_default();
+            *newest = shown.order.modified.max(*newest);
+        }
+        *self.outcomes.entry(told).or_default() += 1;
         self.model.arrive(&mail.topic, &mail.body, mail.shows.as_ref());
         let state = mail.shows.as_ref().map_or_else(String::new, |shown| {
             format!(
                 " as of {} s, {}, {} refunds",
-                shown.order.modified - super::shop::START,
+                shown.order.modified - START,
                 shown.order.status,
                 shown.order.refunds.len()
             )
@@ -566,8 +654,117 @@ impl Life {
         self.wallet.prove()
     }
 
+    /// Holds the ledger against the model: exactly where deliveries are all that is known, and else by what can
+    /// be said without knowing what the shop was asked.
     pub(crate) fn compare(&self, order: Option<i64>) -> Result<(), Fault> {
+        if self.kind.asks {
+            return self.no_more_than_allowed(order);
+        }
         same(&self.wallet.books(), &self.model.books()).map_err(|what| Fault::new(order, what))
+    }
+
+    /// At no moment more can be spent than the newest state that arrived, or one after it, allows.
+    pub(crate) fn no_more_than_allowed(&self, order: Option<i64>) -> Result<(), Fault> {
+        let shop = self.shop();
+        let mut spendable: BTreeMap<(i64, i64), Micro> = BTreeMap::new();
+        for ((order, line, _, _, frozen), left) in self.wallet.books().left {
+            *spendable.entry((order, line)).or_default() += if frozen { 0 } else { left };
+        }
+        for ((id, line), spendable) in spendable {
+            let told = self.told.get(&id).copied().unwrap_or(0);
+            let versions = &shop.versions[&id];
+            let mut allowed = 0;
+            let mut depends = false;
+            for version in versions.iter().filter(|version| version.modified >= told) {
+                match self.due(version, line) {
+                    Some(due) => allowed = allowed.max(due),
+                    None => depends = true,
+                }
+                // Until the shop was asked of which lines its refunds are, what was granted stays.
+                depends |= !self.kind.has_plugin && !version.refunds.is_empty();
+            }
+            if depends {
+                let earlier = versions.iter().filter_map(|version| self.due(version, line)).max();
+                allowed = allowed.max(earlier.unwrap_or(0));
+            }
+            if spendable > allowed {
+                let what = format!("order {id} line {line}: {spendable} can be spent, {allowed} is allowed");
+                return Err(Fault::new(order.or(Some(id)), what));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a line should have by a version of its order alone, if that version says.
+    fn due(&self, version: &super::shop::Order, line: i64) -> Option<Micro> {
+        match version.lines.iter().find(|on_order| on_order.id == line) {
+            Some(line) => self.model.due(version, line, true),
+            // Removed, or not there yet. That all are gone counts only once the shop shows it.
+            None => (self.model.decides(version) && !version.lines.is_empty()).then_some(0),
+        }
+    }
+
+    /// What became of all orders in the end is what the shop has now, whatever was told and lost before.
+    pub(crate) fn ends_as_the_shop(&self) -> Result<(), Fault> {
+        let shop = self.shop();
+        let books = self.wallet.books();
+        let mut problems = Vec::new();
+        for (id, versions) in &shop.versions {
+            let now = shop.orders.get(id);
+            let lines: BTreeSet<i64> =
+                versions.iter().flat_map(|version| version.lines.iter().map(|line| line.id)).collect();
+            for line in lines {
+                let booked = books.lines.get(&(*id, line)).copied().unwrap_or(0);
+                let on_order = now.and_then(|now| now.lines.iter().find(|on_order| on_order.id == line));
+                let due = match (now, on_order) {
+                    (Some(now), Some(on_order)) => self.model.due(now, on_order, true),
+                    (Some(now), None) => self.model.decides(now).then_some(0),
+                    (None, _) => self.kind.policy.claw_back_deleted.then_some(0),
+                };
+                let left: Vec<_> = books
+                    .left
+                    .iter()
+                    .filter(|((order, of, ..), _)| (*order, *of) == (*id, line))
+                    .map(|((_, _, account, place, frozen), left)| {
+                        (account.clone(), place.clone(), *frozen, *left)
+                    })
+                    .collect();
+                if let Some(due) = due {
+                    // Nothing was spent: all of it lies in one place, and can be spent.
+                    let place = now.zip(on_order).filter(|_| due > 0).map(|(now, on_order)| {
+                        let (account, place) = self.model.home(now, on_order);
+                        (account, place, false, due)
+                    });
+                    if booked != due || left != Vec::from_iter(place.clone()) {
+                        problems.push(Fault::new(
+                            Some(*id),
+                            format!(
+                                "order {id} line {line}: booked {booked}, which lies as {left:?}; it should be {due}, as {place:?}"
+                            ),
+                        ));
+                    }
+                    continue;
+                }
+                // What was granted stays, so it is what some earlier state said.
+                let could_be = versions.iter().any(|version| {
+                    let was = version.lines.iter().find(|was| was.id == line);
+                    booked == 0
+                        || was.is_some_and(|was| {
+                            [true, false]
+                                .iter()
+                                .any(|details| self.model.due(version, was, *details) == Some(booked))
+                        })
+                });
+                let should_freeze = now.is_some_and(|now| self.model.freezes(now));
+                if !could_be || left.iter().any(|(_, _, frozen, _)| *frozen != should_freeze) {
+                    problems.push(Fault::new(
+                        Some(*id),
+                        format!("order {id} line {line}: booked {booked}, which lies as {left:?}; no state ever said so"),
+                    ));
+                }
+            }
+        }
+        problems.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// What happened to one order, or to all.
@@ -602,8 +799,9 @@ pub(crate) fn same(found: &Books, expected: &Books) -> Result<(), String> {
     }
     let mut text = String::new();
     differences(&mut text, "line", &found.lines, &expected.lines);
-    differences(&mut text, "wallet", &found.wallets, &expected.wallets);
+    differences(&mut text, "left of", &found.left, &expected.left);
     differences(&mut text, "debt", &found.debts, &expected.debts);
+    differences(&mut text, "written off of line", &found.written_off, &expected.written_off);
     Err(text)
 }
 

@@ -3,4 +3,5 @@
 mod histories;
 mod life;
 mod model;
+mod rest;
 mod shop;

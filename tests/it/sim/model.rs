@@ -95,6 +95,7 @@ pub(crate) struct Model {
     orders: BTreeMap<i64, Known>,
     lots: Vec<Lot>,
     debts: BTreeMap<(String, String), Micro>,
+    written_off: BTreeMap<(i64, i64), Micro>,
     frozen: BTreeSet<String>,
     /// What was shown already, by topic and body: a repeat has no effect.
     repeats: BTreeSet<(String, Vec<u8>)>,
@@ -106,9 +107,11 @@ pub(crate) struct Model {
 pub(crate) struct Books {
     /// What each line has granted, less what was taken back; lines with nothing are left out.
     pub(crate) lines: BTreeMap<(i64, i64), Micro>,
-    /// What lies where: account, place, whether it is frozen.
-    pub(crate) wallets: BTreeMap<(String, String, bool), Micro>,
+    /// What lies where: order, line, account, place, whether it is frozen.
+    pub(crate) left: BTreeMap<(i64, i64, String, String, bool), Micro>,
     pub(crate) debts: BTreeMap<(String, String), Micro>,
+    /// What the shop bears of each line.
+    pub(crate) written_off: BTreeMap<(i64, i64), Micro>,
 }
 
 impl Model {
@@ -120,6 +123,7 @@ impl Model {
             orders: BTreeMap::new(),
             lots: Vec::new(),
             debts: BTreeMap::new(),
+            written_off: BTreeMap::new(),
             frozen: BTreeSet::new(),
             repeats: BTreeSet::new(),
             arrivals: 0,
@@ -172,11 +176,12 @@ impl Model {
             }
         }
         for lot in self.lots.iter().filter(|lot| lot.left > 0) {
-            let at = (lot.account.clone(), lot.place.clone(), lot.frozen);
-            *books.wallets.entry(at).or_default() += lot.left;
+            let at = (lot.order, lot.line, lot.account.clone(), lot.place.clone(), lot.frozen);
+            *books.left.entry(at).or_default() += lot.left;
         }
         books.debts =
             self.debts.iter().filter(|(_, owed)| **owed > 0).map(|(at, owed)| (at.clone(), *owed)).collect();
+        books.written_off.clone_from(&self.written_off);
         books
     }
 
@@ -274,6 +279,8 @@ impl Model {
             let part = missing.min(lot.left);
             (lot.left, missing, taken) = (lot.left - part, missing - part, taken + part);
         }
+        // What the shop bears already, it does not bear twice.
+        missing -= missing.min(self.written_off.get(&of).copied().unwrap_or(0));
         let mut owed = 0;
         for lot in self.lots.iter_mut().rev().filter(|lot| (lot.order, lot.line) == of) {
             let part = missing.min(lot.spent - lot.borne);
@@ -281,7 +288,9 @@ impl Model {
                 continue;
             }
             (lot.borne, missing, owed) = (lot.borne + part, missing - part, owed + part);
-            if self.policy.shortfall != Bears::Shop {
+            if self.policy.shortfall == Bears::Shop {
+                *self.written_off.entry(of).or_default() += part;
+            } else {
                 let place = home.clone().unwrap_or_else(|| lot.place.clone());
                 *self.debts.entry((buyer.to_owned(), place)).or_default() += part;
             }
@@ -438,6 +447,35 @@ impl Model {
             "processing" | "completed" => Standing::Undated,
             _ => Standing::Open,
         }
+    }
+
+    /// What a line should have by a state alone; `None` where it depends on what was before, `Some(0)` for what
+    /// sells no credits.
+    pub(crate) fn due(&self, order: &Order, line: &Line, details: bool) -> Option<Micro> {
+        if self.standing(order) == Standing::Undone {
+            return Some(0);
+        }
+        let unclear = !order.refunds.is_empty() && !details;
+        if self.standing(order) != Standing::Paid || unclear {
+            return None;
+        }
+        match self.judge(line, Some(line.product)).1 {
+            Some(worth) => Some(self.target(order, line, worth, details)),
+            None => Some(0),
+        }
+    }
+
+    /// Where credits of a line belong: account and place, the pool if that is empty.
+    pub(crate) fn home(&self, order: &Order, line: &Line) -> (String, String) {
+        let buyer = buyer(order);
+        let named = line.site.as_ref().or(order.site.as_ref());
+        let place = named.filter(|site| self.owners.get(*site) == Some(&buyer)).cloned();
+        (buyer, place.unwrap_or_default())
+    }
+
+    /// Whether what was granted waits for a decision in this state.
+    pub(crate) fn freezes(&self, order: &Order) -> bool {
+        self.standing(order) == Standing::Open
     }
 
     /// Whether a state says for itself what its lines should have, whatever was before it.

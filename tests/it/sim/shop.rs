@@ -203,6 +203,8 @@ pub(crate) struct Shop {
     pub(crate) sites: Vec<String>,
     /// Whether orders change customers and sites.
     pub(crate) moves: bool,
+    /// Every state an order ever had, oldest first.
+    pub(crate) versions: BTreeMap<i64, Vec<Order>>,
     queue: Vec<Event>,
     next_refund: i64,
     next_item: i64,
@@ -220,6 +222,7 @@ impl Shop {
             has_plugin,
             sites,
             moves,
+            versions: BTreeMap::new(),
             queue: Vec::new(),
             next_refund: 500_000,
             next_item: 1,
@@ -305,8 +308,13 @@ impl Shop {
                 words
             }
         };
-        self.orders.insert(id, order);
+        self.keep(order);
         Some(words)
+    }
+
+    fn keep(&mut self, order: Order) {
+        self.versions.entry(order.id).or_default().push(order.clone());
+        self.orders.insert(order.id, order);
     }
 
     /// The changes that move the date and send `order.updated`.
@@ -544,7 +552,7 @@ impl Shop {
             self.event("action.woocommerce_payment_complete", id);
         }
         let words = format!("is placed, {}", order.words());
-        self.orders.insert(id, order);
+        self.keep(order);
         words
     }
 
