@@ -21,3 +21,4 @@ mod tidy;
 mod errors;
 mod twists;
 mod sim;
+mod pains;
