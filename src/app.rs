@@ -8,15 +8,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::sync::{Notify, watch};
 
-use crate::catalog;
-use crate::catalog::lookup::{self, Progress};
 use crate::config::Config;
 use crate::db::{DatabaseUrl, Db};
 use crate::feed;
 use crate::http::{self, server};
 use crate::inbox;
 use crate::order::apply::{self, Rules};
-use crate::order::reading::Reading;
+use crate::reconcile::answers;
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
 use crate::time::{Clock, Timestamp};
@@ -193,7 +191,7 @@ async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bo
         }
         // A stop does not wait for a shop: what was being asked is asked again after the next start.
         let stepped = tokio::select! {
-            stepped = step(&app, &clients) => stepped,
+            stepped = answers::step(&app.db, &clients, &app.rules, None) => stepped,
             _ = stopped.changed() => break,
         };
         let idle = match stepped {
@@ -215,45 +213,7 @@ async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bo
 
 async fn retry_all_parked(app: &http::App) -> Result<(), apply::Error> {
     for store in app.db.read(shop::store::list)? {
-        retry_parked(app, store.id).await?;
+        answers::retry_parked(&app.db, &app.rules, store.id, None).await?;
     }
     Ok(())
-}
-
-async fn retry_parked(app: &http::App, store_id: i64) -> Result<usize, apply::Error> {
-    let rules = Arc::clone(&app.rules);
-    app.db
-        .write("app::retry_parked", move |tx| match shop::store::by_id(tx, store_id)? {
-            Some(shop) => inbox::retry_parked(tx, &shop, &rules, "lookup"),
-            None => Ok(0),
-        })
-        .await
-}
-
-/// Asks a shop one thing and books what follows; answers whether there was nothing to ask.
-///
-/// # Errors
-/// When the database fails; the question stays.
-pub async fn step(app: &http::App, clients: &Clients) -> Result<bool, apply::Error> {
-    match lookup::step(&app.db, clients).await? {
-        Progress::Idle => return Ok(true),
-        Progress::Failed { .. } => {}
-        Progress::Learned { store_id, .. } => {
-            retry_parked(app, store_id).await?;
-        }
-        Progress::OrderRead { store_id, order_id, asked_at, shown, claim } => {
-            let reading = Reading { order_id, asked_at, shown };
-            let rules = Arc::clone(&app.rules);
-            app.db
-                .write("app::apply_reading", move |tx| {
-                    catalog::store::finish_lookup(tx, &claim)?;
-                    match shop::store::by_id(tx, store_id)? {
-                        Some(shop) => reading.apply(tx, &shop, &rules).map(|_| ()),
-                        None => Ok(()),
-                    }
-                })
-                .await?;
-        }
-    }
-    Ok(false)
 }

@@ -9,6 +9,7 @@
 //! - [`shop`], [`catalog`]: the WooCommerce shops, and what their products grant
 //! - [`site`], [`access`]: accounts, clients and sites; API keys
 //! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
+//! - [`reconcile`]: the shops' orders compared with all that
 //! - [`idempotency`]: requests that may be sent again
 //! - [`ledger`], [`feed`]: who holds how many credits and why; what a customer sees of it
 //! - [`http`], [`cli`]: the two thin edges; [`demo`]: all of it on one machine
@@ -33,6 +34,7 @@ pub mod access;
 
 pub mod inbox;
 pub mod order;
+pub mod reconcile;
 
 pub mod idempotency;
 pub mod ledger;

@@ -153,11 +153,32 @@ CREATE TABLE shop_order (
     attention    TEXT,             -- what a person should look at, in words
     first_seen_at BIGINT NOT NULL,
     applied_at   BIGINT NOT NULL,
+    listed_in    BIGINT,         -- number of the newest sweep that the shop showed it to, in a list or when asked
+    repaired_in  BIGINT,         -- number of the newest sweep that wrote anything for it
     PRIMARY KEY (store_id, order_id)
 );
 
 CREATE INDEX shop_order_parked ON shop_order (store_id) WHERE parked IS NOT NULL;
 CREATE INDEX shop_order_account ON shop_order (account_id);
+CREATE INDEX shop_order_modified ON shop_order (store_id, modified_at, order_id);
+CREATE INDEX shop_order_recheck ON shop_order (store_id, order_id) WHERE recheck = 1;
+CREATE INDEX shop_order_repaired ON shop_order (store_id, repaired_in) WHERE repaired_in IS NOT NULL;
+
+-- How far each store was compared with its shop.
+CREATE TABLE reconciliation (
+    store_id    BIGINT PRIMARY KEY REFERENCES store (id),
+    sweep       BIGINT NOT NULL, -- number of the newest sweep
+    due_at      BIGINT NOT NULL, -- when the daemon sweeps next; 0: it was asked to, at once
+    holder      TEXT,             -- who sweeps now
+    held_until  BIGINT,          -- and until when without a sign of life
+    progress    TEXT,             -- JSON of the sweep that goes on or was cut off
+    failures    BIGINT NOT NULL, -- in a row
+    last_error  TEXT,
+    covered_to  BIGINT,          -- what changed before this was read
+    wide_at     BIGINT,          -- start of the last sweep over as many days as are read every night
+    finished_at BIGINT,          -- end of the last sweep that came to its end
+    result      TEXT              -- JSON of what that found
+);
 
 -- What is remembered of each line from the first time it was known.
 CREATE TABLE order_line (

@@ -53,16 +53,17 @@ pub enum Progress {
     },
 }
 
-/// Answers the lookup that is due longest, if any is.
+/// Answers the lookup that is due longest, of one store or of any; if any is.
 ///
 /// # Errors
 /// When the database fails; the lookup then stays.
-pub async fn step(db: &Db, clients: &Clients) -> Result<Progress, db::Error> {
+pub async fn step(db: &Db, clients: &Clients, store_id: Option<i64>) -> Result<Progress, db::Error> {
     // Looked at first, because a write that finds nothing would still cost a commit.
-    if !db.read(store::lookup_is_due)? {
+    if !db.read(|tx| store::lookup_is_due(tx, store_id))? {
         return Ok(Progress::Idle);
     }
-    let Some(claim) = db.write("catalog::claim_lookup", store::claim_lookup).await? else {
+    let claimed = db.write("catalog::claim_lookup", move |tx| store::claim_lookup(tx, store_id)).await?;
+    let Some(claim) = claimed else {
         return Ok(Progress::Idle);
     };
     let (store_id, subject) = (claim.store_id, claim.subject);

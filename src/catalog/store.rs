@@ -465,34 +465,34 @@ pub fn want(tx: &mut Tx<'_>, store_id: i64, subject: Subject, reason: &str) -> R
     Ok(())
 }
 
-/// Whether a lookup is due.
-pub fn lookup_is_due(tx: &mut Tx<'_>) -> Result<bool, db::Error> {
+/// Whether a lookup is due, of one store or of any.
+pub fn lookup_is_due(tx: &mut Tx<'_>, store_id: Option<i64>) -> Result<bool, db::Error> {
     let now = tx.now();
-    Ok(next_lookup(tx)?.is_some_and(|due_at| due_at <= now))
+    Ok(next_lookup(tx, store_id)?.is_some_and(|due_at| due_at <= now))
 }
 
-/// When the next lookup is due.
-pub fn next_lookup(tx: &mut Tx<'_>) -> Result<Option<Timestamp>, db::Error> {
+/// When the next lookup is due, of one store or of any.
+pub fn next_lookup(tx: &mut Tx<'_>, store_id: Option<i64>) -> Result<Option<Timestamp>, db::Error> {
     tx.query_opt(
         "-- catalog::store::next_lookup
          SELECT l.due_at FROM lookup l JOIN store s ON s.id = l.store_id
-         WHERE s.consumer_key IS NOT NULL
+         WHERE s.consumer_key IS NOT NULL AND (CAST($1 AS BIGINT) IS NULL OR l.store_id = $1)
          ORDER BY l.due_at LIMIT 1",
-        params![],
+        params![store_id],
         |row| row.get(0),
     )
 }
 
-/// Takes the lookup that is due longest.
-pub fn claim_lookup(tx: &mut Tx<'_>) -> Result<Option<Claim>, db::Error> {
+/// Takes the lookup that is due longest, of one store or of any.
+pub fn claim_lookup(tx: &mut Tx<'_>, store_id: Option<i64>) -> Result<Option<Claim>, db::Error> {
     let now = tx.now();
     let found = tx.query_opt(
         "-- catalog::store::claim_lookup
          SELECT l.store_id, l.kind, l.subject_id, l.attempts
          FROM lookup l JOIN store s ON s.id = l.store_id
-         WHERE s.consumer_key IS NOT NULL AND l.due_at <= $1
+         WHERE s.consumer_key IS NOT NULL AND l.due_at <= $1 AND (CAST($2 AS BIGINT) IS NULL OR l.store_id = $2)
          ORDER BY l.due_at, l.store_id, l.kind, l.subject_id LIMIT 1",
-        params![now],
+        params![now, store_id],
         |row| Ok((row.get::<i64>(0)?, subject(row, 1, 2)?, row.get::<i64>(3)?)),
     )?;
     let Some((store_id, subject, attempts)) = found else {

@@ -181,8 +181,22 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        self.write_keeping(name, Keep::Effects, work).await
+    }
+
+    /// [`Db::write`]; with [`Keep::Nothing`] it shows what would happen.
+    pub async fn write_keeping<T, E>(
+        &self,
+        name: &'static str,
+        keep: Keep,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
         let (answer, done) = tokio::sync::oneshot::channel();
-        self.inner.writer.submit(thread::job(name, Keep::Effects, work, |result| {
+        self.inner.writer.submit(thread::job(name, keep, work, |result| {
             let _ = answer.send(result);
         }))?;
         // The caller may be gone; the transaction is carried out all the same.
@@ -205,6 +219,23 @@ impl Db {
             let _ = answer.send(result);
         }))?;
         done.recv().unwrap_or_else(|_| Err(self.unanswered().into()))
+    }
+
+    /// Hands `work` to the writer and does not wait for it: for what is tidied up on the way out, where nobody
+    /// is left to be told that it failed.
+    pub fn write_unwatched(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<(), Error> + Send + 'static,
+    ) {
+        let job = thread::job(name, Keep::Effects, work, move |result| {
+            if let Err(error) = result {
+                tracing::warn!(%error, "{name} was not written: {error}");
+            }
+        });
+        if let Err(error) = self.inner.writer.submit(job) {
+            tracing::warn!(%error, "{name} was not written: {error}");
+        }
     }
 
     /// Why a write was never begun.

@@ -135,6 +135,17 @@ pub fn retry_parked(
     rules: &Rules,
     operation: &str,
 ) -> Result<usize, apply::Error> {
+    retry_parked_each(tx, shop, rules, operation, |_, _| Ok(()))
+}
+
+/// [`retry_parked`], with something more to be done for each order that went on.
+pub fn retry_parked_each(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    operation: &str,
+    mut went_on: impl FnMut(&mut Tx<'_>, i64) -> Result<(), db::Error>,
+) -> Result<usize, apply::Error> {
     /// Orders read at once; a store with more parked orders takes several rounds.
     const PAGE: i64 = 100;
     let (mut after, mut finished) = (i64::MIN, 0);
@@ -147,6 +158,7 @@ pub fn retry_parked(
                 Ok(applied) if applied.outcome == Outcome::Parked => {}
                 Ok(_) => {
                     store::unpark(tx, shop.id, order)?;
+                    went_on(tx, order)?;
                     finished += 1;
                 }
                 // One order that cannot be booked keeps no other from the fact it waited for.

@@ -41,7 +41,9 @@ pub struct Rules {
 }
 
 impl Rules {
-    pub(super) fn settings(&self, shop: &Store) -> Settings {
+    /// How the orders of one store count.
+    #[must_use]
+    pub fn settings(&self, shop: &Store) -> Settings {
         Settings {
             paid_statuses: shop.paid_statuses.clone(),
             require_date_paid: self.require_date_paid,

@@ -99,6 +99,15 @@ pub fn compare(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
     }
 }
 
+/// Whether a state the shop shows says no more than the one that was applied. That the shop was asked itself
+/// changes nothing then, unless the order has no lines: see [`target::lost_all_lines`](super::target::lost_all_lines).
+///
+/// Let `incoming` [recall](Order::recall_refunds) what `applied` knew of refunds first.
+#[must_use]
+pub fn is_known(applied: &Order, incoming: &Order) -> bool {
+    applied.modified_at == incoming.modified_at && adds_nothing(applied, incoming)
+}
+
 /// Which of two different states with the same date holds.
 fn same_second(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
     match (applied.seen, incoming.seen) {

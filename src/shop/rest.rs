@@ -219,7 +219,7 @@ struct NamedRefunds {
 }
 
 /// Which orders to list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderQuery {
     /// Only those modified later than the second this lies in; the bound itself is not included.
     pub modified_after: Option<Timestamp>,
@@ -352,6 +352,15 @@ impl Rest {
     /// also push one off a page boundary: whoever needs all of them asks again with an overlap.
     #[must_use]
     pub fn orders(&self, wanted: &OrderQuery) -> Pages<'_> {
+        self.orders_from(wanted, 1)
+    }
+
+    /// One page of [`Self::orders`], by its number; `None` beyond the last.
+    pub async fn orders_page(&self, wanted: &OrderQuery, number: u32) -> Result<Option<Page>, Error> {
+        self.orders_from(wanted, number).next().await
+    }
+
+    fn orders_from(&self, wanted: &OrderQuery, number: u32) -> Pages<'_> {
         let mut query = vec![("orderby", "modified".to_owned()), ("order", "asc".to_owned())];
         if let Some(after) = wanted.modified_after {
             query.push(("modified_after", after.utc().format("%Y-%m-%dT%H:%M:%S").to_string()));
@@ -360,7 +369,7 @@ impl Rest {
         if let Some(status) = &wanted.status {
             query.push(("status", status.clone()));
         }
-        self.pages("order", "orders".to_owned(), query)
+        Pages { next: Some(number), ..self.pages("order", "orders".to_owned(), query) }
     }
 
     fn pages(&self, what: &'static str, path: String, query: Vec<(&'static str, String)>) -> Pages<'_> {
@@ -505,6 +514,8 @@ pub struct Page {
     pub items: Vec<Box<RawValue>>,
     /// How many items all pages have together, if the shop said so.
     pub total: Option<u64>,
+    /// Whether there is no other after it, as far as the shop said so.
+    pub is_last: bool,
 }
 
 impl Pages<'_> {
@@ -526,7 +537,7 @@ impl Pages<'_> {
             None => items.is_empty(),
         };
         self.next = (!is_last && !items.is_empty()).then_some(number + 1);
-        Ok((!items.is_empty()).then_some(Page { items, total: answer.total }))
+        Ok((!items.is_empty()).then_some(Page { items, total: answer.total, is_last }))
     }
 }
 

@@ -169,6 +169,8 @@ pub fn remove(tx: &mut Tx<'_>, name: &StoreName) -> Result<(), Error> {
     for sql in [
         "-- shop::store::remove (lookup)
          DELETE FROM lookup WHERE store_id = $1",
+        "-- shop::store::remove (reconciliation)
+         DELETE FROM reconciliation WHERE store_id = $1",
         "-- shop::store::remove (package)
          DELETE FROM package WHERE store_id = $1",
         "-- shop::store::remove (product)

@@ -461,7 +461,7 @@ fn a_wallet_page_offers_what_can_be_bought_now() {
 // Lookups ----------------------------------------------------------------------------------------------
 
 async fn step(db: &Db, clients: &Clients) -> Progress {
-    lookup::step(db, clients).await.unwrap()
+    lookup::step(db, clients, None).await.unwrap()
 }
 
 fn want(db: &Db, store_id: i64, subject: Subject) {
@@ -597,7 +597,7 @@ async fn a_store_without_keys_is_never_asked_and_holds_up_nobody() {
         want(db, mute.id, Subject::Product(10));
         let clients = Clients::new(impatient(), clock.clone());
         assert!(matches!(step(db, &clients).await, Progress::Idle));
-        assert_eq!(db.read(store::next_lookup).unwrap(), None);
+        assert_eq!(db.read(|tx| store::next_lookup(tx, None)).unwrap(), None);
 
         let other = add_store_named("other", db, &shop.url.to_string(), Some(&shop));
         want(db, other.id, Subject::Product(10));

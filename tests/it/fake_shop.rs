@@ -59,7 +59,56 @@ pub(crate) struct Shop {
     pub(crate) asked: Vec<String>,
     /// Whether the shop tells how many pages a list has.
     pub(crate) says_pages: bool,
+    /// Orders that change, served instead of the recorded ones.
+    pub(crate) book: Option<Book>,
     nonces: HashSet<String>,
+}
+
+/// The orders of a shop that lives: sorted, filtered and counted as WooCommerce does it.
+pub(crate) struct Book {
+    pub(crate) orders: BTreeMap<i64, Value>,
+    pub(crate) refunds: BTreeMap<i64, Vec<Value>>,
+    /// Whether it heeds `orderby`; a shop that does not lists by number.
+    pub(crate) sorts: bool,
+    /// What happens in the shop before it answers a request.
+    pub(crate) before: Option<Happening>,
+}
+
+type Happening = Box<dyn FnMut(&mut Book, &str) + Send>;
+
+impl Book {
+    pub(crate) fn new(orders: impl IntoIterator<Item = Value>) -> Self {
+        let orders = orders.into_iter().map(|order| (order["id"].as_i64().unwrap(), order)).collect();
+        Self { orders, refunds: BTreeMap::new(), sorts: true, before: None }
+    }
+
+    fn modified(&self, id: i64) -> &str {
+        self.orders[&id]["date_modified_gmt"].as_str().unwrap()
+    }
+
+    fn trashed(&self, id: i64) -> bool {
+        self.orders[&id]["status"] == "trash"
+    }
+
+    /// The numbers that `GET orders` lists.
+    fn listed(&self, parameters: &BTreeMap<String, String>) -> Vec<i64> {
+        let trash = parameters.get("status").is_some_and(|status| status == "trash");
+        let after = parameters.get("modified_after");
+        assert!(after.is_none() || parameters["dates_are_gmt"] == "true");
+        let mut ids: Vec<i64> = self
+            .orders
+            .keys()
+            .copied()
+            .filter(|id| {
+                self.trashed(*id) == trash && after.is_none_or(|after| self.modified(*id) > after.as_str())
+            })
+            .collect();
+        if self.sorts {
+            assert_eq!((parameters["orderby"].as_str(), parameters["order"].as_str()), ("modified", "asc"));
+            ids.sort_by_key(|id| (self.modified(*id), *id));
+        }
+        ids
+    }
 }
 
 /// An answer instead of the shop's own.
@@ -105,6 +154,7 @@ impl Shop {
             script: VecDeque::new(),
             asked: Vec::new(),
             says_pages: true,
+            book: None,
             nonces: HashSet::new(),
         }
     }
@@ -291,6 +341,17 @@ fn own_answer(context: &Context, request: &Request) -> Response {
         return recorded_answer(401, &refusal);
     }
     let get = |name: &str| parameters.get(name).map(String::as_str);
+    if let Some(mut book) = shop.book.take() {
+        if let Some(mut happen) = book.before.take() {
+            happen(&mut book, path);
+            book.before = book.before.or(Some(happen));
+        }
+        let answer = of_book(&book, &mut shop, path, &parameters);
+        shop.book = Some(book);
+        if let Some(answer) = answer {
+            return answer;
+        }
+    }
     if let Some(thing) = shop.things.get(path) {
         return respond(200, &[JSON], only_fields(thing, get("_fields")).to_string());
     }
@@ -302,18 +363,52 @@ fn own_answer(context: &Context, request: &Request) -> Response {
         };
         return recorded_answer(404, body);
     };
-    let per_page: usize = get("per_page").unwrap_or("10").parse().unwrap();
+    let found: Vec<&Value> = list.iter().filter(|item| is_wanted(item, &parameters, &shop)).collect();
+    let fields = get("_fields");
+    paged(&shop, &parameters, &found, |item| only_fields(item, fields))
+}
+
+/// What a shop answers about the orders in its book; nothing, if it was asked something else.
+fn of_book(
+    book: &Book,
+    shop: &mut Shop,
+    path: &str,
+    parameters: &BTreeMap<String, String>,
+) -> Option<Response> {
+    let gone = || recorded_answer(404, "rest/order-404.body");
+    let rest = path.strip_prefix("orders")?;
+    if rest.is_empty() {
+        let listed = book.listed(parameters);
+        return Some(paged(shop, parameters, &listed, |id| book.orders[id].clone()));
+    }
+    let (id, of) = rest.trim_start_matches('/').split_once('/').unwrap_or((&rest[1..], ""));
+    let id: i64 = id.parse().ok()?;
+    let Some(order) = book.orders.get(&id) else { return Some(gone()) };
+    Some(match of {
+        "" => respond(200, &[JSON], order.to_string()),
+        "refunds" => {
+            let refunds: Vec<&Value> = book.refunds.get(&id).into_iter().flatten().collect();
+            paged(shop, parameters, &refunds, |refund| (*refund).clone())
+        }
+        other => panic!("{other}"),
+    })
+}
+
+/// One page of what was found.
+fn paged<T>(
+    shop: &Shop,
+    parameters: &BTreeMap<String, String>,
+    found: &[T],
+    show: impl Fn(&T) -> Value,
+) -> Response {
+    let number = |name: &str, default: usize| -> usize {
+        parameters.get(name).map_or(default, |number| number.parse().unwrap())
+    };
+    let (per_page, page) = (number("per_page", 10), number("page", 1));
     if per_page > 100 {
         return recorded_answer(400, "rest/orders-per-page-101.body");
     }
-    let page: usize = get("page").unwrap_or("1").parse().unwrap();
-    let found: Vec<&Value> = list.iter().filter(|item| is_wanted(item, &parameters, &shop)).collect();
-    let items: Vec<Value> = found
-        .iter()
-        .skip((page - 1) * per_page)
-        .take(per_page)
-        .map(|item| only_fields(item, get("_fields")))
-        .collect();
+    let items: Vec<Value> = found.iter().skip((page - 1) * per_page).take(per_page).map(show).collect();
     // Beyond the last page WooCommerce says that there is nothing at all.
     let total = if items.is_empty() { 0 } else { found.len() };
     let (total, pages) = (total.to_string(), total.div_ceil(per_page).to_string());

@@ -14,6 +14,7 @@ mod cli;
 mod books;
 mod webhooks;
 mod lookups;
+mod reconcile;
 mod config;
 mod debits;
 mod crash;

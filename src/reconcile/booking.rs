@@ -1,0 +1,196 @@
+//! Compares what a shop showed with what is known, books what differs, and counts what is booked.
+
+use std::collections::BTreeMap;
+
+use super::report::{Counts, Difference, WAITING_MAX, Waiting};
+use super::store::{self, Booked, Counted, Mark};
+use crate::db::{self, Tx};
+use crate::id::AccountId;
+use crate::inbox;
+use crate::order::apply::{self, Outcome, Rules, Source};
+use crate::order::newer::{self, Seen};
+use crate::order::reading::OPERATION;
+use crate::order::store::KnownLine;
+use crate::order::target::{Settings, Standing};
+use crate::order::{self, Order};
+use crate::shop::Store;
+use crate::time::Timestamp;
+
+/// An order as the shop showed it.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    /// Its number.
+    pub(super) id: i64,
+    /// When the shop was asked.
+    pub(super) asked_at: Timestamp,
+    /// What it showed; `None` when it has the order no more.
+    pub(super) order: Option<Order>,
+}
+
+/// How what the shop showed stands to what is known.
+#[derive(Clone, Debug)]
+pub(super) enum Judged {
+    /// It is what is known; at most that is to be noted.
+    Known(Mark),
+    /// It differs.
+    News(Box<News>),
+    /// It names refunds whose lines are not known.
+    LacksRefunds(Box<News>),
+}
+
+/// A state to be applied.
+#[derive(Clone, Debug)]
+pub(super) struct News {
+    /// The state.
+    pub(super) order: Order,
+    /// When the shop was asked.
+    pub(super) asked_at: Timestamp,
+}
+
+/// Compares what the shop showed of an order with what is known of it.
+pub(super) fn judge(tx: &mut Tx<'_>, shop: &Store, item: Item) -> Result<Judged, db::Error> {
+    let Item { id, asked_at, order } = item;
+    let known = order::store::find(tx, shop.id, id)?;
+    let seen = |confirms| Ok(Judged::Known(Mark { order: id, confirms }));
+    let Some(mut order) = order.or_else(|| known.as_ref().map(|known| known.order.deleted())) else {
+        return seen(None);
+    };
+    if let Some(known) = &known {
+        order.recall_refunds(&known.order);
+        if order.modified_at < known.order.modified_at {
+            return seen(None);
+        }
+        // An order without lines is believed only when the shop shows it.
+        let is_settled = known.parked.is_none()
+            && known.attention.is_none()
+            && (!order.lines.is_empty() || known.seen.is_shown());
+        if is_settled && !order.lacks_refund_details() && newer::is_known(&known.order, &order) {
+            return seen(Some((asked_at, known.applied_at)));
+        }
+    }
+    let lacks = order.lacks_refund_details();
+    let news = Box::new(News { order, asked_at });
+    Ok(if lacks { Judged::LacksRefunds(news) } else { Judged::News(news) })
+}
+
+/// Books a state; answers what that changed beyond that the shop showed it.
+pub(super) fn book(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    news: News,
+) -> Result<(Snapshot, Snapshot), apply::Error> {
+    let id = news.order.id;
+    let before = Snapshot::of(tx, shop.id, id)?;
+    let seen = Seen::Shown { asked_at: news.asked_at };
+    let applied = apply::apply(tx, shop, rules, news.order, Source { operation: OPERATION, seen })?;
+    if before.is_parked() && !matches!(applied.outcome, Outcome::Parked | Outcome::Stale) {
+        inbox::store::unpark(tx, shop.id, id)?;
+    }
+    Ok((before, Snapshot::of(tx, shop.id, id)?))
+}
+
+/// All that applying a state of an order may change, but for when and how it was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Snapshot(Option<Content>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Content {
+    order: Order,
+    account: Option<AccountId>,
+    parked: Option<String>,
+    attention: Option<String>,
+    lines: Vec<KnownLine>,
+}
+
+impl Snapshot {
+    pub(super) fn of(tx: &mut Tx<'_>, store: i64, id: i64) -> Result<Self, db::Error> {
+        let Some(known) = order::store::find(tx, store, id)? else { return Ok(Self(None)) };
+        let mut order = known.order;
+        // Without refunds there is nothing to know of them.
+        order.refund_details = order.refund_details.filter(|details| !details.is_empty());
+        let (account, parked, attention) = (known.account, known.parked, known.attention);
+        let lines = order::store::lines(tx, store, id)?;
+        Ok(Self(Some(Content { order, account, parked, attention, lines })))
+    }
+
+    fn is_parked(&self) -> bool {
+        self.0.as_ref().is_some_and(|content| content.parked.is_some())
+    }
+
+    /// What leads from this to `after`, for people.
+    pub(super) fn differences(&self, after: &Self) -> Vec<Difference> {
+        let Some(new) = &after.0 else { return Vec::new() };
+        let order = new.order.id;
+        let old = self.0.as_ref();
+        let known: BTreeMap<i64, &KnownLine> =
+            old.map(|old| old.lines.iter().map(|line| (line.line, line)).collect()).unwrap_or_default();
+        let lines = new.lines.iter().filter_map(|line| {
+            let had = known.get(&line.line).map(|line| line.booked).unwrap_or_default();
+            let what = match line.booked.cmp(&had) {
+                std::cmp::Ordering::Greater => "credits are missing".to_owned(),
+                std::cmp::Ordering::Less => "credits are to be taken back".to_owned(),
+                std::cmp::Ordering::Equal => return None,
+            };
+            let (booked, should_be) = (Some(had), Some(line.target));
+            Some(Difference { order, line: Some(line.line), what, booked, should_be })
+        });
+        let mut found: Vec<_> = lines.collect();
+        let mut whole = |what: String| {
+            found.push(Difference { order, line: None, what, booked: None, should_be: None });
+        };
+        match old {
+            None => whole(format!("nobody told of it ({})", new.order.status)),
+            Some(old) if old.order.status != new.order.status => {
+                whole(format!("{} → {}", old.order.status, new.order.status));
+            }
+            Some(old) if old.order.refunds != new.order.refunds => whole("its refunds changed".to_owned()),
+            Some(old) if old.order.refund_details != new.order.refund_details => {
+                whole("the lines of its refunds become known".to_owned());
+            }
+            Some(old) if old.order != new.order => whole("another state".to_owned()),
+            Some(_) => {}
+        }
+        if let Some(parked) = new.parked.as_ref().filter(|_| old.is_none_or(|old| old.parked != new.parked)) {
+            whole(format!("waits: {parked}"));
+        }
+        if let Some(look) =
+            new.attention.as_ref().filter(|_| old.is_none_or(|old| old.attention != new.attention))
+        {
+            whole(format!("look at: {look}"));
+        }
+        found
+    }
+}
+
+/// Adds an order to the counts.
+pub(super) fn count(
+    tx: &mut Tx<'_>,
+    store: i64,
+    settings: &Settings,
+    counted: &Counted,
+    counts: &mut Counts,
+    waiting: &mut Vec<Waiting>,
+) -> Result<(), db::Error> {
+    let Counted { order, parked, attention } = counted;
+    if let Some(reason) = parked {
+        counts.parked += 1;
+        if waiting.len() < WAITING_MAX {
+            waiting.push(Waiting { order: order.id, reason: reason.clone() });
+        }
+    }
+    let is_paid = order::target::standing(order, settings) == Standing::Paid;
+    for Booked { target, booked, given, left } in store::lines(tx, store, order.id)? {
+        let counts_as_paid = is_paid && !target.is_zero();
+        counts.paid_lines += u64::from(counts_as_paid);
+        if booked < target || given < booked {
+            counts.missing += 1;
+        } else if booked > target && !left.is_zero() && parked.is_none() && attention.is_none() {
+            // What cannot be spent any more, because it lapsed or the shop bears it, is nothing too much.
+            counts.extra += 1;
+        } else if counts_as_paid {
+            counts.granted += 1;
+        }
+    }
+    Ok(())
+}
