@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt as _;
-use nivella_wallet::app;
 use nivella_wallet::catalog;
-use nivella_wallet::config::Config;
+use nivella_wallet::reconcile::report::Report;
+use nivella_wallet::reconcile::{self, Window, answers};
+use nivella_wallet::time::Timestamp;
 use rand::rngs::StdRng;
-use rand::seq::SliceRandom as _;
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::life::{
@@ -18,7 +19,7 @@ use super::life::{
 };
 use super::model::Micro;
 use super::rest::Served;
-use super::shop::{Act, Mail};
+use super::shop::{Act, Mail, START};
 use crate::support;
 
 /// Histories in a normal run; `make test-long` has a hundred times as many.
@@ -232,7 +233,6 @@ fn has_one_newest(life: &Life, sent: &[Mail]) -> bool {
 struct Asking {
     life: Life,
     served: Served,
-    app: nivella_wallet::http::App,
     clients: nivella_wallet::shop::rest::Clients,
 }
 
@@ -241,8 +241,6 @@ impl Asking {
         let (test, shop) = (support::sqlite(), new_shop(&kind));
         let served = Served::start(Arc::clone(&shop), &test.clock).await;
         let wallet = Wallet::open(test, &kind, served.settings());
-        let mut app = app::handlers(wallet.db().clone(), &Config::default());
-        app.rules = Arc::clone(&wallet.rules);
         let clients = served.clients();
         let receiver = wallet.receiver();
         let clock = wallet.test.clock.clone();
@@ -251,9 +249,7 @@ impl Asking {
             clock.turn_to(clock.now().plus_millis(1));
             receiver(mail);
         }));
-        let mut life = Life::new(wallet, kind, shop);
-        life.kind = kind;
-        Self { life, served, app, clients }
+        Self { life: Life::new(wallet, kind, shop), served, clients }
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), Fault> {
@@ -265,6 +261,15 @@ impl Asking {
                 drop(world);
                 self.look().await?;
             }
+            What::Sweep => {
+                drop(world);
+                let lately = Timestamp::from_millis((self.life.shop().now - 60) * 1000);
+                // A shop that is too troubled is read another time.
+                if let Ok(report) = self.sweep(Window::since(lately)).await {
+                    self.life.tell(None, format!("what changed lately was reconciled: {:?}", report.counts));
+                }
+                self.life.no_more_than_allowed(None)?;
+            }
             _ => {
                 drop(world);
                 self.life.step(step)?;
@@ -275,7 +280,8 @@ impl Asking {
 
     /// The worker asks one thing; answers whether there was nothing to ask.
     async fn look(&mut self) -> Result<bool, Fault> {
-        let is_idle = app::step(&self.app, &self.clients).await.unwrap();
+        let wallet = &self.life.wallet;
+        let is_idle = answers::step(wallet.db(), &self.clients, &wallet.rules, None).await.unwrap();
         for (order, words) in std::mem::take(&mut self.served.world.lock().unwrap().told) {
             self.life.tell(Some(order), words);
         }
@@ -284,6 +290,38 @@ impl Asking {
             self.life.no_more_than_allowed(None)?;
         }
         Ok(is_idle)
+    }
+
+    async fn sweep(&mut self, window: Window) -> Result<Report, reconcile::Error> {
+        let wallet = &self.life.wallet;
+        let report =
+            reconcile::run(wallet.db(), &self.clients, &wallet.rules, &wallet.shop, window, &mut |_| {})
+                .await;
+        for (order, words) in std::mem::take(&mut self.served.world.lock().unwrap().told) {
+            self.life.tell(Some(order), words);
+        }
+        report
+    }
+
+    /// Reads the whole shop in peace: then nothing is missing and nothing too much, the ledger is what the shop
+    /// says, and a second reading writes nothing.
+    async fn reconcile(&mut self, window: Window) -> Result<Report, Fault> {
+        let mut world = self.served.world.lock().unwrap();
+        world.meanwhile.clear();
+        world.troubles.clear();
+        drop(world);
+        let report = self.sweep(window).await.map_err(|error| Fault::new(None, error.to_string()))?;
+        self.life.tell(None, format!("the shop was reconciled: {:?}", report.counts));
+        self.life.wallet.prove()?;
+        self.life.ends_as_the_shop()?;
+        let entries = self.life.wallet.entries();
+        let again = self.sweep(window).await.map_err(|error| Fault::new(None, error.to_string()))?;
+        if (again.counts.missing, again.counts.extra, again.counts.repaired) != (0, 0, 0)
+            || self.life.wallet.entries() != entries
+        {
+            return Err(Fault::new(None, format!("a second reading found {:?}", again.counts)));
+        }
+        Ok(report)
     }
 
     /// Until there is nothing more to ask; nothing happens meanwhile.
@@ -295,7 +333,7 @@ impl Asking {
         drop(world);
         for _ in 0..ENOUGH {
             if self.look().await? {
-                let next = self.life.wallet.db().read(catalog::store::next_lookup).unwrap();
+                let next = self.life.wallet.db().read(|tx| catalog::store::next_lookup(tx, None)).unwrap();
                 let Some(due_at) = next else { return self.life.wallet.prove() };
                 let seconds = due_at.millis() / 1000 - self.life.shop().now + 1;
                 self.life.wait(seconds.max(1));
@@ -337,6 +375,118 @@ fn what_deliveries_leave_open_is_asked_and_ends_as_the_shop() {
                 asking.life.arrive_all(&mut dice)?;
                 asking.look_all().await?;
                 asking.life.ends_as_the_shop()
+            })
+        },
+    );
+}
+
+/// Deliveries are lost, things change in silence, answers fail, orders change while they are read. Then the
+/// whole shop is read once: the ledger ends where the shop does, to the micro-credit.
+fn reconciled(plan: &Plan) -> Told {
+    ask(plan.kind, async |asking| {
+        for step in &plan.steps {
+            asking.step(step).await?;
+        }
+        let mut dice = StdRng::seed_from_u64(dice_of(plan));
+        asking.life.send(&mut dice);
+        if dice.random_bool(0.5) {
+            asking.life.arrive_all(&mut dice)?;
+        }
+        let since = Timestamp::from_millis((START - 1) * 1000);
+        let window = if dice.random_bool(0.5) { Window::ALL } else { Window::since(since) };
+        asking.reconcile(window).await?;
+        // What was under way all that time arrives: old news.
+        asking.life.arrive_all(&mut dice)?;
+        asking.look_all().await?;
+        asking.life.ends_as_the_shop()
+    })
+}
+
+#[test]
+fn a_reconciled_ledger_is_what_the_shop_has() {
+    run_all(
+        "a_reconciled_ledger_is_what_the_shop_has",
+        20,
+        |seed| {
+            Plan::random(seed, ORDERS, |kind| {
+                (kind.asks, kind.silent, kind.learns) = (true, true, false);
+                kind.policy.knows_tree = true;
+            })
+        },
+        reconciled,
+    );
+}
+
+/// Three of ten deliveries never arrive, and nobody asks until the end.
+#[test]
+fn p06_thirty_percent_lost_deliveries_and_reconciliation_equals_all_paid_orders() {
+    run_all(
+        "p06_thirty_percent_lost_deliveries_and_reconciliation_equals_all_paid_orders",
+        10,
+        |seed| {
+            Plan::random(seed, ORDERS, |kind| {
+                (kind.asks, kind.silent, kind.learns) = (true, true, false);
+                (kind.lost, kind.repeated, kind.late) = (30, 20, 30);
+                kind.policy.knows_tree = true;
+            })
+        },
+        |plan| {
+            let is_quiet = |step: &&Step| !matches!(step.what, What::Look | What::Sweep | What::Meanwhile(_));
+            let steps = plan.steps.iter().filter(is_quiet).copied().collect();
+            reconciled(&Plan { kind: plan.kind, steps })
+        },
+    );
+}
+
+/// Refunds come and are deleted, of which nobody is told; whenever the order is read, the ledger is what its
+/// refunds are then.
+#[test]
+fn p08_the_ledger_follows_the_current_refund_set() {
+    const REFUNDS: [Act; 9] = [
+        Act::RefundLines,
+        Act::RefundQuantity,
+        Act::RefundMoney,
+        Act::RefundAmount,
+        Act::RefundFreeLine,
+        Act::RefundRemovedLine,
+        Act::DeleteRefund,
+        Act::DeleteRefund,
+        Act::DeleteRefundInAdmin,
+    ];
+    run_all(
+        "p08_the_ledger_follows_the_current_refund_set",
+        10,
+        |seed| {
+            let mut random = StdRng::seed_from_u64(seed);
+            let mut kind = Kind::random(&mut random);
+            (kind.asks, kind.silent, kind.learns, kind.lost) = (true, true, false, 0);
+            kind.policy.knows_tree = true;
+            let mut acts = vec![Act::Place, Act::Pay];
+            acts.extend((0..8).map(|_| *REFUNDS.choose(&mut random).unwrap()));
+            let mut steps = Vec::new();
+            for act in acts {
+                for order in FIRST_ORDER..FIRST_ORDER + ORDERS {
+                    steps.push(Step { order, what: What::Act(act), dice: random.random() });
+                }
+                if random.random_bool(0.7) {
+                    steps.push(Step { order: FIRST_ORDER, what: What::Wait(1), dice: 0 });
+                }
+            }
+            Plan { kind, steps }
+        },
+        |plan| {
+            ask(plan.kind, async |asking| {
+                let mut dice = StdRng::seed_from_u64(dice_of(plan));
+                for step in &plan.steps {
+                    asking.step(step).await?;
+                    if dice.random_ratio(1, 12) {
+                        asking.life.send(&mut dice);
+                        asking.life.arrive_all(&mut dice)?;
+                        asking.look_all().await?;
+                        asking.reconcile(Window::ALL).await?;
+                    }
+                }
+                asking.reconcile(Window::ALL).await.map(|_| ())
             })
         },
     );

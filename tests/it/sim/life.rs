@@ -83,6 +83,8 @@ pub(crate) enum What {
     Package,
     /// The worker asks the shop one thing, if anything is to be asked.
     Look,
+    /// A sweep over the shop, of what changed lately.
+    Sweep,
     /// The shop has trouble with one of its next answers.
     Trouble(Trouble),
     /// Something happens just while the shop answers the next question about orders.
@@ -214,6 +216,9 @@ impl Plan {
                 }
                 for _ in 0..random.random_range(0..3) {
                     push(What::Look, 0);
+                }
+                if kind.silent && random.random_ratio(1, 30) {
+                    push(What::Sweep, 0);
                 }
             }
             push(what, random.random());
@@ -596,7 +601,7 @@ impl Life {
                 self.tell(None, format!("package {target} brings {worth:?}"));
                 self.compare(None)?;
             }
-            What::Look | What::Trouble(_) | What::Meanwhile(_) => {}
+            What::Look | What::Sweep | What::Trouble(_) | What::Meanwhile(_) => {}
         }
         Ok(())
     }
