@@ -73,21 +73,67 @@ pub(super) fn judge(tx: &mut Tx<'_>, shop: &Store, item: Item) -> Result<Judged,
     Ok(if lacks { Judged::LacksRefunds(news) } else { Judged::News(news) })
 }
 
-/// Books a state; answers what that changed beyond that the shop showed it.
+/// Books a state; answers what that changed beyond that the shop showed it, if it changed anything. Where it did
+/// not, nothing is written but that note.
 pub(super) fn book(
     tx: &mut Tx<'_>,
     shop: &Store,
     rules: &Rules,
     news: News,
-) -> Result<(Snapshot, Snapshot), apply::Error> {
-    let id = news.order.id;
-    let before = Snapshot::of(tx, shop.id, id)?;
-    let seen = Seen::Shown { asked_at: news.asked_at };
-    let applied = apply::apply(tx, shop, rules, news.order, Source { operation: OPERATION, seen })?;
-    if before.is_parked() && !matches!(applied.outcome, Outcome::Parked | Outcome::Stale) {
-        inbox::store::unpark(tx, shop.id, id)?;
+    sweep: i64,
+) -> Result<Option<(Snapshot, Snapshot)>, apply::Error> {
+    let (id, asked_at) = (news.order.id, news.asked_at);
+    let source = Source { operation: OPERATION, seen: Seen::Shown { asked_at } };
+    let booked = tx.attempt(|tx| {
+        let before = Snapshot::of(tx, shop.id, id)?;
+        let applied = apply::apply(tx, shop, rules, news.order, source)?;
+        if before.is_parked() && !matches!(applied.outcome, Outcome::Parked | Outcome::Stale) {
+            inbox::store::unpark(tx, shop.id, id)?;
+        }
+        let after = Snapshot::of(tx, shop.id, id)?;
+        match applied.outcome {
+            // That it is to be read again stays.
+            Outcome::Stale => Ok(None),
+            _ if before == after => Err(Undone::Unchanged),
+            _ => Ok(Some((before, after))),
+        }
+    });
+    match booked {
+        Ok(changed) => {
+            if changed.is_some() {
+                store::mark_repaired(tx, shop.id, id, sweep)?;
+            }
+            Ok(changed)
+        }
+        Err(Undone::Failed(error)) => Err(error),
+        Err(Undone::Unchanged) => {
+            if let Some(known) = order::store::find(tx, shop.id, id)? {
+                let confirms = Some((asked_at, known.applied_at));
+                store::mark(tx, shop.id, sweep, Mark { order: id, confirms })?;
+            }
+            Ok(None)
+        }
     }
-    Ok((before, Snapshot::of(tx, shop.id, id)?))
+}
+
+/// Why what was booked is taken back.
+enum Undone {
+    /// It is what there was, written anew.
+    Unchanged,
+    /// It could not be booked.
+    Failed(apply::Error),
+}
+
+impl From<apply::Error> for Undone {
+    fn from(error: apply::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<db::Error> for Undone {
+    fn from(error: db::Error) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 /// All that applying a state of an order may change, but for when and how it was seen.

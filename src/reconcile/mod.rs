@@ -562,10 +562,9 @@ impl<'a> Sweep<'a> {
             let mut booked = Booked::default();
             for new in news {
                 let id = new.order.id;
-                match tx.attempt(|tx| booking::book(tx, &shop, &rules, new)) {
-                    Ok((before, after)) if before == after => {}
-                    Ok((before, after)) => {
-                        store::mark_repaired(tx, shop.id, id, sweep)?;
+                match booking::book(tx, &shop, &rules, new, sweep) {
+                    Ok(None) => {}
+                    Ok(Some((before, after))) => {
                         booked.changed += 1;
                         if keep == Keep::Nothing {
                             booked.differences.extend(before.differences(&after));

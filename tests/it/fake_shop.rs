@@ -70,11 +70,11 @@ pub(crate) struct Book {
     pub(crate) refunds: BTreeMap<i64, Vec<Value>>,
     /// Whether it heeds `orderby`; a shop that does not lists by number.
     pub(crate) sorts: bool,
-    /// What happens in the shop before it answers a request.
+    /// What happens in the shop before it answers a request; it may fail instead, with a status.
     pub(crate) before: Option<Happening>,
 }
 
-type Happening = Box<dyn FnMut(&mut Book, &str) + Send>;
+type Happening = Box<dyn FnMut(&mut Book, &str) -> Option<u16> + Send>;
 
 impl Book {
     pub(crate) fn new(orders: impl IntoIterator<Item = Value>) -> Self {
@@ -342,11 +342,15 @@ fn own_answer(context: &Context, request: &Request) -> Response {
     }
     let get = |name: &str| parameters.get(name).map(String::as_str);
     if let Some(mut book) = shop.book.take() {
+        let mut fails = None;
         if let Some(mut happen) = book.before.take() {
-            happen(&mut book, path);
+            fails = happen(&mut book, path);
             book.before = book.before.or(Some(happen));
         }
-        let answer = of_book(&book, &mut shop, path, &parameters);
+        let answer = match fails {
+            Some(status) => Some(respond(status, &[], "")),
+            None => of_book(&book, &mut shop, path, &parameters),
+        };
         shop.book = Some(book);
         if let Some(answer) = answer {
             return answer;

@@ -178,3 +178,464 @@ async fn lost_orders_are_found_and_a_second_sweep_finds_nothing_to_do() {
         assert_eq!((1..=7).map(|customer| stage.credits(customer)).sum::<i64>(), 2500);
     }
 }
+
+/// Everything but what a sweep notes about itself.
+fn dump(stage: &Stage) -> Vec<String> {
+    let mut dump = Vec::new();
+    for (table, columns) in [
+        (
+            "shop_order",
+            "order_id, account_id, state, status, modified_at, parked, attention, first_seen_at, applied_at",
+        ),
+        ("order_line", "order_id, line_id, product_id, is_tokens, worth, target, booked"),
+        ("lookup", "kind, subject_id, reason"),
+        ("account", "id, name, version, grant_seq, entry_seq"),
+        ("site", "id, account_id"),
+        ("credit_grant", "id, account_id, frozen, amount, spent, clawed"),
+        ("slice", "grant_id, account_id, site, remaining"),
+        ("debt", "account_id, site, amount"),
+        ("entry", "account_id, seq, kind, amount"),
+        ("delivery", "id, state, reason"),
+    ] {
+        let text: Vec<String> =
+            columns.split(", ").map(|column| format!("COALESCE(CAST({column} AS TEXT), '-')")).collect();
+        let sql =
+            format!("-- test\n SELECT '{table} ' || {} FROM {table} ORDER BY 1", text.join(" || ' ' || "));
+        dump.extend(stage.test.db.read(|tx| tx.query(&sql, &[], |row| row.get::<String>(0))).unwrap());
+    }
+    dump
+}
+
+#[track_caller]
+fn same(now: &[String], before: &[String]) {
+    let changed: Vec<_> = now.iter().filter(|row| !before.contains(row)).collect();
+    assert_eq!((changed, now.len()), (Vec::new(), before.len()));
+}
+
+#[tokio::test]
+async fn a_second_sweep_writes_nothing() {
+    for test in databases() {
+        let mut waits = order(901, 1, 2, &second(40));
+        waits["line_items"][0]["meta_data"] = json!([]);
+        let mut elsewhere = order(902, 1, 2, &second(41));
+        elsewhere["meta_data"] = json!([{ "id": 1, "key": "_nivella_site_id", "value": "no site" }]);
+        let mut partly = order(903, 2, 3, &second(42));
+        partly["refunds"] = named(90, 1);
+        let stage = Stage::new(test, orders(30).chain([waits, elsewhere, partly])).await;
+        stage.change(|book| drop(book.refunds.insert(903, vec![refund(90, 903, 1)])));
+        let first = stage.all().await;
+        counts(&first, "32 paid lines, 32 granted, 0 missing, 0 extra, 33 repaired");
+        assert_eq!(first.counts.parked, 1);
+        assert_eq!(first.waiting[0].order, 901);
+        let before = dump(&stage);
+        for _ in 0..2 {
+            let again = stage.all().await;
+            counts(&again, "32 paid lines, 32 granted, 0 missing, 0 extra, 0 repaired");
+            same(&dump(&stage), &before);
+        }
+        // Refunds that are known are not asked for again.
+        stage.shop.asked();
+        stage.all().await;
+        let asked = stage.shop.asked();
+        assert!(asked.iter().all(|asked| asked.starts_with("orders?")), "{asked:?}");
+        assert_eq!(asked.len(), 2, "both lists, and nothing else");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_refund_gives_the_credits_back() {
+    for test in databases() {
+        let stage = Stage::new(test, [order(1, 1, 3, &second(1))]).await;
+        stage.change(|book| drop(book.refunds.insert(1, vec![refund(9, 1, 2)])));
+        stage.set(1, "refunds", named(9, 2), &second(1));
+        stage.all().await;
+        assert_eq!(stage.credits(1), 10);
+        // Its date does not move, and nothing tells of it.
+        stage.set(1, "refunds", json!([]), &second(1));
+        counts(&stage.all().await, "1 paid lines, 1 granted, 0 missing, 0 extra, 1 repaired");
+        assert_eq!(stage.credits(1), 30);
+        // One deleted, another made: only the lines of the new one are unknown.
+        stage.change(|book| drop(book.refunds.insert(1, vec![refund(10, 1, 1)])));
+        stage.set(1, "refunds", named(10, 1), &second(2));
+        counts(&stage.all().await, "1 paid lines, 1 granted, 0 missing, 0 extra, 1 repaired");
+        assert_eq!(stage.credits(1), 20);
+    }
+}
+
+/// A refund deleted on an order that changed before the window is found by a sweep over all orders.
+#[tokio::test]
+async fn a_sweep_over_all_orders_finds_what_a_window_cannot() {
+    for test in databases() {
+        let stage = Stage::new(test, [order(1, 1, 3, "2026-01-01T00:00:00")]).await;
+        stage.change(|book| drop(book.refunds.insert(1, vec![refund(9, 1, 2)])));
+        stage.set(1, "refunds", named(9, 2), "2026-01-01T00:00:00");
+        counts(&stage.all().await, "0 paid lines, 0 granted, 0 missing, 0 extra, 0 repaired");
+        let all = stage.sweep(Window::ALL).await.unwrap();
+        counts(&all, "1 paid lines, 1 granted, 0 missing, 0 extra, 1 repaired");
+        stage.set(1, "refunds", json!([]), "2026-01-01T00:00:00");
+        counts(&stage.all().await, "0 paid lines, 0 granted, 0 missing, 0 extra, 0 repaired");
+        assert_eq!(stage.credits(1), 10);
+        let all = stage.sweep(Window::ALL).await.unwrap();
+        counts(&all, "1 paid lines, 1 granted, 0 missing, 0 extra, 1 repaired");
+        assert_eq!(stage.credits(1), 30);
+    }
+}
+
+#[tokio::test]
+async fn a_vanished_order_is_asked_for_and_counts_as_the_rules_say() {
+    for (on_delete, left) in [(OnDelete::Keep, 10), (OnDelete::ClawBack, 0)] {
+        for test in databases() {
+            let stage = Stage::with(test, orders(3), |config| config.orders.on_delete = on_delete).await;
+            stage.all().await;
+            let gone = stage.shop.state.lock().unwrap().book.as_mut().unwrap().orders.remove(&2).unwrap();
+            stage.shop.asked();
+            let found = stage.all().await;
+            counts(&found, "2 paid lines, 2 granted, 0 missing, 0 extra, 1 repaired");
+            assert!(stage.shop.asked().contains(&"orders/2".to_owned()));
+            assert_eq!(stage.credits(3), left, "{on_delete:?}");
+            // It is known to be gone: only a sweep over all orders asks again.
+            stage.shop.asked();
+            assert_eq!(stage.all().await.counts.repaired, 0);
+            assert!(!stage.shop.asked().contains(&"orders/2".to_owned()));
+            stage.sweep(Window::ALL).await.unwrap();
+            assert!(stage.shop.asked().contains(&"orders/2".to_owned()));
+            // A shop that was restored from a backup has it again.
+            stage.change(|book| drop(book.orders.insert(2, gone)));
+            stage.all().await;
+            assert_eq!(stage.credits(3), 10);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_trash_is_read_and_a_restored_order_counts_again() {
+    for test in databases() {
+        let change = |config: &mut Config| config.orders.on_delete = OnDelete::ClawBack;
+        let stage = Stage::with(test, orders(3), change).await;
+        stage.all().await;
+        stage.set(2, "status", "trash", &second(100));
+        counts(&stage.all().await, "2 paid lines, 2 granted, 0 missing, 0 extra, 1 repaired");
+        assert_eq!(stage.credits(3), 0);
+        stage.set(2, "status", "processing", &second(101));
+        counts(&stage.all().await, "3 paid lines, 3 granted, 0 missing, 0 extra, 1 repaired");
+        assert_eq!(stage.credits(3), 10);
+    }
+}
+
+#[tokio::test]
+async fn three_hundred_orders_of_one_second_are_all_found_once() {
+    for test in databases() {
+        let batch = (10..310).map(|id| order(id, 1, 1, &second(50)));
+        let rest =
+            [order(1, 2, 1, &second(49)), order(400, 2, 1, &second(51)), order(401, 2, 1, &second(52))];
+        let stage = Stage::new(test, batch.chain(rest)).await;
+        let found = stage.all().await;
+        counts(&found, "303 paid lines, 303 granted, 0 missing, 0 extra, 303 repaired");
+        assert_eq!((found.counts.orders, stage.credits(1), stage.credits(2)), (303, 3000, 30));
+        assert_eq!(stage.all().await.counts.repaired, 0);
+    }
+}
+
+/// An order before a page boundary changes while the list is read: by page numbers the first order of the next
+/// page would slip through.
+#[tokio::test]
+async fn an_order_that_changes_while_the_list_is_read_hides_no_other() {
+    for (name, one_second, sorts) in
+        [("dates", false, true), ("one second", true, true), ("unsorted", false, false)]
+    {
+        for test in databases() {
+            let date = |id| if one_second { second(1) } else { second(id) };
+            let listed = (1..=350).map(|id| order(id, 1, 1, &date(id)));
+            let stage = Stage::new(test, listed).await;
+            let mut pages = 0;
+            stage.change(|book| {
+                book.sorts = sorts;
+                book.before = Some(Box::new(move |book, path| {
+                    pages += i64::from(path == "orders");
+                    // After the first and the second page one of those shown moves to the end.
+                    if path == "orders" && (2..=3).contains(&pages) {
+                        let order = book.orders.get_mut(&(pages * 10)).unwrap();
+                        order["date_modified_gmt"] = second(1000 + pages).into();
+                        // Where nothing is sorted the list moves when an order leaves it.
+                        if !sorts {
+                            book.orders.remove(&(pages * 10 + 1));
+                        }
+                    }
+                    None
+                }));
+            });
+            stage.all().await;
+            stage.change(|book| book.before = None);
+            // What went after it was shown is found by the next sweep.
+            stage.all().await;
+            let known = stage.count("shop_order");
+            assert_eq!(known, 350, "{name}");
+            let there = if sorts { 350 } else { 348 };
+            assert_eq!(stage.credits(1), 3500, "{name}");
+            assert_eq!(stage.count("shop_order WHERE status = 'deleted'"), 350 - there, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_busy_shop_is_waited_for_and_a_failing_one_is_gone_on_with_later() {
+    for test in databases() {
+        let stage = Stage::new(test, orders(250)).await;
+        stage.shop.script(429, &[("retry-after", "0")], "{}");
+        stage.shop.script(503, &[], "");
+        counts(&stage.all().await, "250 paid lines, 250 granted, 0 missing, 0 extra, 250 repaired");
+
+        // It asks for more patience than a person at a terminal has.
+        stage.set(3, "status", "cancelled", &second(300));
+        stage.shop.script(429, &[("retry-after", "600")], "{}");
+        let busy = stage.sweep(since("2026-11-19T16:00:00Z")).await.unwrap_err();
+        assert!(matches!(busy, Error::Shop { .. }), "{busy}");
+        let due = stage.test.db.read(|tx| reconcile::store::runs(tx, None)).unwrap();
+        assert_eq!(due[0].due_at, stage.test.clock.now().plus_millis(600_000));
+        assert!(due[0].last_error.as_ref().unwrap().contains("busy"), "{due:?}");
+        assert!(stage.test.db.read(reconcile::store::due).unwrap().is_empty(), "it is left alone that long");
+        counts(&stage.all().await, "249 paid lines, 249 granted, 0 missing, 0 extra, 1 repaired");
+
+        // It fails in the middle: the next sweep goes on there.
+        stage.set(4, "status", "cancelled", &second(301));
+        fails_from_page(&stage, 2);
+        stage.sweep(since("2026-11-19T16:00:00Z")).await.unwrap_err();
+        stage.change(|book| book.before = None);
+        stage.shop.asked();
+        let resumed = stage.all().await;
+        assert!(resumed.resumed);
+        counts(&resumed, "248 paid lines, 248 granted, 0 missing, 0 extra, 1 repaired");
+        assert_eq!(stage.shop.asked().len(), 3, "two pages of one list, and the trash");
+    }
+}
+
+/// Lets the shop fail at the page of orders with this number and at all after it.
+fn fails_from_page(stage: &Stage, number: i64) {
+    stage.change(|book| {
+        let mut pages = 0;
+        book.before = Some(Box::new(move |_, path| {
+            pages += i64::from(path == "orders");
+            (pages >= number).then_some(500)
+        }));
+    });
+}
+
+/// What is cut off in the middle is finished by the next sweep, which reads the rest only.
+#[tokio::test]
+async fn a_sweep_that_is_dropped_in_the_middle_is_gone_on_with() {
+    for test in databases() {
+        let stage = Stage::new(test, orders(450)).await;
+        let reached = Arc::new(tokio::sync::Notify::new());
+        let tell = Arc::clone(&reached);
+        let mut pages = 0;
+        stage.change(|book| {
+            book.before = Some(Box::new(move |_, path| {
+                pages += i64::from(path == "orders");
+                if pages == 3 {
+                    tell.notify_one();
+                }
+                None
+            }));
+        });
+        tokio::select! {
+            _ = stage.sweep(since("2026-11-19T16:00:00Z")) => panic!("it was to be cut off"),
+            () = reached.notified() => {}
+        }
+        stage.prove();
+        assert!(stage.count("shop_order") < 450);
+        stage.shop.asked();
+        // A narrower window is served by what goes on; the lease was given back.
+        let resumed = stage.sweep(since("2026-11-20T09:00:00Z")).await.unwrap();
+        assert!(resumed.resumed);
+        counts(&resumed, "450 paid lines, 450 granted, 0 missing, 0 extra, 450 repaired");
+        assert!(stage.shop.asked().len() < 6, "the first pages are not read again");
+
+        // A wider one begins anew, and so does one that comes too late.
+        fails_from_page(&stage, 2);
+        stage.sweep(since("2026-11-20T09:00:00Z")).await.unwrap_err();
+        stage.change(|book| book.before = None);
+        assert!(!stage.all().await.resumed);
+        fails_from_page(&stage, 2);
+        stage.sweep(since("2026-11-20T09:00:00Z")).await.unwrap_err();
+        stage.change(|book| book.before = None);
+        stage.test.clock.turn_to("2026-11-20T17:00:00Z".parse().unwrap());
+        assert!(!stage.sweep(since("2026-11-20T09:00:00Z")).await.unwrap().resumed);
+    }
+}
+
+#[tokio::test]
+async fn two_at_once_are_one_after_the_other() {
+    for test in databases() {
+        let stage = Stage::new(test, orders(150)).await;
+        let window = since("2026-11-19T16:00:00Z");
+        let (first, second) = tokio::join!(stage.sweep(window), stage.sweep(window));
+        let (done, busy) = if first.is_ok() { (first, second) } else { (second, first) };
+        counts(&done.unwrap(), "150 paid lines, 150 granted, 0 missing, 0 extra, 150 repaired");
+        assert!(matches!(busy.unwrap_err(), Error::Busy { .. }));
+        assert_eq!(stage.all().await.counts.repaired, 0);
+
+        // Whoever was killed gave nothing back: after a few seconds another may begin.
+        let id = stage.store.id;
+        write(&stage.test.db, move |tx| reconcile::store::begin(tx, id, "killed", window));
+        assert!(matches!(stage.sweep(window).await.unwrap_err(), Error::Busy { .. }));
+        let now = stage.test.clock.now();
+        stage.test.clock.turn_to(now.plus_millis(reconcile::LEASE_MS));
+        assert!(stage.sweep(window).await.unwrap().resumed);
+        // It comes back to life, and may not write any more.
+        let held = write(&stage.test.db, move |tx| reconcile::store::renew(tx, id, "killed"));
+        assert!(!held);
+    }
+}
+
+/// A second store with the same order numbers has nothing to do with the first.
+#[tokio::test]
+async fn stores_do_not_touch_each_other() {
+    for test in databases() {
+        let stage = Stage::new(test, orders(5)).await;
+        stage.all().await;
+        let other = FakeShop::start("", &stage.test.clock).await;
+        other.state.lock().unwrap().book = Some(Book::new(Vec::new()));
+        let store = add_store(&stage.test.db, "other", other.url.clone());
+        let window = since("2026-11-19T16:00:00Z");
+        let report =
+            reconcile::run(&stage.test.db, &stage.clients, &stage.rules, &store, window, &mut |_| {}).await;
+        counts(&report.unwrap(), "0 paid lines, 0 granted, 0 missing, 0 extra, 0 repaired");
+        assert_eq!(other.asked().len(), 2);
+        counts(&stage.all().await, "5 paid lines, 5 granted, 0 missing, 0 extra, 0 repaired");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_nothing_and_shows_the_differences() {
+    for test in databases() {
+        let stage = Stage::new(test, orders(120)).await;
+        stage.all().await;
+        stage.set(2, "status", "cancelled", &second(200));
+        stage.set(3, "line_items", order(3, 4, 5, "")["line_items"].clone(), &second(200));
+        stage.change(|book| {
+            book.orders.insert(500, order(500, 1, 1, &second(201)));
+            let mut unknown = order(501, 1, 1, &second(202));
+            unknown["line_items"][0]["meta_data"] = json!([]);
+            book.orders.insert(501, unknown);
+            book.orders.remove(&4);
+        });
+        let before = dump(&stage);
+        let tried = stage.try_out(since("2026-11-19T16:00:00Z")).await;
+        same(&dump(&stage), &before);
+        let found: Vec<_> = tried
+            .differences
+            .as_ref()
+            .unwrap()
+            .iter()
+            .map(|difference| {
+                let text = |credits: Option<nivella_wallet::units::Credits>| {
+                    credits.map(|credits| credits.to_string())
+                };
+                (difference.order, difference.line, text(difference.booked), text(difference.should_be))
+            })
+            .collect();
+        let some = |text: &str| Some(text.to_owned());
+        for wanted in [
+            (2, Some(20), some("10"), some("0")),
+            (3, Some(30), some("10"), some("50")),
+            (500, Some(5000), some("0"), some("10")),
+        ] {
+            assert!(found.contains(&wanted), "{wanted:?} is not in {found:?}");
+        }
+        let says = |order: i64, what: &str| {
+            tried
+                .differences
+                .as_ref()
+                .unwrap()
+                .iter()
+                .any(|one| one.order == order && one.what.contains(what))
+        };
+        assert!(
+            says(2, "processing → cancelled") && says(500, "nobody told") && says(501, "waits"),
+            "{tried:#?}"
+        );
+        assert!(says(4, "deleted"), "{tried:#?}");
+        assert_eq!(tried.counts.parked, 1);
+
+        let done = stage.all().await;
+        // On the way it learned that there is no such product; that changes no number.
+        assert_eq!(done.counts.line(), tried.counts.line());
+        assert_eq!(done.counts.line(), "119 paid lines, 119 granted, 0 missing, 0 extra, 5 repaired");
+        assert_eq!(stage.try_out(since("2026-11-19T16:00:00Z")).await.differences, Some(Vec::new()));
+    }
+}
+
+/// Product 10 is not known; the shop is asked, and no daemon runs.
+#[tokio::test]
+async fn what_orders_wait_for_is_asked_for_by_the_sweep_itself() {
+    for test in databases() {
+        let mut unknown = order(1, 1, 2, &second(1));
+        unknown["line_items"][0]["meta_data"] = json!([]);
+        unknown["line_items"][0]["product_id"] = 10.into();
+        let stage = Stage::new(test, [unknown]).await;
+        let mut product: Value =
+            serde_json::from_slice(&crate::support::recorded("rest/product-simple.body")).unwrap();
+        product["meta_data"] = json!([{ "id": 1, "key": "_nivella_credits", "value": "700" }]);
+        stage.shop.put("products/10", Some(product));
+        let found = stage.all().await;
+        counts(&found, "1 paid lines, 1 granted, 0 missing, 0 extra, 1 repaired");
+        assert_eq!((found.counts.parked, stage.credits(1), stage.count("lookup")), (0, 1400, 0));
+    }
+}
+
+/// One order that cannot be read hides no other, and the answer says so.
+#[tokio::test]
+async fn an_order_that_cannot_be_read_is_named() {
+    for test in databases() {
+        let mut torn = order(2, 1, 1, &second(2));
+        torn["line_items"][0]["total"] = json!({ "not": "money" });
+        let mut without_date = order(3, 1, 1, &second(3));
+        without_date["refunds"] = named(9, 1);
+        let stage =
+            Stage::new(test, [order(1, 1, 1, &second(1)), torn, without_date, order(4, 1, 1, &second(4))])
+                .await;
+        stage.change(|book| drop(book.refunds.insert(3, vec![json!({ "id": 9, "amount": [] })])));
+        let found = stage.all().await;
+        assert_eq!((found.counts.unread, stage.credits(1)), (2, 20), "{found:#?}");
+        assert!(!found.counts.is_right());
+        let named: Vec<_> = found.unread_orders.iter().map(|unread| unread.order.clone().unwrap()).collect();
+        assert_eq!(named, ["2", "3"]);
+        // Nothing is remembered of it: once it can be read, it counts.
+        stage.set(2, "line_items", order(2, 1, 1, "")["line_items"].clone(), &second(2));
+        stage.change(|book| drop(book.refunds.insert(3, vec![refund(9, 3, 1)])));
+        counts(&stage.all().await, "3 paid lines, 3 granted, 0 missing, 0 extra, 2 repaired");
+    }
+}
+
+/// What a delivery told before is confirmed without being written again; what it told wrongly is corrected.
+#[tokio::test]
+async fn what_was_told_is_confirmed_and_what_is_older_changes_nothing() {
+    use nivella_wallet::order::apply::{self, Source};
+    use nivella_wallet::order::newer::Seen;
+    use nivella_wallet::order::woo;
+    for test in databases() {
+        let stage = Stage::new(test, orders(3)).await;
+        let (shop, rules, at) = (stage.store.clone(), Arc::clone(&stage.rules), stage.test.clock.now());
+        write(&stage.test.db, move |tx| {
+            for (arrival, told) in [
+                order(1, 2, 1, &second(1)),
+                order(2, 3, 9, &second(2)),
+                // The list is read while this is on its way.
+                order(3, 4, 4, &second(90)),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let told = woo::parse_rest(told.to_string().as_bytes(), None, &shop.site_keys).unwrap();
+                let seen = Seen::Told { arrival: arrival as i64, at };
+                apply::apply(tx, &shop, &rules, told, Source { operation: "dl_test", seen })?;
+            }
+            Ok::<_, apply::Error>(())
+        });
+        stage.test.clock.turn_to(at.plus_millis(1000));
+        let found = stage.all().await;
+        counts(&found, "3 paid lines, 3 granted, 0 missing, 0 extra, 1 repaired");
+        assert_eq!([2, 3, 4].map(|customer| stage.credits(customer)), [10, 10, 40]);
+        assert_eq!(stage.count("shop_order WHERE confirmed_at IS NOT NULL"), 2);
+    }
+}
