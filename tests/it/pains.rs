@@ -603,3 +603,19 @@ async fn p07_any_permutation_of_many_orders_deliveries_gives_the_same_wallets() 
     }
     assert_eq!(ended.len(), 1, "{ended:?}");
 }
+
+/// The shop lists refunds of one second now in this sequence and now in that. It is the same order all the same.
+#[tokio::test]
+async fn p08_refunds_in_another_sequence_are_no_news() {
+    let app = TestApp::start().await;
+    let mut draft = Draft { quantity: 3, refunds: vec![4, 2], ..Draft::new(1, 2) };
+    let mut body = draft.value();
+    assert_eq!(app.deliver("order.updated", body.to_string().into_bytes()).await, "granted");
+    let before = ledger(app.db());
+    body["refunds"].as_array_mut().unwrap().reverse();
+    assert_eq!(app.deliver("order.updated", body.to_string().into_bytes()).await, "unchanged");
+    assert_eq!(app.count("shop_order WHERE recheck = 1"), 0, "there are no two states of one second");
+    draft.refunds = vec![4];
+    assert_eq!(send(&app, &mut draft).await, "granted");
+    assert_ne!(ledger(app.db()), before);
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::FutureExt as _;
 use nivella_wallet::catalog;
@@ -18,7 +18,7 @@ use super::life::{
     FIRST_ORDER, Fault, Kind, Life, Plan, Step, Told, Wallet, What, new_shop, shrink, without_keys,
 };
 use super::model::Micro;
-use super::rest::Served;
+use super::rest::{Served, World};
 use super::shop::{Act, Mail, START};
 use crate::support;
 
@@ -253,16 +253,15 @@ impl Asking {
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), Fault> {
-        let mut world = self.served.world.lock().unwrap();
         match step.what {
-            What::Trouble(trouble) => world.troubles.push_back(Some(trouble)),
-            What::Meanwhile(act) => world.meanwhile.push_back(Some(Step { what: What::Act(act), ..*step })),
+            What::Trouble(trouble) => self.world().troubles.push_back(Some(trouble)),
+            What::Meanwhile(act) => {
+                self.world().meanwhile.push_back(Some(Step { what: What::Act(act), ..*step }));
+            }
             What::Look => {
-                drop(world);
                 self.look().await?;
             }
             What::Sweep => {
-                drop(world);
                 let lately = Timestamp::from_millis((self.life.shop().now - 60) * 1000);
                 // A shop that is too troubled is read another time.
                 if let Ok(report) = self.sweep(Window::since(lately)).await {
@@ -270,21 +269,28 @@ impl Asking {
                 }
                 self.life.no_more_than_allowed(None)?;
             }
-            _ => {
-                drop(world);
-                self.life.step(step)?;
-            }
+            _ => self.life.step(step)?,
         }
         Ok(())
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.served.world.lock().unwrap()
+    }
+
+    /// What happened while the shop was read.
+    fn hear(&mut self) {
+        let told = std::mem::take(&mut self.world().told);
+        for (order, words) in told {
+            self.life.tell(Some(order), words);
+        }
     }
 
     /// The worker asks one thing; answers whether there was nothing to ask.
     async fn look(&mut self) -> Result<bool, Fault> {
         let wallet = &self.life.wallet;
         let is_idle = answers::step(wallet.db(), &self.clients, &wallet.rules, None).await.unwrap();
-        for (order, words) in std::mem::take(&mut self.served.world.lock().unwrap().told) {
-            self.life.tell(Some(order), words);
-        }
+        self.hear();
         if !is_idle {
             self.life.tell(None, "the worker asked the shop");
             self.life.no_more_than_allowed(None)?;
@@ -297,19 +303,15 @@ impl Asking {
         let report =
             reconcile::run(wallet.db(), &self.clients, &wallet.rules, &wallet.shop, window, &mut |_| {})
                 .await;
-        for (order, words) in std::mem::take(&mut self.served.world.lock().unwrap().told) {
-            self.life.tell(Some(order), words);
-        }
+        self.hear();
         report
     }
 
     /// Reads the whole shop in peace: then nothing is missing and nothing too much, the ledger is what the shop
     /// says, and a second reading writes nothing.
     async fn reconcile(&mut self, window: Window) -> Result<Report, Fault> {
-        let mut world = self.served.world.lock().unwrap();
-        world.meanwhile.clear();
-        world.troubles.clear();
-        drop(world);
+        self.world().meanwhile.clear();
+        self.world().troubles.clear();
         let report = self.sweep(window).await.map_err(|error| Fault::new(None, error.to_string()))?;
         self.life.tell(None, format!("the shop was reconciled: {:?}", report.counts));
         self.life.wallet.prove()?;
@@ -328,9 +330,7 @@ impl Asking {
     async fn look_all(&mut self) -> Result<(), Fault> {
         /// Questions after which it should have an end.
         const ENOUGH: usize = 2_000;
-        let mut world = self.served.world.lock().unwrap();
-        world.meanwhile.clear();
-        drop(world);
+        self.world().meanwhile.clear();
         for _ in 0..ENOUGH {
             if self.look().await? {
                 let next = self.life.wallet.db().read(|tx| catalog::store::next_lookup(tx, None)).unwrap();

@@ -38,6 +38,7 @@ pub(crate) const FIRST_ORDER: i64 = 1_000;
 
 /// What kind of shop it is and what may go wrong.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own that may be so or not")]
 pub(crate) struct Kind {
     pub(crate) policy: Policy,
     pub(crate) has_plugin: bool,
@@ -177,7 +178,8 @@ impl Kind {
                     | Act::DeleteForGood
             );
             // What is promised later counts only for whoever did not know the line before.
-            if !(is_silent && !self.silent) && !(self.asks && act == Act::Promise) {
+            let is_ambiguous = self.asks && act == Act::Promise;
+            if (self.silent || !is_silent) && !is_ambiguous {
                 return act;
             }
         }
@@ -784,23 +786,24 @@ impl Life {
     }
 }
 
+fn differences<K: Ord + std::fmt::Debug>(
+    text: &mut String,
+    what: &str,
+    found: &BTreeMap<K, Micro>,
+    expected: &BTreeMap<K, Micro>,
+) {
+    for key in found.keys().chain(expected.keys()).collect::<BTreeSet<_>>() {
+        let [found, expected] = [found, expected].map(|of| of.get(key).copied().unwrap_or(0));
+        if found != expected {
+            let _ = writeln!(text, "{what} {key:?}: the ledger says {found}, it should be {expected}");
+        }
+    }
+}
+
 /// Whether two ledgers are the same; else where they differ.
 pub(crate) fn same(found: &Books, expected: &Books) -> Result<(), String> {
     if found == expected {
         return Ok(());
-    }
-    fn differences<K: Ord + std::fmt::Debug>(
-        text: &mut String,
-        what: &str,
-        found: &BTreeMap<K, Micro>,
-        expected: &BTreeMap<K, Micro>,
-    ) {
-        for key in found.keys().chain(expected.keys()).collect::<BTreeSet<_>>() {
-            let [found, expected] = [found, expected].map(|of| of.get(key).copied().unwrap_or(0));
-            if found != expected {
-                let _ = writeln!(text, "{what} {key:?}: the ledger says {found}, it should be {expected}");
-            }
-        }
     }
     let mut text = String::new();
     differences(&mut text, "line", &found.lines, &expected.lines);

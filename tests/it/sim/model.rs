@@ -13,6 +13,7 @@ pub(crate) type Micro = i128;
 
 /// The settings that decide, one for one as an operator sets them.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(crate) struct Policy {
     pub(crate) proportional: bool,
     pub(crate) free_lines: bool,
@@ -196,16 +197,15 @@ impl Model {
         let grants = wishes.iter().any(|(_, wish)| matches!(wish, Wish::Exactly(micro) if *micro > 0));
         let buyer = buyer(order);
         let mut is_handed_over = false;
-        if known.account.is_some() || grants {
-            if let Some(former) = known.account.replace(buyer.clone())
-                && former != buyer
-            {
-                is_handed_over = true;
-                for lot in self.lots.iter_mut().filter(|lot| lot.order == order.id && lot.left > 0) {
-                    lot.account.clone_from(&buyer);
-                    if self.owners.get(&lot.place) != Some(&buyer) {
-                        lot.place.clear();
-                    }
+        if (known.account.is_some() || grants)
+            && let Some(former) = known.account.replace(buyer.clone())
+            && former != buyer
+        {
+            is_handed_over = true;
+            for lot in self.lots.iter_mut().filter(|lot| lot.order == order.id && lot.left > 0) {
+                lot.account.clone_from(&buyer);
+                if self.owners.get(&lot.place) != Some(&buyer) {
+                    lot.place.clear();
                 }
             }
         }
@@ -236,7 +236,7 @@ impl Model {
                     self.grant(order.id, id, &buyer, &place, target - memory.booked);
                     memory.booked = target;
                 } else if target < memory.booked {
-                    let home = on_order.map(|_| place);
+                    let home = on_order.map(|_| place.as_str());
                     let (taken, owed) = self.claw((order.id, id), memory.booked - target, &buyer, home);
                     memory.booked -= taken;
                     if self.policy.shortfall != Bears::Shop {
@@ -272,7 +272,7 @@ impl Model {
     }
 
     /// Takes credits of a line back, the newest first; answers what was there and what is owed.
-    fn claw(&mut self, of: (i64, i64), amount: Micro, buyer: &str, home: Option<String>) -> (Micro, Micro) {
+    fn claw(&mut self, of: (i64, i64), amount: Micro, buyer: &str, home: Option<&str>) -> (Micro, Micro) {
         let mut missing = amount;
         let mut taken = 0;
         for lot in self.lots.iter_mut().rev().filter(|lot| (lot.order, lot.line) == of) {
@@ -291,7 +291,7 @@ impl Model {
             if self.policy.shortfall == Bears::Shop {
                 *self.written_off.entry(of).or_default() += part;
             } else {
-                let place = home.clone().unwrap_or_else(|| lot.place.clone());
+                let place = home.unwrap_or(&lot.place).to_owned();
                 *self.debts.entry((buyer.to_owned(), place)).or_default() += part;
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use nivella_wallet::shop::rest::{Clients, Patience};
+use nivella_wallet::shop::rest::{Access, Clients, Patience};
 use nivella_wallet::shop::{self, HookSecret, RestKeys};
 use nivella_wallet::time::Clock;
 use rand::SeedableRng as _;
@@ -83,6 +83,15 @@ impl Served {
         let context = Context { home: home.clone(), clock: clock.clone(), world: Arc::clone(&world) };
         let server = listen(listener, axum::Router::new().fallback(answer).with_state(context), None);
         Self { url: home.parse().unwrap(), world, clock: clock.clone(), server }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What opens this shop.
+    pub(crate) fn access(&self) -> Access {
+        Access { url: self.url.clone(), keys: RestKeys::new(KEY, fake_shop::SECRET).unwrap(), ca_file: None }
     }
 
     /// A store for this shop that may be asked.
@@ -169,7 +178,7 @@ fn own_answer(context: &Context, request: &Request) -> Response {
             None => missing("rest/order-404.body"),
         },
         ["orders", order, "refunds"] => match shop.orders.get(&id(order)) {
-            Some(order) => list(items(&refunds_json(order)), &parameters),
+            Some(order) => list(&items(&refunds_json(order)), &parameters),
             None => missing("rest/order-404.body"),
         },
         ["refunds"] => {
@@ -183,13 +192,11 @@ fn own_answer(context: &Context, request: &Request) -> Response {
             if let Some(after) = parameters.get("after") {
                 refunds.retain(|refund| refund["date_created_gmt"].as_str().unwrap() > after.as_str());
             }
-            list(refunds, &parameters)
+            list(&refunds, &parameters)
         }
-        ["products"] => list(products(&shop, &parameters, 0), &parameters),
-        ["products", "categories"] => {
-            list(serde_json::from_slice(&recorded("rest/products-categories.body")).unwrap(), &parameters)
-        }
-        ["products", product, "variations"] => list(products(&shop, &parameters, id(product)), &parameters),
+        ["products"] => list(&products(&shop, &parameters, 0), &parameters),
+        ["products", "categories"] => list(&recorded_list("rest/products-categories.body"), &parameters),
+        ["products", product, "variations"] => list(&products(&shop, &parameters, id(product)), &parameters),
         ["products", product] => {
             let known = PRODUCTS.iter().find(|known| known.id == id(product));
             match known.filter(|known| !shop.gone_products.contains(&known.id)) {
@@ -197,7 +204,7 @@ fn own_answer(context: &Context, request: &Request) -> Response {
                 None => missing("rest/product-404.body"),
             }
         }
-        ["webhooks"] => list(serde_json::from_slice(&recorded("rest/webhooks.body")).unwrap(), &parameters),
+        ["webhooks"] => list(&recorded_list("rest/webhooks.body"), &parameters),
         _ => missing("rest/order-not-a-number.body"),
     }
 }
@@ -234,8 +241,8 @@ fn orders(shop: &Shop, parameters: &BTreeMap<String, String>) -> Response {
     if get("order").unwrap_or("desc") == "desc" {
         found.reverse();
     }
-    let found = found.into_iter().map(|order| order_json(&shown_by(shop, order))).collect();
-    list(found, parameters)
+    let found: Vec<Value> = found.into_iter().map(|order| order_json(&shown_by(shop, order))).collect();
+    list(&found, parameters)
 }
 
 fn products(shop: &Shop, parameters: &BTreeMap<String, String>, variations_of: i64) -> Vec<Value> {
@@ -256,6 +263,10 @@ fn products(shop: &Shop, parameters: &BTreeMap<String, String>, variations_of: i
         .collect()
 }
 
+fn recorded_list(file: &str) -> Vec<Value> {
+    serde_json::from_slice(&recorded(file)).unwrap()
+}
+
 fn items(list: &Value) -> Vec<Value> {
     list.as_array().cloned().unwrap_or_default()
 }
@@ -269,7 +280,7 @@ fn one(thing: &Value, parameters: &BTreeMap<String, String>) -> Response {
 }
 
 /// A page of a list, with the headers that say how many there are.
-fn list(found: Vec<Value>, parameters: &BTreeMap<String, String>) -> Response {
+fn list(found: &[Value], parameters: &BTreeMap<String, String>) -> Response {
     let number =
         |name: &str, default: usize| parameters.get(name).map_or(Ok(default), |text| text.parse::<usize>());
     let (Ok(per_page @ 1..=100), Ok(page @ 1..)) = (number("per_page", 10), number("page", 1)) else {

@@ -456,7 +456,8 @@ impl Shop {
             Act::RefundMoney => {
                 let line = order.lines.choose(dice)?;
                 let total = dice.random_range(0..=line.total.max(0));
-                let quantity = if dice.random_bool(0.7) { 0 } else { 1 };
+                // Money mostly goes back without a piece.
+                let quantity = i64::from(dice.random_bool(0.3));
                 parts.push(Part { line: line.id, quantity, total, tax: 0 });
             }
             Act::RefundFreeLine => {
@@ -716,7 +717,10 @@ pub(crate) fn order_json(shown: &Shown) -> Value {
     let shipping = order.shipping.iter().map(|charge| charge_json(&CHARGED["shipping_lines"][0], charge));
     let discount: Cents = order.lines.iter().map(|line| line.subtotal - line.total).sum();
     let shipping_total = order.shipping.as_ref().map_or(0, |charge| charge.total);
-    let refunds = order.refunds.iter().map(|refund| {
+    // The newest second first, and within one the first refund first; the list of refunds has it the other way.
+    let mut refunds: Vec<&Refund> = order.refunds.iter().collect();
+    refunds.sort_by_key(|refund| (std::cmp::Reverse(refund.at), refund.id));
+    let refunds = refunds.iter().map(|refund| {
         json!({ "id": refund.id, "reason": "", "total": money(-refund.amount), "total_tax": "0.00" })
     });
     set(&mut json, "id", order.id);
@@ -782,7 +786,9 @@ pub(crate) fn refunds_json(order: &Order) -> Value {
         };
         json
     };
-    order.refunds.iter().rev().map(refund_json).collect()
+    let mut refunds: Vec<&Refund> = order.refunds.iter().collect();
+    refunds.sort_by_key(|refund| std::cmp::Reverse((refund.at, refund.id)));
+    refunds.into_iter().map(refund_json).collect()
 }
 
 fn line_json(line: &Line, shown: &Shown) -> Value {
