@@ -97,7 +97,7 @@ fn deliveries_alone_end_where_the_orders_say() {
     let seen: Mutex<BTreeMap<&str, u64>> = Mutex::default();
     run_all(
         "deliveries_alone_end_where_the_orders_say",
-        40,
+        30,
         |seed| Plan::random(seed, ORDERS, |_| {}),
         |plan| {
             live(plan.kind, |life| {
@@ -230,8 +230,8 @@ fn has_one_newest(life: &Life, sent: &[Mail]) -> bool {
 // With REST -----------------------------------------------------------------------------------------
 
 /// A shop that can be asked, what lives in it, and who asks it.
-struct Asking {
-    life: Life,
+pub(super) struct Asking {
+    pub(super) life: Life,
     served: Served,
     clients: nivella_wallet::shop::rest::Clients,
 }
@@ -252,7 +252,7 @@ impl Asking {
         Self { life: Life::new(wallet, kind, shop), served, clients }
     }
 
-    async fn step(&mut self, step: &Step) -> Result<(), Fault> {
+    pub(super) async fn step(&mut self, step: &Step) -> Result<(), Fault> {
         match step.what {
             What::Trouble(trouble) => self.world().troubles.push_back(Some(trouble)),
             What::Meanwhile(act) => {
@@ -287,7 +287,7 @@ impl Asking {
     }
 
     /// The worker asks one thing; answers whether there was nothing to ask.
-    async fn look(&mut self) -> Result<bool, Fault> {
+    pub(super) async fn look(&mut self) -> Result<bool, Fault> {
         let wallet = &self.life.wallet;
         let is_idle = answers::step(wallet.db(), &self.clients, &wallet.rules, None).await.unwrap();
         self.hear();
@@ -309,7 +309,7 @@ impl Asking {
 
     /// Reads the whole shop in peace: then nothing is missing and nothing too much, the ledger is what the shop
     /// says, and a second reading writes nothing.
-    async fn reconcile(&mut self, window: Window) -> Result<Report, Fault> {
+    pub(super) async fn reconcile(&mut self, window: Window) -> Result<Report, Fault> {
         self.world().meanwhile.clear();
         self.world().troubles.clear();
         let report = self.sweep(window).await.map_err(|error| Fault::new(None, error.to_string()))?;
@@ -327,7 +327,7 @@ impl Asking {
     }
 
     /// Until there is nothing more to ask; nothing happens meanwhile.
-    async fn look_all(&mut self) -> Result<(), Fault> {
+    pub(super) async fn look_all(&mut self) -> Result<(), Fault> {
         /// Questions after which it should have an end.
         const ENOUGH: usize = 2_000;
         self.world().meanwhile.clear();
@@ -343,7 +343,10 @@ impl Asking {
     }
 }
 
-fn ask<T>(kind: Kind, live: impl AsyncFnOnce(&mut Asking) -> Result<T, Fault>) -> Result<T, (Fault, String)> {
+pub(super) fn ask<T>(
+    kind: Kind,
+    live: impl AsyncFnOnce(&mut Asking) -> Result<T, Fault>,
+) -> Result<T, (Fault, String)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut asking = Asking::open(kind).await;
@@ -358,7 +361,7 @@ fn ask<T>(kind: Kind, live: impl AsyncFnOnce(&mut Asking) -> Result<T, Fault>) -
 fn what_deliveries_leave_open_is_asked_and_ends_as_the_shop() {
     run_all(
         "what_deliveries_leave_open_is_asked_and_ends_as_the_shop",
-        20,
+        15,
         |seed| {
             Plan::random(seed, ORDERS, |kind| {
                 (kind.asks, kind.silent, kind.lost, kind.learns) = (true, false, 0, false);
@@ -455,7 +458,7 @@ fn p08_the_ledger_follows_the_current_refund_set() {
     ];
     run_all(
         "p08_the_ledger_follows_the_current_refund_set",
-        10,
+        5,
         |seed| {
             let mut random = StdRng::seed_from_u64(seed);
             let mut kind = Kind::random(&mut random);

@@ -4,5 +4,6 @@ mod faithful;
 mod histories;
 mod life;
 mod model;
+mod races;
 mod rest;
 mod shop;
