@@ -14,7 +14,7 @@ use crate::feed;
 use crate::http::{self, server};
 use crate::inbox;
 use crate::order::apply::{self, Rules};
-use crate::reconcile::answers;
+use crate::reconcile::{answers, schedule};
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
 use crate::time::{Clock, Timestamp};
@@ -54,6 +54,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     server: tokio::task::JoinHandle<Result<(), server::CutOff>>,
     worker: tokio::task::JoinHandle<()>,
+    reconciler: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
@@ -80,8 +81,10 @@ impl Running {
         let router = http::routes(app.clone());
         let server = tokio::spawn(server::serve(listener, router, limits, until(stopped.clone())));
         let retention = config.inbox.retention.millis();
-        let worker = tokio::spawn(work(app.clone(), retention, stopped));
-        Ok(Self { address, app, stop, server, worker })
+        let clients = Clients::new(Patience::default(), app.db.clock().clone());
+        let reconciler = tokio::spawn(reconcile(app.clone(), clients.clone(), config, stopped.clone()));
+        let worker = tokio::spawn(work(app.clone(), clients, retention, stopped));
+        Ok(Self { address, app, stop, server, worker, reconciler })
     }
 
     /// Stops taking requests, finishes those that were accepted, and closes the database.
@@ -92,6 +95,7 @@ impl Running {
         let _ = self.stop.send(true);
         let cut_off = self.server.await?;
         self.worker.await?;
+        self.reconciler.await?;
         cut_off?;
         Ok(())
     }
@@ -157,6 +161,21 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
+/// Compares stores with their shops, if that is wanted; what it takes from `config` it takes at once.
+fn reconcile(
+    app: http::App,
+    clients: Clients,
+    config: &Config,
+    stopped: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + use<> {
+    let every = config.reconcile.every.pause();
+    async move {
+        if let Some(every) = every {
+            schedule::work(app.db, clients, app.rules, every, stopped).await;
+        }
+    }
+}
+
 /// How long the worker sleeps when nobody wakes it: the command line may have left work for it.
 const WORKER_PAUSE: Duration = Duration::from_secs(2);
 
@@ -167,8 +186,7 @@ const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
 const PRUNE_MAX: i64 = 200;
 
 /// Asks shops what deliveries left open, and forgets raw deliveries that are old.
-async fn work(app: http::App, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
-    let clients = Clients::new(Patience::default(), app.db.clock().clone());
+async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
     // Facts may have been learned just before the last stop, and orders left waiting for them.
     if let Err(error) = retry_all_parked(&app).await {
         tracing::error!(%error, "parked orders could not be tried again: {error}");

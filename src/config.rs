@@ -7,6 +7,8 @@
 //!
 //! Nothing in a [`Config`] prints a secret, neither do the errors: they never quote the file.
 
+mod durations;
+
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
@@ -17,6 +19,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use toml::{Table, Value};
 
+pub use self::durations::{Every, Retention};
 use crate::db::{DatabaseUrl, Durability};
 use crate::ledger::position::AlertLevel;
 use crate::ledger::store::Shortfall;
@@ -49,6 +52,8 @@ pub struct Config {
     pub inbox: Inbox,
     /// How orders become credits.
     pub orders: Orders,
+    /// Comparing stores with their shops.
+    pub reconcile: Reconcile,
     /// Sites.
     pub sites: Sites,
     /// The HTTP server's limits.
@@ -82,6 +87,14 @@ pub struct Orders {
     pub require_date_paid: bool,
     /// What happens when a refund takes back more than is left.
     pub shortfall: Shortfall,
+}
+
+/// Comparing stores with their shops.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reconcile {
+    /// How often the daemon does so by itself.
+    pub every: Every,
 }
 
 /// Sites.
@@ -156,12 +169,6 @@ pub enum LogLevel {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertLevels(Vec<AlertLevel>);
 
-/// How many days something is kept, written `30d`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Retention {
-    days: u32,
-}
-
 /// The name customers see for credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitName(String);
@@ -217,7 +224,7 @@ pub enum Error {
 }
 
 /// Every key, as it is written in docs and after `NIVELLA_WALLET_` (upper case, `__` for the dot).
-pub const KEYS: [&str; 24] = [
+pub const KEYS: [&str; 25] = [
     "listen",
     "database",
     "public_url",
@@ -232,6 +239,7 @@ pub const KEYS: [&str; 24] = [
     "orders.free_lines",
     "orders.require_date_paid",
     "orders.shortfall",
+    "reconcile.every",
     "sites.auto_register",
     "http.header_timeout_s",
     "http.body_timeout_s",
@@ -297,6 +305,7 @@ impl Default for Config {
             low_balance: AlertLevels::default(),
             inbox: Inbox::default(),
             orders: Orders::default(),
+            reconcile: Reconcile::default(),
             sites: Sites::default(),
             http: Http::default(),
             log: Log::default(),
@@ -309,7 +318,7 @@ impl Default for Inbox {
     fn default() -> Self {
         Self {
             // A month of complaints can still be looked into.
-            retention: Retention { days: 30 },
+            retention: Retention::of_days(30),
         }
     }
 }
@@ -403,40 +412,6 @@ impl Deref for AlertLevels {
 
     fn deref(&self) -> &[AlertLevel] {
         &self.0
-    }
-}
-
-impl Retention {
-    /// How many days.
-    #[must_use]
-    pub const fn days(self) -> u32 {
-        self.days
-    }
-
-    /// The same in milliseconds, to be taken from an instant.
-    #[must_use]
-    pub const fn millis(self) -> i64 {
-        // At most ten years, so this cannot overflow; `i64::from` is not const.
-        self.days as i64 * crate::time::DAY_MS
-    }
-}
-
-impl FromStr for Retention {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        text.strip_suffix('d')
-            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|digits| digits.parse().ok())
-            .filter(|days| (1..=RETENTION_DAYS_MAX).contains(days))
-            .map(|days| Self { days })
-            .ok_or_else(|| format!("{text:?} is not a retention: write 1d to {RETENTION_DAYS_MAX}d"))
-    }
-}
-
-impl fmt::Display for Retention {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}d", self.days)
     }
 }
 
@@ -571,12 +546,6 @@ impl<'de> Deserialize<'de> for AlertLevels {
     }
 }
 
-impl<'de> Deserialize<'de> for Retention {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text(deserializer)
-    }
-}
-
 impl<'de> Deserialize<'de> for UnitName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         text(deserializer)
@@ -613,8 +582,6 @@ const PLACES: [&str; 2] = ["nivella-wallet.toml", "/etc/nivella-wallet/config.to
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Low, critical and one more.
 const ALERT_LEVELS_MAX: usize = 3;
-/// Ten years.
-const RETENTION_DAYS_MAX: u32 = 3650;
 /// It stands beside the balance, in large letters, on a phone.
 const UNIT_CHARS_MAX: usize = 40;
 
@@ -757,7 +724,7 @@ mod tests {
         let mut found = Vec::new();
         for key in keys_of("") {
             let inner = format!("[{key}]");
-            if ["inbox", "orders", "sites", "http", "log"].contains(&key.as_str()) {
+            if ["inbox", "orders", "reconcile", "sites", "http", "log"].contains(&key.as_str()) {
                 found.extend(keys_of(&inner).iter().map(|name| format!("{key}.{name}")));
             } else {
                 found.push(key);

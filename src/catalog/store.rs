@@ -483,6 +483,19 @@ pub fn next_lookup(tx: &mut Tx<'_>, store_id: Option<i64>) -> Result<Option<Time
     )
 }
 
+/// Whether somebody is asking a store something right now, or was killed at it a moment ago.
+pub fn lookup_is_under_way(tx: &mut Tx<'_>, store_id: i64) -> Result<bool, db::Error> {
+    let now = tx.now();
+    let found = tx.query_opt(
+        "-- catalog::store::lookup_is_under_way
+         SELECT 1 FROM lookup
+         WHERE store_id = $1 AND attempts > 0 AND last_error IS NULL AND due_at > $2 AND due_at <= $3 LIMIT 1",
+        params![store_id, now, now.plus_millis(LEASE_MS)],
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
+}
+
 /// Takes the lookup that is due longest, of one store or of any.
 pub fn claim_lookup(tx: &mut Tx<'_>, store_id: Option<i64>) -> Result<Option<Claim>, db::Error> {
     let now = tx.now();

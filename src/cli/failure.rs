@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::site::import::BadRow;
-use crate::{access, catalog, config, db, ledger, order, shop, site};
+use crate::{access, catalog, config, db, ledger, order, reconcile, shop, site};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -229,5 +229,24 @@ impl From<order::apply::Error> for Failure {
             order::apply::Error::Database(cause) => cause.into(),
             order::apply::Error::Ledger(cause) => cause.into(),
         }
+    }
+}
+
+impl From<reconcile::Error> for Failure {
+    fn from(error: reconcile::Error) -> Self {
+        use reconcile::Error as E;
+        let message = error.to_string();
+        let help = match error {
+            E::NoKeys(_) => super::package::GIVE_KEYS,
+            E::Busy { .. } => "the daemon or another command is at it: try again in a few minutes",
+            E::Ousted(_) => {
+                "this process was stopped for too long; what it wrote stays, run the command again"
+            }
+            E::Shop { .. } => {
+                "what was done stays; run the same command within an hour and it goes on from there"
+            }
+            E::Database(cause) => return cause.into(),
+        };
+        Self::refused(message).with_help(help)
     }
 }

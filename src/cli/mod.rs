@@ -16,6 +16,7 @@ mod order;
 mod output;
 mod package;
 mod progress;
+mod reconcile;
 mod serve;
 mod site;
 mod store;
@@ -130,6 +131,8 @@ enum Command {
     /// Look at what the shops sent, and apply it again
     #[command(subcommand, arg_required_else_help = true)]
     Inbox(inbox::Verb),
+    /// Compare the shops' orders with the books, and book what is missing
+    Reconcile(reconcile::Options),
     /// Prove the books: every balance from its entries, every entry from the one before
     Verify(verify::Options),
     /// Print the completion script of a shell
@@ -307,6 +310,7 @@ pub fn run(cli: Cli, to: &mut (dyn Write + Send)) -> Result<(), Failure> {
         Command::Key(verb) => key::run(verb, &mut session(to)?),
         Command::Order(verb) => order::run(verb, &mut session(to)?),
         Command::Inbox(verb) => inbox::run(verb, &mut session(to)?),
+        Command::Reconcile(options) => reconcile::run(options, &mut session(to)?),
         Command::Verify(options) => verify::run(options, &mut session(to)?),
         Command::Completions(options) => completions::run(&options, to),
     }

@@ -303,7 +303,7 @@ fn remove(
 }
 
 /// What to do about a store without REST keys.
-const GIVE_KEYS: &str =
+pub(super) const GIVE_KEYS: &str =
     "`nivella-wallet store set NAME --consumer-key ck_… --consumer-secret-file FILE` gives a store its keys";
 
 fn sync(session: &mut Session<'_>, store: Option<&StoreName>, dry_run: DryRun) -> Result<(), Failure> {

@@ -23,6 +23,19 @@ pub(super) fn counter(session: &Session<'_>, what: &'static str) -> ProgressBar 
     counter
 }
 
+/// Shows how far work is whose end may be known by now.
+pub(super) fn follow(bar: &ProgressBar, doing: &'static str, done: u64, total: Option<u64>) {
+    if let (Some(total), None) = (total, bar.length()) {
+        bar.set_length(total);
+        bar.set_style(style("{msg} {bar:32} {human_pos}/{human_len} {eta}"));
+    } else if let (None, Some(_)) = (total, bar.length()) {
+        bar.unset_length();
+        bar.set_style(style("{spinner} {msg} {human_pos}"));
+    }
+    bar.set_message(doing);
+    bar.set_position(done);
+}
+
 /// Standard error, where indicatif itself draws nothing unless it is a terminal.
 fn target(session: &Session<'_>) -> ProgressDrawTarget {
     if session.quiet || session.out.is_json() {
@@ -33,9 +46,11 @@ fn target(session: &Session<'_>) -> ProgressDrawTarget {
 }
 
 fn styled(bar: ProgressBar, what: &'static str, template: &str) -> ProgressBar {
-    // Without its style it is a plain bar.
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
+    bar.set_style(style(template));
     bar.with_message(what)
+}
+
+/// Without its style it is a plain bar.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -13,6 +13,8 @@ use super::{DryRun, Failure, Session, package};
 use crate::app;
 use crate::config::Config;
 use crate::db;
+use crate::reconcile;
+use crate::reconcile::store::Run;
 use crate::shop::store::{self as shops, Settings};
 use crate::shop::{HookSecret, RestKeys, ShopUrl, Store, StoreName};
 
@@ -215,6 +217,14 @@ struct Shown {
     is_public: bool,
 }
 
+/// A shop, and how it was last compared with the books.
+#[derive(Serialize)]
+struct Compared {
+    #[serde(flatten)]
+    shown: Shown,
+    reconciliation: Option<Run>,
+}
+
 /// A shop after it was changed.
 #[derive(Serialize)]
 struct Changed {
@@ -374,10 +384,14 @@ fn list(session: &mut Session<'_>) -> Result<(), Failure> {
 }
 
 fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
-    let store =
-        session.read(|tx| shops::find(tx, name)?.ok_or_else(|| shops::Error::Unknown(name.to_string())))?;
-    let shown = shown(&session.config, store);
-    session.out.show(&shown, |page| {
+    let (store, reconciliation) = session.read(|tx| {
+        let store = shops::find(tx, name)?.ok_or_else(|| shops::Error::Unknown(name.to_string()))?;
+        let run = reconcile::store::runs(tx, Some(store.id))?.pop();
+        Ok::<_, shops::Error>((store, run))
+    })?;
+    let compared = Compared { shown: shown(&session.config, store), reconciliation };
+    session.out.show(&compared, |page| {
+        let Compared { shown, reconciliation } = &compared;
         let store = &shown.store;
         page.facts([
             ("Store", store.name.to_string()),
@@ -388,8 +402,23 @@ fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
             ("Paid statuses", store.paid_statuses.join(", ")),
             ("Site named by", store.site_keys.join(", ")),
             ("Added", format!("{} UTC", minute(store.created_at))),
+            ("Reconciled", last_run(reconciliation.as_ref())),
         ]);
         page.gap();
-        webhooks(page, &shown);
+        webhooks(page, shown);
     })
+}
+
+/// How a shop was last compared with the books, in words.
+fn last_run(run: Option<&Run>) -> String {
+    let Some(run) = run else { return "never".to_owned() };
+    let mut text = match (run.finished_at, &run.result) {
+        (Some(at), Some(counts)) => format!("{} UTC: {}", minute(at), counts.line()),
+        _ => "not yet".to_owned(),
+    };
+    if let Some(error) = &run.last_error {
+        text.push_str("; then it failed: ");
+        text.push_str(error);
+    }
+    text
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 use crate::ledger::store::Expiry;
-use crate::time::{Timestamp, Validity};
+use crate::time::{DAY_MS, HOUR_MS, Timestamp, Validity};
 use crate::units::{Credits, Delta};
 
 /// Until when something is good: a validity, or an instant.
@@ -23,6 +23,41 @@ impl FromStr for Until {
                 "{text:?} is neither a validity nor a time: write never, cycle, 30d, 3mo, 1y or 2027-01-31"
             )
         })
+    }
+}
+
+/// From when on: an instant, or so long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    At(Timestamp),
+    Ago(i64),
+}
+
+impl Since {
+    pub(super) fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(time) => time,
+            Self::Ago(millis) => now.plus_millis(-millis),
+        }
+    }
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let ago = [("d", DAY_MS), ("h", HOUR_MS), ("m", HOUR_MS / 60)].iter().find_map(|(unit, millis)| {
+            let digits = text.strip_suffix(unit)?;
+            let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            let count: i64 = digits.parse().ok().filter(|_| is_number)?;
+            count.checked_mul(*millis)
+        });
+        match ago {
+            Some(millis) => Ok(Self::Ago(millis)),
+            None => text.parse().map(Self::At).map_err(|_| {
+                format!("{text:?} is neither a time nor how long ago: write 30d, 12h, 90m or 2026-11-20")
+            }),
+        }
     }
 }
 

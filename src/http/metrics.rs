@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts as _, Request, State};
 use http::HeaderMap;
@@ -12,6 +13,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use super::App;
 use super::problem::Problem;
 use crate::access::Caller;
+use crate::reconcile;
 
 /// Requests, by route, method and status.
 pub const REQUESTS: &str = "nivella_http_requests_total";
@@ -19,6 +21,8 @@ pub const REQUESTS: &str = "nivella_http_requests_total";
 pub const DELIVERIES: &str = "nivella_webhook_deliveries_total";
 /// Deliveries with a wrong or missing signature, or for an unknown store.
 pub const REFUSED: &str = "nivella_webhook_refused_total";
+/// Seconds since a store was last compared with its shop, by hand or by the daemon.
+pub const RECONCILED: &str = "nivella_reconcile_age_seconds";
 
 /// Where counts are kept; one for the process, whoever asks first.
 ///
@@ -31,6 +35,7 @@ fn recorder() -> Result<&'static PrometheusHandle, Problem> {
             metrics::describe_counter!(REQUESTS, "Requests, by route, method and status");
             metrics::describe_counter!(DELIVERIES, "Webhook deliveries that were answered, by result");
             metrics::describe_counter!(REFUSED, "Webhook deliveries without a right signature");
+            metrics::describe_gauge!(RECONCILED, "Seconds since the store was last compared with its shop");
             Some(handle)
         }
         Err(error) => {
@@ -60,7 +65,34 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<String, Pr
             Err(_) => return Err(Problem::unauthorized()),
         }
     }
+    reconciliation(&app)?;
     Ok(recorder()?.render())
+}
+
+/// Shows what the last comparison of each store found, whoever made it.
+fn reconciliation(app: &App) -> Result<(), Problem> {
+    let now = app.db.clock().now();
+    for run in app.db.read(|tx| reconcile::store::runs(tx, None))? {
+        let store = run.store.to_string();
+        if let Some(counts) = run.result {
+            for (name, number) in [
+                ("nivella_reconcile_paid_lines", counts.paid_lines),
+                ("nivella_reconcile_granted", counts.granted),
+                ("nivella_reconcile_missing", counts.missing),
+                ("nivella_reconcile_extra", counts.extra),
+                ("nivella_reconcile_repaired", counts.repaired),
+                ("nivella_reconcile_unread", counts.unread),
+            ] {
+                metrics::gauge!(name, "store" => store.clone())
+                    .set(u32::try_from(number).unwrap_or(u32::MAX));
+            }
+        }
+        if let Some(finished_at) = run.finished_at {
+            let age = u64::try_from(now.millis() - finished_at.millis()).unwrap_or_default();
+            metrics::gauge!(RECONCILED, "store" => store).set(Duration::from_millis(age));
+        }
+    }
+    Ok(())
 }
 
 /// Whether somebody on this machine asks, and not a proxy on it for somebody else.

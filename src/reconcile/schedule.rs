@@ -46,7 +46,9 @@ async fn sweep(db: &Db, clients: &Clients, rules: &Arc<Rules>, id: i64, window: 
     match swept(db, clients, rules, id, window, every).await {
         Ok(Some(Report { store, counts, waiting, unread_orders, .. })) => {
             let line = counts.line();
-            if counts.is_right() && counts.repaired == 0 {
+            if !counts.is_right() {
+                tracing::warn!(%store, unread = counts.unread, "store {store} was reconciled: {line}");
+            } else if counts.repaired == 0 {
                 tracing::debug!(%store, "store {store} was reconciled: {line}");
             } else {
                 tracing::info!(%store, waiting = waiting.len(), "store {store} was reconciled: {line}");

@@ -7,7 +7,7 @@ use nivella_wallet::access::{self, Scope};
 use nivella_wallet::app::Running;
 use nivella_wallet::catalog::worth::Basis;
 use nivella_wallet::catalog::{self, CategoryRef, Package, ProductFacts, Target};
-use nivella_wallet::config::Config;
+use nivella_wallet::config::{Config, Every};
 use nivella_wallet::db::{self, Db, Keep, Tx};
 use nivella_wallet::inbox::signature;
 use nivella_wallet::ledger::audit;
@@ -43,6 +43,8 @@ impl TestApp {
             durability: db::Durability::Process,
             ..Config::default()
         };
+        // Shops of tests are asked when a test says so.
+        config.reconcile.every = Every::NEVER;
         change(&mut config);
         let clock = Clock::standing_at("2026-11-20T18:00:00Z".parse().unwrap());
         let running = Running::start(&config, clock.clone()).unwrap();

@@ -40,6 +40,7 @@ fn with_nothing_set_everything_has_the_documented_default() {
     assert!(config.orders.require_date_paid);
     assert_eq!(config.orders.shortfall, Shortfall::Debt);
     assert!(config.sites.auto_register);
+    assert_eq!(config.reconcile.every.pause(), Some(std::time::Duration::from_mins(5)));
     assert_eq!(config.http.webhook_body_bytes_max.get(), 2 * 1024 * 1024);
     assert!(config.http.connections_per_address_max.get() >= 128);
 }
@@ -304,4 +305,25 @@ fn a_password_is_never_printed() {
     let config = config.unwrap();
     assert!(!format!("{config:?}").contains("swordfish"), "{config:?}");
     assert!(!config.database.to_string().contains("swordfish"));
+}
+
+#[test]
+fn how_often_is_a_number_with_a_unit_or_never() {
+    let every = |text: &str| load(&format!("[reconcile]\nevery = \"{text}\""), &[]);
+    for (text, seconds) in [
+        ("10s", Some(10)),
+        ("5m", Some(300)),
+        ("24h", Some(86_400)),
+        ("1440m", Some(86_400)),
+        ("never", None),
+    ] {
+        let pause = every(text).unwrap().reconcile.every.pause();
+        assert_eq!(pause.map(|pause| pause.as_secs()), seconds, "{text}");
+    }
+    for wrong in ["", "5", "m", "9s", "25h", "+5m", "5 m", "5d", "Never", "99999999999999999999h"] {
+        let refusal = every(wrong).unwrap_err().to_string();
+        assert!(refusal.contains("reconcile.every") && refusal.contains("like 5m, or never"), "{refusal}");
+    }
+    let by_variable = load("", &[("NIVELLA_WALLET_RECONCILE__EVERY", "1h")]).unwrap();
+    assert_eq!(by_variable.reconcile.every.pause(), Some(std::time::Duration::from_hours(1)));
 }

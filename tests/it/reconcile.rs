@@ -2,7 +2,9 @@
 //!
 //! The shops here are played, and live: orders change while they are read. See `fake_shop`.
 
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use nivella_wallet::app;
 use nivella_wallet::config::Config;
@@ -10,14 +12,14 @@ use nivella_wallet::db::{Db, Tx};
 use nivella_wallet::ledger::audit;
 use nivella_wallet::order::apply::Rules;
 use nivella_wallet::order::target::OnDelete;
-use nivella_wallet::reconcile::report::{Counts, Report};
+use nivella_wallet::reconcile::report::Report;
 use nivella_wallet::reconcile::{self, Error, Window};
 use nivella_wallet::shop::rest::Clients;
 use nivella_wallet::shop::{self, HookSecret, RestKeys, Store};
 use nivella_wallet::time::{Clock, Timestamp};
 use serde_json::{Value, json};
 
-use crate::app::{SECRET, write};
+use crate::app::{SECRET, TestApp, write};
 use crate::fake_shop::{self, Book, FakeShop, impatient};
 use crate::support::{TestDb, databases};
 
@@ -617,17 +619,14 @@ async fn what_was_told_is_confirmed_and_what_is_older_changes_nothing() {
         let stage = Stage::new(test, orders(3)).await;
         let (shop, rules, at) = (stage.store.clone(), Arc::clone(&stage.rules), stage.test.clock.now());
         write(&stage.test.db, move |tx| {
-            for (arrival, told) in [
+            for (arrival, told) in (1..).zip([
                 order(1, 2, 1, &second(1)),
                 order(2, 3, 9, &second(2)),
                 // The list is read while this is on its way.
                 order(3, 4, 4, &second(90)),
-            ]
-            .into_iter()
-            .enumerate()
-            {
+            ]) {
                 let told = woo::parse_rest(told.to_string().as_bytes(), None, &shop.site_keys).unwrap();
-                let seen = Seen::Told { arrival: arrival as i64, at };
+                let seen = Seen::Told { arrival, at };
                 apply::apply(tx, &shop, &rules, told, Source { operation: "dl_test", seen })?;
             }
             Ok::<_, apply::Error>(())
@@ -637,5 +636,279 @@ async fn what_was_told_is_confirmed_and_what_is_older_changes_nothing() {
         counts(&found, "3 paid lines, 3 granted, 0 missing, 0 extra, 1 repaired");
         assert_eq!([2, 3, 4].map(|customer| stage.credits(customer)), [10, 10, 40]);
         assert_eq!(stage.count("shop_order WHERE confirmed_at IS NOT NULL"), 2);
+    }
+}
+
+// The command line and the daemon ----------------------------------------------------------------------
+
+/// The real program, with a shop it can reach.
+struct Program {
+    shop: FakeShop,
+    folder: tempfile::TempDir,
+}
+
+impl Program {
+    async fn new(orders: impl IntoIterator<Item = Value>) -> Self {
+        let shop = FakeShop::start("", &Clock::system()).await;
+        shop.state.lock().unwrap().book = Some(Book::new(orders));
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("keys.txt"), fake_shop::SECRET).unwrap();
+        let program = Self { shop, folder };
+        program.run(&format!(
+            "store add shop --url {} --webhook-secret {SECRET} --consumer-key {} --consumer-secret-file keys.txt",
+            program.shop.url,
+            fake_shop::KEY
+        ));
+        program
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nivella-wallet"));
+        command
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("NIVELLA_WALLET_DURABILITY", "process")
+            .args(["--database", "sqlite:wallet.db"])
+            .args(arguments.split(' '));
+        command
+    }
+
+    /// Answers the exit status, what it answered and what it complained of.
+    fn run(&self, arguments: &str) -> (i32, String, String) {
+        let done = self.command(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
+    }
+
+    fn start(&self, arguments: &str) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Tells when the page of orders with this number is asked for.
+    fn at_page(&self, number: i64) -> std::sync::mpsc::Receiver<()> {
+        let (tell, told) = std::sync::mpsc::channel();
+        let mut pages = 0;
+        self.shop.state.lock().unwrap().book.as_mut().unwrap().before = Some(Box::new(move |_, path| {
+            pages += i64::from(path == "orders");
+            if pages == number {
+                let _ = tell.send(());
+            }
+            None
+        }));
+        told
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_prints_the_line_and_its_exit_status_says_whether_all_is_right() {
+    let program = Program::new(recent(12)).await;
+    let (status, out, err) = program.run("reconcile --dry-run");
+    assert_eq!((status, err.as_str()), (0, ""), "{out}");
+    for part in
+        ["ORDER", "SHOULD BE", "12 paid lines, 12 granted, 0 missing, 0 extra, 12 repaired", "dry run"]
+    {
+        assert!(out.contains(part), "{out}");
+    }
+    let (status, out, err) = program.run("reconcile");
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert_eq!(out, "store shop: 12 paid lines, 12 granted, 0 missing, 0 extra, 12 repaired\n");
+    let (_, out, _) = program.run("reconcile --store shop --since 30d --json");
+    let one: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        [
+            "store",
+            "orders",
+            "paid_lines",
+            "granted",
+            "missing",
+            "extra",
+            "repaired",
+            "parked",
+            "unread",
+            "dry_run"
+        ]
+        .map(|field| one[field].clone()),
+        [
+            json!("shop"),
+            json!(12),
+            json!(12),
+            json!(12),
+            json!(0),
+            json!(0),
+            json!(0),
+            json!(0),
+            json!(0),
+            json!(false)
+        ],
+    );
+    let (_, out, _) = program.run("reconcile --all --json");
+    let all: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&all["items"][0]["since"], &all["items"][0]["granted"]), (&Value::Null, &json!(12)));
+    let (_, out, _) = program.run("store show shop");
+    assert!(out.contains("12 paid lines, 12 granted"), "{out}");
+
+    // What cannot be read is named, and the exit status says so.
+    program.shop.state.lock().unwrap().book.as_mut().unwrap().orders.get_mut(&3).unwrap()["total"] =
+        json!([]);
+    let (status, out, err) = program.run("reconcile");
+    assert_eq!((status, err.as_str()), (1, ""));
+    assert!(out.contains("1 order could not be read or booked:\n  order 3: "), "{out}");
+
+    // A shop that does not answer; a store that cannot be asked; a time to come.
+    program.shop.state.lock().unwrap().book.as_mut().unwrap().before = Some(Box::new(|_, _| Some(404)));
+    let (status, out, err) = program.run("reconcile --json");
+    assert_eq!((status, out.as_str()), (1, ""));
+    let error: Value = serde_json::from_str(&err).unwrap();
+    assert!(error["error"].as_str().unwrap().starts_with("store shop: no WooCommerce REST API"), "{error}");
+    assert!(error["help"].as_str().unwrap().contains("goes on from there"), "{error}");
+    program.run(&format!("store add bare --url http://shop.example --webhook-secret {SECRET}"));
+    let (status, _, err) = program.run("reconcile --store bare");
+    assert!(
+        status == 1 && err.contains("store bare has no REST keys") && err.contains("store set NAME"),
+        "{err}"
+    );
+    assert_eq!(program.run("reconcile --since 2126-01-01").0, 2);
+    assert_eq!(program.run("reconcile --since yesterday").0, 2);
+    assert_eq!(program.run("verify").0, 0);
+}
+
+/// Orders that changed one after the other until a moment ago.
+fn recent(count: i64) -> impl Iterator<Item = Value> {
+    let now = Clock::system().now();
+    (1..=count).map(move |id| {
+        let at = now.plus_millis((id - count - 60) * 1000).utc().format("%Y-%m-%dT%H:%M:%S").to_string();
+        order(id, id % 997 + 1, 1, &at)
+    })
+}
+
+/// Stopped by hand and killed, it goes on where it was; killed, it lets another begin within 15 s.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_or_killed_it_is_gone_on_with() {
+    let program = Program::new(recent(900)).await;
+    for (signal, first_page) in [("INT", 4), ("KILL", 3)] {
+        let reached = program.at_page(first_page);
+        program.shop.asked();
+        let mut child = program.start("reconcile");
+        reached.recv_timeout(Duration::from_mins(1)).unwrap();
+        let done = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
+        assert!(done.success());
+        let status = child.wait().unwrap();
+        let mut err = String::new();
+        std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut err).unwrap();
+        if signal == "INT" {
+            assert_eq!(status.code(), Some(1), "{err}");
+            assert!(err.contains("run the same command within an hour"), "{err}");
+        }
+    }
+    program.shop.asked();
+    let began = std::time::Instant::now();
+    let (status, out, err) = program.run("reconcile");
+    println!("after a kill the next run took {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(40));
+    assert_eq!(status, 0, "{out}{err}");
+    assert!(err.contains("waiting: store shop is being reconciled already"), "{err}");
+    assert!(
+        out.contains("store shop: 900 paid lines, 900 granted, 0 missing, 0 extra, 900 repaired"),
+        "{out}"
+    );
+    assert!(out.contains("it went on with a run that was cut off"), "{out}");
+    let pages = program.shop.asked().len();
+    assert!(pages < 8, "{pages} pages were read, which is more than the rest");
+    assert_eq!(program.run("verify").0, 0);
+    assert!(program.run("reconcile").1.contains("900 granted, 0 missing, 0 extra, 0 repaired"));
+}
+
+/// The peak of memory does not grow with the number of orders.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_orders_take_no_more_memory_than_five_hundred() {
+    /// Kilobytes that buffers and the allocator may differ by.
+    const SLACK_KB: u64 = 8 * 1024;
+    let mut peaks = Vec::new();
+    for number in [500, 10_000] {
+        let program = Program::new(recent(number).map(|mut order| {
+            // As large as orders are.
+            order["customer_note"] = "x".repeat(3000).into();
+            order
+        }))
+        .await;
+        for repaired in [number, 0] {
+            let began = std::time::Instant::now();
+            let mut child = program.start("reconcile");
+            let mut peak = 0;
+            while child.try_wait().unwrap().is_none() {
+                peak = peak.max(peak_kb(child.id()));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let mut out = String::new();
+            std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut out).unwrap();
+            let line =
+                format!("{number} paid lines, {number} granted, 0 missing, 0 extra, {repaired} repaired");
+            assert!(out.contains(&line), "{out}");
+            println!("{number} orders, {repaired} repaired: {:?}, peak {peak} kB", began.elapsed());
+            peaks.push(peak);
+        }
+    }
+    assert!(peaks[2] < peaks[0] + SLACK_KB && peaks[3] < peaks[1] + SLACK_KB, "{peaks:?}");
+}
+
+/// The most memory a process had so far.
+#[cfg(target_os = "linux")]
+fn peak_kb(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+}
+
+/// The daemon sweeps by itself, again when it is asked to, and shows what it found.
+#[tokio::test]
+async fn the_daemon_finds_what_no_delivery_told() {
+    let app = TestApp::start_with(|config| config.reconcile.every = "10s".parse().unwrap()).await;
+    let shop = FakeShop::start("", &app.clock).await;
+    shop.state.lock().unwrap().book = Some(Book::new(orders(5)));
+    let store = add_store(app.db(), "shop", shop.url.clone());
+    let until = async |repaired: u64| {
+        let wait = async {
+            loop {
+                let run = app.db().read(|tx| reconcile::store::runs(tx, Some(store.id))).unwrap().pop();
+                match run.and_then(|run| run.result) {
+                    Some(counts) if counts.repaired == repaired => break counts,
+                    _ => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait).await.expect("the daemon sweeps by itself")
+    };
+    assert_eq!(until(5).await.line(), "5 paid lines, 5 granted, 0 missing, 0 extra, 5 repaired");
+    assert_eq!(app.available("account:shop:customer:3").await, "10");
+    // The clock stands, so it is not due; a request makes it due at once.
+    shop.state.lock().unwrap().book.as_mut().unwrap().orders.insert(6, order(6, 2, 3, "2026-11-20T18:00:00"));
+    let id = store.id;
+    write(app.db(), move |tx| reconcile::store::request(tx, id));
+    assert_eq!(until(1).await.granted, 1, "of what changed lately");
+    // As time goes by.
+    shop.state.lock().unwrap().book.as_mut().unwrap().orders.get_mut(&1).unwrap()["status"] =
+        "cancelled".into();
+    shop.state.lock().unwrap().book.as_mut().unwrap().orders.get_mut(&1).unwrap()["date_modified_gmt"] =
+        "2026-11-20T18:00:05".into();
+    shop.asked();
+    app.clock.turn_to("2026-11-20T18:00:11Z".parse().unwrap());
+    let wait = async {
+        while app.available("account:shop:customer:2").await != "30" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait).await.expect("the daemon sweeps every ten seconds");
+    let asked = shop.asked();
+    assert!(
+        asked[0].contains("modified_after=2026-11-20T17%3A50%3A00"),
+        "only what changed lately: {asked:?}"
+    );
+    let metrics = app.http.get(app.url("/metrics")).send().await.unwrap().text().await.unwrap();
+    for line in
+        ["nivella_reconcile_missing{store=\"shop\"} 0", "nivella_reconcile_age_seconds{store=\"shop\"}"]
+    {
+        assert!(metrics.contains(line), "{metrics}");
     }
 }
