@@ -100,14 +100,19 @@ fn a_state_that_comes_back_within_its_second_is_asked_for() {
     }));
 }
 
-/// An order that is not paid yet waits for nothing, so what a reading learns of its product is not written down
-/// before the next reading: that one calls the order repaired, though nothing was booked.
+/// Whatever the first reading learned and booked, the second writes nothing: not of an order that was never told of,
+/// and not of one that was paid when it was told of and is not any more.
 #[test]
-#[ignore = "an unpaid order's line is not judged again when its product was learned"]
-fn a_second_reading_writes_nothing_of_an_unpaid_order() {
-    for dice in 0..30 {
-        passes(ask(usual(), async |asking| {
+fn a_second_reading_of_an_unpaid_order_writes_nothing() {
+    for dice in 0..40 {
+        let kind = Kind { moves: true, ..usual() };
+        passes(ask(kind, async |asking| {
             asking.step(&Step { order: FIRST_ORDER, what: What::Act(Act::Place), dice }).await?;
+            if dice % 2 == 0 {
+                asking.act(Act::Pay).await?;
+                asking.act(Act::MoveSite).await?;
+                asking.tell_all()?;
+            }
             asking.act(Act::BackToPending).await?;
             asking.sweep(Window::ALL).await.unwrap();
             let again = asking.sweep(Window::ALL).await.unwrap();
