@@ -110,13 +110,18 @@ fn a_second_reading_of_an_unpaid_order_writes_nothing() {
             asking.step(&Step { order: FIRST_ORDER, what: What::Act(Act::Place), dice }).await?;
             if dice % 2 == 0 {
                 asking.act(Act::Pay).await?;
-                asking.act(Act::MoveSite).await?;
-                asking.tell_all()?;
+                let mails = asking.life.shop().run_queue();
+                // The actions beside it would have the order read by themselves.
+                for mail in mails.iter().filter(|mail| mail.topic == "order.updated") {
+                    asking.life.arrive(mail)?;
+                }
             }
             asking.act(Act::BackToPending).await?;
             asking.sweep(Window::ALL).await.unwrap();
             let again = asking.sweep(Window::ALL).await.unwrap();
-            assert_eq!(again.counts.repaired, 0, "{:?}", again.counts);
+            if again.counts.repaired > 0 {
+                return Err(Fault::new(None, format!("the second reading, dice {dice}: {:?}", again.counts)));
+            }
             Ok(())
         }));
     }
