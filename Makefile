@@ -41,6 +41,10 @@ lint: ## formatting, clippy and shell scripts, without changing anything
 test-rust: ## Rust tests, on SQLite and on a PostgreSQL started for them
 	@scripts/stage 'Rust tests' scripts/with-postgres $(CARGO) test
 
+.PHONY: test-long
+test-long: ## 200,000 generated order histories instead of 2,000; SEED= chooses which
+	@NIVELLA_HISTORIES=200000 scripts/stage '200,000 histories' $(CARGO) test --test it sim:: -- --nocapture
+
 .PHONY: test-php
 test-php: ## syntax of every PHP file, and PHPUnit without WordPress
 	@scripts/stage 'PHP syntax' scripts/php-lint $(PHP_FILES)

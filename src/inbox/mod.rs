@@ -18,7 +18,7 @@ use crate::db::{self, Tx};
 use crate::id::DeliveryId;
 use crate::order;
 use crate::order::apply::{self, Applied, Outcome, Rules, Source};
-use crate::order::newer::Seen;
+use crate::order::newer::{self, Seen};
 use crate::order::woo::{self, Body, Unreadable};
 use crate::shop::{self, Store};
 
@@ -93,9 +93,8 @@ pub fn receive(
     }
     let topic = &incoming.envelope.topic;
     if let Some(first) = store::find(tx, shop.id, topic, &incoming.digest)? {
-        if let Ok(Said::Other(Body::Hint { order_id: Some(order), .. })) = &incoming.said {
-            let reason = "the shop said again that something happened to it";
-            catalog::store::want(tx, shop.id, Subject::Order(*order), reason)?;
+        if let Some((order, reason)) = incoming.says_again(tx, shop)? {
+            catalog::store::want(tx, shop.id, Subject::Order(order), reason)?;
         }
         return Ok(Receipt { delivery: first, result: "unchanged" });
     }
@@ -335,6 +334,24 @@ impl Incoming {
                 serde_json::from_slice::<Named>(self.body.body()).ok().map(|named| named.id)
             }
             _ => None,
+        }
+    }
+
+    /// What a repeat makes worth asking about: the shop repeats nothing, so what it says again is so again.
+    fn says_again(&self, tx: &mut Tx<'_>, shop: &Store) -> Result<Option<(i64, &'static str)>, db::Error> {
+        match &self.said {
+            Ok(Said::Other(Body::Hint { order_id: Some(order), .. })) => {
+                Ok(Some((*order, "the shop said again that something happened to it")))
+            }
+            Ok(Said::Other(Body::Order(said))) => {
+                let Some(known) = order::store::find(tx, shop.id, said.id)? else { return Ok(None) };
+                let mut said = said.as_ref().clone();
+                said.recall_refunds(&known.order);
+                let is_of_its_second = said.modified_at == known.order.modified_at;
+                let is_other = is_of_its_second && !newer::is_known(&known.order, &said);
+                Ok(is_other.then_some((said.id, "a state of the same second was told again")))
+            }
+            _ => Ok(None),
         }
     }
 

@@ -352,7 +352,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     }
 
     /// Books what a purchase lacks because it was spent. Only what was spent can be owed: what expired is
-    /// lost to the customer already, and what an earlier refund found spent is owed once.
+    /// lost to the customer already, and what an earlier refund found spent is owed, or borne by the shop, once.
     fn owe(
         &mut self,
         operation: &str,
@@ -366,16 +366,20 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
              SELECT g.id, CAST(g.spent - g.reversed + g.repaid - COALESCE((
                         SELECT SUM(e.amount) FROM entry e
                         WHERE e.grant_id = g.id AND e.kind IN ('owed', 'written_off')), 0) AS BIGINT),
-                    (SELECT e.target FROM entry e WHERE e.grant_id = g.id AND e.kind = 'granted')
+                    (SELECT e.target FROM entry e WHERE e.grant_id = g.id AND e.kind = 'granted'),
+                    CAST(COALESCE((SELECT SUM(e.amount) FROM entry e
+                                   WHERE e.grant_id = g.id AND e.kind = 'written_off'), 0) AS BIGINT)
              FROM credit_grant g
              WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 ORDER BY g.seq DESC",
             params![purchase.store, purchase.order, purchase.line],
-            |row| Ok((row.get::<GrantId>(0)?, row.get::<i64>(1)?, row.get::<Place>(2)?)),
+            |row| {
+                Ok((row.get::<GrantId>(0)?, row.get::<i64>(1)?, row.get::<Place>(2)?, row.get::<Credits>(3)?))
+            },
         )?;
         let now = self.tx.now();
-        let mut left = missing;
+        let mut left = missing.saturating_sub(grants.iter().map(|(.., written_off)| *written_off).sum());
         let mut owed = Credits::ZERO;
-        for (grant, spent, granted_at) in grants {
+        for (grant, spent, granted_at, _) in grants {
             let amount = left.min(Credits::from_micro(spent.max(0)).unwrap_or(Credits::MAX));
             let Place::Compartment(granted_at) = granted_at else { continue };
             if amount.is_zero() {

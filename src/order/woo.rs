@@ -311,8 +311,10 @@ fn read_order(body: &RawBody<'_>, site_keys: &[String]) -> Result<Order, Unreada
     refuse_twins(lines.iter().map(|line| line.id), "/line_items")?;
     let mut other_lines = read_others(body.shipping_lines, "/shipping_lines", OtherKind::Shipping)?;
     other_lines.extend(read_others(body.fee_lines, "/fee_lines", OtherKind::Fee)?);
-    let refunds = read_list(body.refunds, "/refunds", read_refund_ref)?;
+    let mut refunds = read_list(body.refunds, "/refunds", read_refund_ref)?;
     refuse_twins(refunds.iter().map(|refund| refund.id), "/refunds")?;
+    // Those of one second come in this sequence in one answer and in another in the next.
+    refunds.sort_by_key(|refund| refund.id);
 
     let billing = body.billing.and_then(|raw| object::<RawBilling<'_>>(raw, "").ok()).unwrap_or_default();
     let number = text(body.number);
@@ -388,8 +390,9 @@ fn read_supplied_refunds(nivella: Option<&RawValue>) -> Option<Vec<Refund>> {
 }
 
 fn read_refunds(list: &RawValue, at: &str) -> Result<Vec<Refund>, Unreadable> {
-    let refunds = read_list(Some(list), at, read_refund)?;
+    let mut refunds = read_list(Some(list), at, read_refund)?;
     refuse_twins(refunds.iter().map(|refund| refund.id), at)?;
+    refunds.sort_by_key(|refund| refund.id);
     Ok(refunds)
 }
 

@@ -95,7 +95,7 @@ async fn what_was_answered_survives_twenty_five_kills_under_load() {
 }
 
 /// A database with the store `lab` and a site with credits to spend; answers the administrator's key.
-fn prepare(database: &Path) -> String {
+pub(crate) fn prepare(database: &Path) -> String {
     let db = open(database);
     lab(&db);
     let admin = key(&db, "admin");
@@ -123,23 +123,23 @@ fn prepare(database: &Path) -> String {
     admin
 }
 
-fn open(database: &Path) -> Db {
+pub(crate) fn open(database: &Path) -> Db {
     Db::open(&DatabaseUrl::Sqlite(database.to_owned()), Durability::Full, Clock::system()).unwrap()
 }
 
 // The daemon ----------------------------------------------------------------------------------------
 
 /// The real program, serving.
-struct Daemon {
+pub(crate) struct Daemon {
     process: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Kept open: a daemon whose output nobody reads is another test.
     _output: BufReader<std::process::ChildStdout>,
 }
 
 impl Daemon {
     /// Starts it and waits for the line that says where it listens.
-    fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path) -> Self {
         let errors = std::fs::File::options().create(true).append(true).open(log(folder)).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_nivella-wallet"))
             .args(["serve", "--listen", "127.0.0.1:0", "--database"])
@@ -163,13 +163,13 @@ impl Daemon {
     }
 
     /// SIGKILL: it has no chance to finish anything.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
     /// SIGTERM: it finishes what it accepted and ends well.
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         let asked = Command::new("kill").arg("-TERM").arg(self.process.id().to_string()).status().unwrap();
         assert!(asked.success());
         let status = self.process.wait().unwrap();

@@ -203,27 +203,7 @@ impl FakeShop {
             clock: clock.clone(),
             shop: Arc::clone(&state),
         };
-        let router = axum::Router::new().fallback(answer).with_state(context);
-        let server = tokio::spawn(async move {
-            loop {
-                let Ok((stream, _)) = listener.accept().await else {
-                    continue;
-                };
-                let service = hyper_util::service::TowerToHyperService::new(router.clone());
-                let tls = tls.clone();
-                tokio::spawn(async move {
-                    let http = hyper::server::conn::http1::Builder::new();
-                    // A client that does not trust the certificate, or goes away, ends its connection.
-                    if let Some(tls) = tls {
-                        if let Ok(stream) = tls.accept(stream).await {
-                            let _ = http.serve_connection(TokioIo::new(stream), service).await;
-                        }
-                    } else {
-                        let _ = http.serve_connection(TokioIo::new(stream), service).await;
-                    }
-                });
-            }
-        });
+        let server = listen(listener, axum::Router::new().fallback(answer).with_state(context), tls);
         Self { url: url.parse().unwrap(), state, clock: clock.clone(), is_tls, server }
     }
 
@@ -278,6 +258,34 @@ impl FakeShop {
     pub(crate) fn list(&self, path: &str) -> Vec<Value> {
         self.state.lock().unwrap().lists[path].clone()
     }
+}
+
+/// Serves until it is aborted.
+pub(crate) fn listen(
+    listener: TcpListener,
+    router: axum::Router,
+    tls: Option<TlsAcceptor>,
+) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                continue;
+            };
+            let service = hyper_util::service::TowerToHyperService::new(router.clone());
+            let tls = tls.clone();
+            tokio::spawn(async move {
+                let http = hyper::server::conn::http1::Builder::new();
+                // A client that does not trust the certificate, or goes away, ends its connection.
+                if let Some(tls) = tls {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                    }
+                } else {
+                    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+                }
+            });
+        }
+    })
 }
 
 /// Milliseconds where a real shop gets seconds.
@@ -339,7 +347,8 @@ fn own_answer(context: &Context, request: &Request, body: &[u8]) -> Response {
     };
     let mut shop = context.shop.lock().unwrap();
     let parameters = parameters(request.uri().query().unwrap_or_default());
-    if let Err(refusal) = authenticate(context, &mut shop, request, &parameters) {
+    let place = Place { home: &context.home, path: &context.path, clock: &context.clock };
+    if let Err(refusal) = authenticate(&place, &mut shop.nonces, request, &parameters) {
         return recorded_answer(401, &refusal);
     }
     if *request.method() != "GET" {
@@ -485,7 +494,7 @@ fn change(context: &Context, shop: &mut Shop, method: &str, path: &str, body: &[
     respond(if method == "POST" { 201 } else { 200 }, &[JSON], answer)
 }
 
-const JSON: (&str, &str) = ("content-type", "application/json; charset=UTF-8");
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json; charset=UTF-8");
 
 /// The filters that are used: `category` takes those below it along; `modified_after` leaves its bound out.
 fn is_wanted(item: &Value, parameters: &BTreeMap<String, String>, shop: &Shop) -> bool {
@@ -512,7 +521,7 @@ fn is_wanted(item: &Value, parameters: &BTreeMap<String, String>, shop: &Shop) -
     true
 }
 
-fn only_fields(thing: &Value, fields: Option<&str>) -> Value {
+pub(crate) fn only_fields(thing: &Value, fields: Option<&str>) -> Value {
     let (Some(fields), Value::Object(thing)) = (fields, thing) else {
         return thing.clone();
     };
@@ -526,15 +535,25 @@ fn only_fields(thing: &Value, fields: Option<&str>) -> Value {
     )
 }
 
-/// As `WC_REST_Authentication` does it: Basic only with TLS, OAuth only without.
-fn authenticate(
-    context: &Context,
-    shop: &mut Shop,
+/// Where a shop is, and when.
+pub(crate) struct Place<'a> {
+    /// Its front page.
+    pub(crate) home: &'a str,
+    /// The folder it is in.
+    pub(crate) path: &'a str,
+    pub(crate) clock: &'a Clock,
+}
+
+/// As `WC_REST_Authentication` does it: Basic only with TLS, OAuth only without. `Err` names the recorded
+/// refusal.
+pub(crate) fn authenticate(
+    place: &Place<'_>,
+    nonces: &mut HashSet<String>,
     request: &Request,
     parameters: &BTreeMap<String, String>,
 ) -> Result<(), String> {
     let refuse = |file: &str| Err(format!("rest/{file}.body"));
-    if context.home.starts_with("https") {
+    if place.home.starts_with("https") {
         let given = request.headers().get("authorization").and_then(|value| value.to_str().ok());
         let Some(given) = given.and_then(|given| given.strip_prefix("Basic ")) else {
             return refuse("401-no-auth");
@@ -553,11 +572,11 @@ fn authenticate(
         return refuse("401-wrong-key");
     }
     let at: i64 = parameters["oauth_timestamp"].parse().unwrap();
-    let off = context.clock.now().millis() / 1000 - at;
+    let off = place.clock.now().millis() / 1000 - at;
     assert!(off.abs() <= 15 * 60, "the timestamp is {off} s off");
-    assert!(shop.nonces.insert(parameters["oauth_nonce"].clone()), "a nonce was used twice");
+    assert!(nonces.insert(parameters["oauth_nonce"].clone()), "a nonce was used twice");
     assert_eq!(parameters["oauth_signature_method"], "HMAC-SHA256");
-    let path = request.uri().path().strip_prefix(&context.path).unwrap();
+    let path = request.uri().path().strip_prefix(place.path).unwrap();
     // normalize_parameters() encodes twice: the second time only turns % into %25.
     let pairs: Vec<String> = parameters
         .iter()
@@ -565,7 +584,7 @@ fn authenticate(
         .map(|(name, value)| format!("{}%3D{}", twice(name), twice(value)))
         .collect();
     let method = request.method();
-    let text = format!("{method}&{}&{}", rawurlencode(&format!("{}{path}", context.home)), pairs.join("%26"));
+    let text = format!("{method}&{}&{}", rawurlencode(&format!("{}{path}", place.home)), pairs.join("%26"));
     let mut mac = Hmac::<Sha256>::new_from_slice(format!("{SECRET}&").as_bytes()).unwrap();
     mac.update(text.as_bytes());
     if BASE64_STANDARD.encode(mac.finalize().into_bytes()) == *signature {
@@ -575,7 +594,7 @@ fn authenticate(
     }
 }
 
-fn parameters(query: &str) -> BTreeMap<String, String> {
+pub(crate) fn parameters(query: &str) -> BTreeMap<String, String> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8().unwrap().into_owned();
     query
         .split('&')
@@ -594,11 +613,11 @@ fn twice(text: &str) -> String {
     rawurlencode(text).replace('%', "%25")
 }
 
-fn recorded_answer(status: u16, file: &str) -> Response {
+pub(crate) fn recorded_answer(status: u16, file: &str) -> Response {
     respond(status, &[JSON], recorded(file))
 }
 
-fn respond(status: u16, headers: &[(&str, &str)], body: impl Into<Body>) -> Response {
+pub(crate) fn respond(status: u16, headers: &[(&str, &str)], body: impl Into<Body>) -> Response {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(*name, *value);

@@ -27,3 +27,5 @@ mod twists;
 mod upgrade;
 mod explain;
 mod assign;
+mod sim;
+mod pains;

@@ -17,21 +17,21 @@ use crate::support::seeded;
 
 /// A paid order of one line, to be changed. A credit package costs 10.00 and brings 1,000.
 #[derive(Clone, Debug)]
-struct Draft {
-    id: i64,
-    customer: i64,
-    site: Option<&'static str>,
-    quantity: i64,
-    product: i64,
-    status: &'static str,
+pub(crate) struct Draft {
+    pub(crate) id: i64,
+    pub(crate) customer: i64,
+    pub(crate) site: Option<&'static str>,
+    pub(crate) quantity: i64,
+    pub(crate) product: i64,
+    pub(crate) status: &'static str,
     /// Refunded so far, in whole currency.
-    refunds: Vec<i64>,
+    pub(crate) refunds: Vec<i64>,
     /// Seconds after the first.
-    version: u32,
+    pub(crate) version: u32,
 }
 
 impl Draft {
-    fn new(id: i64, customer: i64) -> Self {
+    pub(crate) fn new(id: i64, customer: i64) -> Self {
         Self {
             id,
             customer,
@@ -45,12 +45,12 @@ impl Draft {
     }
 
     /// The order as WooCommerce would send it, a second younger than the last.
-    fn next(&mut self) -> Vec<u8> {
+    pub(crate) fn next(&mut self) -> Vec<u8> {
         self.version += 1;
         serde_json::to_vec(&self.value()).unwrap()
     }
 
-    fn value(&self) -> Value {
+    pub(crate) fn value(&self) -> Value {
         let mut order: Value = serde_json::from_slice(&scenario("02-paid-order-one-token")[2].body).unwrap();
         let total = format!("{}.00", self.quantity * 10);
         order["id"] = self.id.into();
@@ -84,12 +84,12 @@ async fn send(app: &TestApp, draft: &mut Draft) -> String {
     result
 }
 
-async fn numbers(app: &TestApp, wallet: &str) -> (String, String) {
+pub(crate) async fn numbers(app: &TestApp, wallet: &str) -> (String, String) {
     let wallet = app.get(&format!("/v1/wallets/{wallet}")).await;
     (wallet["available"].as_str().unwrap().to_owned(), wallet["debt"].as_str().unwrap().to_owned())
 }
 
-fn pair(available: &str, debt: &str) -> (String, String) {
+pub(crate) fn pair(available: &str, debt: &str) -> (String, String) {
     (available.to_owned(), debt.to_owned())
 }
 
