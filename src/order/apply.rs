@@ -442,8 +442,10 @@ impl Posting<'_> {
         let Some(on_order) = self.order.line(line.line) else { return Ok(()) };
         let named = self.named(self.order, on_order);
         // The next state is compared with this one, so it would find nothing new in the name.
-        if self.is_named_anew(line, &named) {
-            let compartment = self.compartment(tx, buyer, &named, true, notes)?;
+        let moves = self.is_named_anew(line, &named);
+        // Asked for in any case: what a person should look at stays on the list, however often it is told.
+        let compartment = self.compartment(tx, buyer, &named, moves, notes)?;
+        if moves {
             LockedAccount::lock(tx, buyer)?.relocate_purchase(purchase, &compartment)?;
         }
         Ok(())
