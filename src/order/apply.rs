@@ -478,8 +478,10 @@ impl Posting<'_> {
     fn follow_name(&self, tx: &mut Tx<'_>, line: &KnownLine, notes: &mut Notes) -> Result<(), Error> {
         let Some(buyer) = self.buyer.as_ref().filter(|_| !line.booked.is_zero()) else { return Ok(()) };
         let named = self.named_by(line);
-        if self.is_named_anew(line, &named) {
-            let compartment = self.compartment(tx, buyer, &named, true, notes)?;
+        let moves = self.is_named_anew(line, &named);
+        // Asked for in any case: what a person should look at stays on the list, however often it is told.
+        let compartment = self.compartment(tx, buyer, &named, moves, notes)?;
+        if moves {
             LockedAccount::lock(tx, buyer)?.relocate_purchase(self.purchase(line), &compartment)?;
         }
         Ok(())

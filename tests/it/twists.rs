@@ -261,6 +261,22 @@ async fn an_order_on_hold_names_another_site() {
     assert_eq!(numbers(&app, "site:blog").await.0, "1000");
 }
 
+/// What a person should look at stays on the list until it is mended, also while the order waits.
+#[tokio::test]
+async fn an_order_on_hold_still_says_that_its_site_is_none() {
+    let app = TestApp::start().await;
+    let mut draft = Draft { site: Some("not a site!"), ..Draft::new(1, 2) };
+    send(&app, &mut draft).await;
+    for status in ["on-hold", "on-hold", "completed", "on-hold"] {
+        draft.status = status;
+        send(&app, &mut draft).await;
+        assert_eq!(app.count("shop_order WHERE attention LIKE '%is no site id%'"), 1, "{status}");
+    }
+    (draft.site, draft.status) = (Some("shop"), "on-hold");
+    send(&app, &mut draft).await;
+    assert_eq!(app.count("shop_order WHERE attention IS NOT NULL"), 0);
+}
+
 /// Bob named Alice's site, so his credits waited in his pool; when the order is hers they are her site's.
 #[tokio::test]
 async fn an_order_goes_to_the_owner_of_the_site_it_names() {

@@ -830,11 +830,14 @@ pub(crate) type Told = Result<(), (Fault, String)>;
 pub(crate) fn shrink(plan: &Plan, told: (Fault, String), mut run: impl FnMut(&Plan) -> Told) -> String {
     /// Histories tried before the smallest so far is good enough.
     const TRIES_MAX: usize = 120;
+    /// How long it may take: whoever waits has the long story already.
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+    let began = std::time::Instant::now();
     let (mut smallest, mut told) = (plan.clone(), told);
     let mut tries = 0;
     let mut attempt = |candidate: Plan, smallest: &mut Plan, told: &mut (Fault, String)| {
         tries += 1;
-        if tries > TRIES_MAX {
+        if tries > TRIES_MAX || began.elapsed() > PATIENCE {
             return false;
         }
         match run(&candidate) {
