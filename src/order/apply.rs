@@ -156,11 +156,19 @@ pub fn apply(
                 return Ok(Applied { outcome: Outcome::Unchanged, reason: None });
             }
             Verdict::Same => return again(tx, shop, rules, incoming.id, source.operation),
-            Verdict::SameSecond { incoming_wins } => {
-                ask_about_order(tx, shop, incoming.id, "two different states have the same date")?;
+            Verdict::InDoubt { incoming_wins } => {
+                ask_about_order(
+                    tx,
+                    shop,
+                    incoming.id,
+                    "which of two states is the later one cannot be told by their dates",
+                )?;
                 if !incoming_wins {
                     store::mark_for_recheck(tx, shop.id, incoming.id)?;
-                    let reason = format!("order {} has another state of the same second", incoming.id);
+                    let reason = format!(
+                        "whether this is later than what is known of order {} cannot be told by its date",
+                        incoming.id
+                    );
                     return Ok(Applied { outcome: Outcome::Stale, reason: Some(reason) });
                 }
                 recheck = true;

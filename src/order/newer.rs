@@ -70,10 +70,10 @@ pub enum Verdict {
     Older,
     /// It says what is known already; nothing is to be done.
     Same,
-    /// The dates are the same and the states are not: the shop is to be asked. Until then, or where it cannot be
-    /// asked, the one that is further along holds. What a shop shows is never beaten here, unless a delivery
-    /// came while it was being read: it may tell of a later change.
-    SameSecond {
+    /// The dates are the same and the states are not, or it was built before the order was deleted: the shop is
+    /// to be asked. Until then, or where it cannot be asked, the one that is further along holds. What a shop shows
+    /// is never beaten here, unless a delivery came while it was being read: it may tell of a later change.
+    InDoubt {
         /// Whether that is the one that came in.
         incoming_wins: bool,
     },
@@ -87,6 +87,11 @@ pub enum Verdict {
 /// Let `incoming` [recall](Order::recall_refunds) what `applied` knew of refunds first.
 #[must_use]
 pub fn compare(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
+    if applied.order.status == DELETED
+        && let Some(asked_at) = applied.seen.asked_at()
+    {
+        return after_deletion(asked_at, incoming);
+    }
     match incoming.order.modified_at.cmp(&applied.order.modified_at) {
         Ordering::Less => Verdict::Older,
         Ordering::Greater => Verdict::Newer,
@@ -108,6 +113,19 @@ pub fn is_known(applied: &Order, incoming: &Order) -> bool {
     applied.modified_at == incoming.modified_at && adds_nothing(applied, incoming)
 }
 
+/// What follows on the shop's word that it has the order no more. It says so without a date, and numbers are not
+/// given twice: what is told was built before. Only when the shop shows the order again, as after a backup was
+/// restored, there is one.
+fn after_deletion(asked_at: Timestamp, incoming: &Sighting<'_>) -> Verdict {
+    let is_gone = incoming.order.status == DELETED;
+    match incoming.seen {
+        _ if is_gone => Verdict::Same,
+        Seen::Shown { asked_at: later } if asked_at <= later => Verdict::Newer,
+        Seen::Shown { .. } => Verdict::Older,
+        Seen::Told { .. } => Verdict::InDoubt { incoming_wins: false },
+    }
+}
+
 /// Which of two different states with the same date holds.
 fn same_second(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
     match (applied.seen, incoming.seen) {
@@ -121,10 +139,10 @@ fn same_second(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
         }
         (_, Seen::Told { .. }) if adds_details(applied.order, incoming.order) => Verdict::Newer,
         (Seen::Told { .. }, Seen::Told { .. }) => {
-            Verdict::SameSecond { incoming_wins: precedence(incoming) > precedence(applied) }
+            Verdict::InDoubt { incoming_wins: precedence(incoming) > precedence(applied) }
         }
         // The shop was being asked while it told: only asking once more can say which is the later state.
-        _ => Verdict::SameSecond { incoming_wins: false },
+        _ => Verdict::InDoubt { incoming_wins: false },
     }
 }
 
@@ -207,9 +225,9 @@ mod tests {
 
     #[test]
     fn date_then_source_then_state_then_refunds_then_arrival() {
-        use Verdict::{Newer, Older, Same, SameSecond};
-        let wins = SameSecond { incoming_wins: true };
-        let loses = SameSecond { incoming_wins: false };
+        use Verdict::{InDoubt, Newer, Older, Same};
+        let wins = InDoubt { incoming_wins: true };
+        let loses = InDoubt { incoming_wins: false };
         for (applied, incoming, verdict) in [
             ((1, "completed", 0, 1), (2, "pending", 0, 2), Newer),
             ((2, "pending", 0, 2), (1, "completed", 0, 3), Older),
@@ -251,7 +269,7 @@ mod tests {
         let shown = |ms| Seen::Shown { asked_at: Timestamp::from_millis(ms) };
         for (applied, incoming, verdict) in [
             (told(5), shown(5), Verdict::Newer),
-            (told(6), shown(5), Verdict::SameSecond { incoming_wins: false }),
+            (told(6), shown(5), Verdict::InDoubt { incoming_wins: false }),
             (shown(5), shown(6), Verdict::Newer),
             (shown(6), shown(5), Verdict::Older),
         ] {
@@ -260,6 +278,24 @@ mod tests {
                 &Sighting { order: &read, seen: incoming },
             );
             assert_eq!(verdict_is, verdict, "{applied:?} then {incoming:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_deleted_comes_back_only_when_the_shop_shows_it() {
+        let (paid, later) = (order(1, "completed", 0), order(2, "completed", 0));
+        let gone = paid.deleted();
+        let shown = |ms| Seen::Shown { asked_at: Timestamp::from_millis(ms) };
+        let told = Seen::Told { arrival: 9, at: Timestamp::from_millis(9) };
+        for (incoming, seen, verdict) in [
+            (&later, told, Verdict::InDoubt { incoming_wins: false }),
+            (&paid, told, Verdict::InDoubt { incoming_wins: false }),
+            (&paid, shown(6), Verdict::Newer),
+            (&later, shown(4), Verdict::Older),
+            (&gone, shown(6), Verdict::Same),
+        ] {
+            let gone = Sighting { order: &gone, seen: shown(5) };
+            assert_eq!(compare(&gone, &Sighting { order: incoming, seen }), verdict, "{seen:?}");
         }
     }
 
@@ -298,7 +334,7 @@ mod tests {
                         let incoming = &states[at];
                         let verdict =
                             compare(&sighting(&applied.0, applied.1), &sighting(&incoming.0, incoming.1));
-                        if verdict == (Verdict::SameSecond { incoming_wins: true }) {
+                        if verdict == (Verdict::InDoubt { incoming_wins: true }) {
                             applied = incoming;
                         }
                     }

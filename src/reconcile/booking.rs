@@ -57,7 +57,8 @@ pub(super) fn judge(tx: &mut Tx<'_>, shop: &Store, item: Item) -> Result<Judged,
     };
     if let Some(known) = &known {
         order.recall_refunds(&known.order);
-        if order.modified_at < known.order.modified_at {
+        let was_there = known.order.status != order::DELETED;
+        if was_there && order.modified_at < known.order.modified_at {
             return seen(None);
         }
         // An order without lines is believed only when the shop shows it.
@@ -156,7 +157,11 @@ impl Snapshot {
         // Without refunds there is nothing to know of them.
         order.refund_details = order.refund_details.filter(|details| !details.is_empty());
         let (account, parked, attention) = (known.account, known.parked, known.attention);
-        let lines = order::store::lines(tx, store, id)?;
+        let mut lines = order::store::lines(tx, store, id)?;
+        // What a line would be worth that brings nothing can be learned when it is to bring something.
+        for line in lines.iter_mut().filter(|line| line.booked.is_zero() && line.target.is_zero()) {
+            (line.is_tokens, line.worth, line.worth_from) = (None, None, None);
+        }
         Ok(Self(Some(Content { order, account, parked, attention, lines })))
     }
 

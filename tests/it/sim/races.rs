@@ -103,7 +103,6 @@ fn a_state_that_comes_back_within_its_second_is_asked_for() {
 /// Whatever the first reading learned and booked, the second writes nothing: not of an order that was never told of,
 /// and not of one that was paid when it was told of and is not any more.
 #[test]
-#[ignore = "a reading judges the lines of unpaid orders before it learns of their products: the next one writes that down"]
 fn a_second_reading_of_an_unpaid_order_writes_nothing() {
     for dice in 0..40 {
         let kind = Kind { moves: true, ..usual() };
@@ -130,7 +129,6 @@ fn a_second_reading_of_an_unpaid_order_writes_nothing() {
 
 /// The shop was asked and has the order no more; after that a delivery arrives that was made while there was one.
 #[test]
-#[ignore = "a late delivery with a newer date brings back an order that the shop was asked about and has no more"]
 fn a_late_delivery_brings_no_deleted_order_back() {
     let mut kind = usual();
     kind.policy.claw_back_deleted = true;
