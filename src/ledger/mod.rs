@@ -13,7 +13,6 @@ pub mod audit;
 pub mod burn;
 pub mod chain;
 pub mod entry;
-mod moves;
 pub mod position;
 pub mod slice;
 pub mod store;

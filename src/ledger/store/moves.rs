@@ -3,11 +3,11 @@
 //! What moves keeps its expiry, category and purchase. A movement between two accounts is two entries of one
 //! operation, one in each chain.
 
-use super::act::{Purchase, Sent, SentDebt, Shown, Taken};
-use super::entry::{Kind, Place, Posting};
-use super::slice::{Compartment, Slice, View, open_slices};
-use super::store::{Error, LockedAccount};
+use super::{Error, LockedAccount};
 use crate::id::{AccountId, OperationId};
+use crate::ledger::act::{Purchase, Sent, SentDebt, Shown, Taken};
+use crate::ledger::entry::{Kind, Place, Posting};
+use crate::ledger::slice::{Compartment, Slice, View, open_slices};
 use crate::units::{Credits, Delta};
 
 impl LockedAccount<'_, '_> {

@@ -1,0 +1,143 @@
+//! Money went back, so credits do; what was spent meanwhile is owed.
+
+use super::{Error, LockedAccount};
+use crate::id::GrantId;
+use crate::ledger::act::{Clawed, Purchase, Shortfall, Shown};
+use crate::ledger::burn::Part;
+use crate::ledger::entry::{Kind, Place, Posting};
+use crate::ledger::slice::Compartment;
+use crate::params;
+use crate::units::{Credits, Delta};
+
+impl LockedAccount<'_, '_> {
+    /// Takes `amount` of a purchase back because its money went back: from what is left of it, wherever
+    /// that lies; what was spent is a shortfall. No other purchase is touched.
+    ///
+    /// A debt lies at `home`, where the purchase's next grant would go and so pay it; without one where the
+    /// spent grant lay in this account.
+    pub fn claw_back(
+        &mut self,
+        operation: &str,
+        purchase: Purchase,
+        amount: Credits,
+        label: &str,
+        shortfall: Shortfall,
+        home: Option<&Compartment>,
+    ) -> Result<Clawed, Error> {
+        let mut slices = self.purchase_slices(purchase.store, purchase.order, Some(purchase.line))?;
+        // The newest grant of the line first: it is what the last change of the order added.
+        slices.sort_by_key(|slice| (std::cmp::Reverse(slice.grant_seq), slice.compartment.clone()));
+        let mut missing = amount;
+        let mut clawed = Clawed::default();
+        for slice in slices.iter().filter(|slice| !slice.remaining.is_zero()) {
+            if missing.is_zero() {
+                break;
+            }
+            let credits = missing.min(slice.remaining);
+            missing = missing.saturating_sub(credits);
+            clawed.taken = clawed.taken.checked_add(credits).ok_or(Error::TooMuch)?;
+            let part = [Part { slice: 0, credits }];
+            let (first, _) =
+                self.take(operation, Kind::Clawed, std::slice::from_ref(slice), &part, &Place::Clawback)?;
+            let (at, order) = (&slice.compartment, Some(purchase.order));
+            self.show(first, 0, Shown::Refund, at, label, Delta::minus(credits), order)?;
+        }
+        if !missing.is_zero() {
+            clawed.shortfall = self.owe(operation, purchase, missing, shortfall, home)?;
+        }
+        Ok(clawed)
+    }
+
+    /// What `compartment` owes.
+    pub fn debt(&mut self, compartment: &Compartment) -> Result<Credits, Error> {
+        let owed = self.tx.query_opt(
+            "-- ledger::store::clawback::debt
+             SELECT amount FROM debt WHERE account_id = $1 AND site = $2",
+            params![&self.id, compartment.column()],
+            |row| row.get(0),
+        )?;
+        Ok(owed.unwrap_or(Credits::ZERO))
+    }
+
+    /// What the account's compartments owe, those that owe anything.
+    pub fn debts(&mut self) -> Result<Vec<(Compartment, Credits)>, Error> {
+        Ok(self.tx.query(
+            "-- ledger::store::clawback::debts
+             SELECT site, amount FROM debt WHERE account_id = $1 AND amount > 0 ORDER BY site",
+            params![&self.id],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?)
+    }
+
+    /// Books what a purchase lacks because it was spent. Only what was spent can be owed: what expired is
+    /// lost to the customer already, and what an earlier refund found spent is owed, or borne by the shop, once.
+    fn owe(
+        &mut self,
+        operation: &str,
+        purchase: Purchase,
+        missing: Credits,
+        shortfall: Shortfall,
+        home: Option<&Compartment>,
+    ) -> Result<Credits, Error> {
+        let grants = self.tx.query(
+            "-- ledger::store::clawback::owe
+             SELECT g.id, CAST(g.spent - g.reversed + g.repaid - COALESCE((
+                        SELECT SUM(e.amount) FROM entry e
+                        WHERE e.grant_id = g.id AND e.kind IN ('owed', 'written_off')), 0) AS BIGINT),
+                    (SELECT e.target FROM entry e WHERE e.grant_id = g.id AND e.kind = 'granted'),
+                    CAST(COALESCE((SELECT SUM(e.amount) FROM entry e
+                                   WHERE e.grant_id = g.id AND e.kind = 'written_off'), 0) AS BIGINT)
+             FROM credit_grant g
+             WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 ORDER BY g.seq DESC",
+            params![purchase.store, purchase.order, purchase.line],
+            |row| {
+                Ok((row.get::<GrantId>(0)?, row.get::<i64>(1)?, row.get::<Place>(2)?, row.get::<Credits>(3)?))
+            },
+        )?;
+        let now = self.tx.now();
+        let mut left = missing.saturating_sub(grants.iter().map(|(.., written_off)| *written_off).sum());
+        let mut owed = Credits::ZERO;
+        for (grant, spent, granted_at, _) in grants {
+            let amount = left.min(Credits::from_micro(spent.max(0)).unwrap_or(Credits::MAX));
+            let Place::Compartment(granted_at) = granted_at else { continue };
+            if amount.is_zero() {
+                continue;
+            }
+            let home = match home {
+                Some(home) => home.clone(),
+                None => self.lay_at(&grant, granted_at)?,
+            };
+            let (kind, source) = match shortfall {
+                Shortfall::Debt | Shortfall::Freeze => (Kind::Owed, Place::Debt(home)),
+                Shortfall::WriteOff => (Kind::WrittenOff, Place::Adjustment),
+            };
+            let target = Place::Clawback;
+            let grant = Some(&grant);
+            self.post(&[Posting { operation, kind, grant, source, target, amount, booked_at: now }])?;
+            left = left.saturating_sub(amount);
+            owed = owed.checked_add(amount).ok_or(Error::TooMuch)?;
+        }
+        if shortfall == Shortfall::Freeze && !owed.is_zero() && self.frozen_reason.is_none() {
+            let reason =
+                format!("order {} was refunded after {owed} of its credits had been spent", purchase.order);
+            self.tx.execute(
+                "-- ledger::store::clawback::freeze
+                 UPDATE account SET frozen_reason = $2 WHERE id = $1",
+                params![&self.id, &reason],
+            )?;
+            self.frozen_reason = Some(reason);
+        }
+        Ok(owed)
+    }
+
+    /// Where in this account a grant that was made at `granted_at`, maybe in another account, lay.
+    fn lay_at(&mut self, grant: &GrantId, granted_at: Compartment) -> Result<Compartment, Error> {
+        let mut lay: Vec<Compartment> = self.tx.query(
+            "-- ledger::store::clawback::lay_at
+             SELECT site FROM slice WHERE grant_id = $1 AND account_id = $2 ORDER BY site",
+            params![grant, &self.id],
+            |row| row.get(0),
+        )?;
+        if lay.is_empty() || lay.contains(&granted_at) { Ok(granted_at) } else { Ok(lay.swap_remove(0)) }
+    }
+}

@@ -1,0 +1,138 @@
+//! Credits come in, and are corrected by hand.
+
+use super::{Error, LockedAccount};
+use crate::id::{GrantId, OperationId};
+use crate::ledger::act::{Expiry, Granted, NewGrant, Purchase, Shown, Taken};
+use crate::ledger::entry::{Kind, Place, Posting};
+use crate::ledger::position::Position;
+use crate::ledger::slice::{Compartment, View, open_slices};
+use crate::params;
+use crate::units::{Credits, Delta};
+
+impl LockedAccount<'_, '_> {
+    /// Adds credits. A debt of their compartment is paid from them first.
+    pub fn grant(&mut self, new: &NewGrant) -> Result<Granted, Error> {
+        let now = self.tx.now();
+        let effective_at = new.effective_at.unwrap_or(now);
+        let expires_at = match new.expiry {
+            Expiry::After(validity) => validity.expires_at(effective_at, self.zone),
+            Expiry::At(instant) => Some(instant),
+        };
+        let priority = new.priority.unwrap_or(new.category.priority());
+        self.check_room(new.amount)?;
+        let id = GrantId::new();
+        self.grant_seq += 1;
+        let line_seq = new.purchase.map(|purchase| self.next_line_seq(purchase)).transpose()?;
+        self.tx.execute(
+            "-- ledger::store::grant::grant
+             INSERT INTO credit_grant (id, account_id, seq, category, priority, label, reason, granted_at, effective_at,
+                                       expires_at, frozen, store_id, order_id, line_id, line_seq, amount,
+                                       spent, reversed, expired, clawed, voided, adjusted, repaid)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, $13, $14, $15, 0, 0, 0, 0, 0, 0, 0)",
+            params![
+                &id,
+                &self.id,
+                self.grant_seq,
+                new.category.as_str(),
+                priority,
+                &new.label,
+                new.reason.as_ref(),
+                now,
+                effective_at,
+                expires_at,
+                new.purchase.map(|purchase| purchase.store),
+                new.purchase.map(|purchase| purchase.order),
+                new.purchase.map(|purchase| purchase.line),
+                line_seq,
+                new.amount,
+            ],
+        )?;
+        if let Some(expires_at) = expires_at {
+            self.next_expiry = Some(self.next_expiry.map_or(expires_at, |next| next.min(expires_at)));
+        }
+        let mut postings = vec![Posting {
+            operation: id.as_str(),
+            kind: Kind::Granted,
+            grant: Some(&id),
+            source: Place::Issuance,
+            target: Place::Compartment(new.compartment.clone()),
+            amount: new.amount,
+            booked_at: now,
+        }];
+        let repaid = self.debt(&new.compartment)?.min(new.amount);
+        if !repaid.is_zero() {
+            postings.push(Posting {
+                operation: id.as_str(),
+                kind: Kind::Repaid,
+                grant: Some(&id),
+                source: Place::Compartment(new.compartment.clone()),
+                target: Place::Debt(new.compartment.clone()),
+                amount: repaid,
+                booked_at: now,
+            });
+        }
+        let first = self.post(&postings)?;
+        let order = new.purchase.map(|purchase| purchase.order);
+        self.show(first, 0, new.shown_as, &new.compartment, &new.label, Delta::plus(new.amount), order)?;
+        if !repaid.is_zero() {
+            // The debt is of an earlier order, or of several; the new one only pays it.
+            let label = "Credits owed from a refunded order";
+            self.show(first + 1, 0, Shown::Refund, &new.compartment, label, Delta::minus(repaid), None)?;
+        }
+        Ok(Granted { id, effective_at, expires_at, priority, repaid })
+    }
+
+    /// Takes credits out by hand, in burn-down order, all or nothing; `reason` is kept with the act.
+    ///
+    /// # Errors
+    /// [`Error::InsufficientCredits`] when the compartment has less.
+    pub fn take_out(
+        &mut self,
+        from: &Compartment,
+        amount: Credits,
+        reason: &str,
+    ) -> Result<(OperationId, Taken), Error> {
+        let slices = self.own_slices(from)?;
+        let parts = self.plan(&slices, amount)?;
+        let operation = OperationId::new();
+        let (first, taken) =
+            self.take(operation.as_str(), Kind::Adjusted, &slices, &parts, &Place::Adjustment)?;
+        self.tx.execute(
+            "-- ledger::store::grant::take_out
+             INSERT INTO correction (operation, account_id, reason) VALUES ($1, $2, $3)",
+            params![&operation, &self.id, reason],
+        )?;
+        self.show(first, 0, Shown::Adjustment, from, "Balance adjusted", Delta::minus(amount), None)?;
+        Ok((operation, taken))
+    }
+
+    /// Freezes or unfreezes what is left of a line's grants.
+    pub fn set_frozen(&mut self, purchase: Purchase, frozen: bool) -> Result<u64, Error> {
+        Ok(self.tx.execute(
+            "-- ledger::store::grant::set_frozen
+             UPDATE credit_grant SET frozen = $4
+             WHERE store_id = $1 AND order_id = $2 AND line_id = $3 AND frozen <> $4",
+            params![purchase.store, purchase.order, purchase.line, frozen],
+        )?)
+    }
+
+    /// Refuses an amount with which the account's grants would add up to more than can be counted.
+    ///
+    /// # Errors
+    /// [`Error::TooMuch`].
+    pub fn check_room(&mut self, amount: Credits) -> Result<(), Error> {
+        let held = Position::of(&open_slices(self.tx, &self.id, &View::Account)?, self.tx.now());
+        let sum = [held.posted, held.frozen].into_iter().try_fold(amount, Credits::checked_add);
+        sum.map(|_| ()).ok_or(Error::TooMuch)
+    }
+
+    fn next_line_seq(&mut self, purchase: Purchase) -> Result<i64, Error> {
+        Ok(self.tx.query_one(
+            "-- ledger::store::grant::next_line_seq
+             SELECT CAST(COALESCE(MAX(line_seq), 0) + 1 AS BIGINT) FROM credit_grant
+             WHERE store_id = $1 AND order_id = $2 AND line_id = $3",
+            params![purchase.store, purchase.order, purchase.line],
+            |row| row.get(0),
+        )?)
+    }
+}

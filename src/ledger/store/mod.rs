@@ -1,0 +1,340 @@
+//! Posting: the only way to change what anybody holds.
+//!
+//! Here is the lock and what is common to all acts; each kind of act has a file of its own.
+
+mod clawback;
+mod expire;
+mod grant;
+mod moves;
+mod show;
+mod spend;
+
+use chrono_tz::Tz;
+
+use crate::db::{self, Tx};
+use crate::id::{AccountId, GrantId};
+pub use crate::ledger::act::{
+    Clawed, Debited, Expiry, Granted, NewDebit, NewGrant, Priced, Purchase, Sent, SentDebt, Shortfall, Shown,
+    Taken,
+};
+use crate::ledger::burn::{self, Part};
+use crate::ledger::chain::{self, Link};
+use crate::ledger::entry::{Kind, Place, Posting};
+use crate::ledger::slice::{Compartment, Slice, View, open_slices};
+use crate::params;
+use crate::time::Timestamp;
+use crate::units::Credits;
+
+/// Why the ledger refused. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is less than was asked for.
+    #[error("{needed} credits needed, {available} available")]
+    InsufficientCredits {
+        /// What was asked for.
+        needed: Credits,
+        /// What could have been taken.
+        available: Credits,
+    },
+    /// The account is frozen: nothing may be spent.
+    #[error("the account is frozen: {0}")]
+    Frozen(String),
+    /// There is no such account.
+    #[error("there is no account {0}")]
+    UnknownAccount(AccountId),
+    /// The account is part of another one now.
+    #[error("account {account} was merged into {into}")]
+    Merged {
+        /// The account.
+        account: AccountId,
+        /// What it is part of.
+        into: AccountId,
+    },
+    /// The account would hold more than can be counted.
+    #[error("the account would hold more than {} credits", Credits::MAX)]
+    TooMuch,
+    /// The database failed; the request may be tried again.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
+
+/// An account that nobody else can post to until the transaction ends.
+///
+/// Locking is the only way to reach the functions that post, so a balance that was checked is still the
+/// balance when the entry is written. What expired before now is booked as expired before anything else.
+#[derive(Debug)]
+pub struct LockedAccount<'t, 'c> {
+    pub(super) tx: &'t mut Tx<'c>,
+    pub(super) id: AccountId,
+    zone: Tz,
+    frozen_reason: Option<String>,
+    grant_seq: i64,
+    entry_seq: i64,
+    entry_hash: chain::Hash,
+    pub(super) next_expiry: Option<Timestamp>,
+}
+
+impl<'t, 'c> LockedAccount<'t, 'c> {
+    /// Locks `id` and books what has expired.
+    ///
+    /// # Errors
+    /// [`Error::UnknownAccount`]; [`Error::Merged`], so that nothing is booked where nobody looks any more.
+    pub fn lock(tx: &'t mut Tx<'c>, id: &AccountId) -> Result<Self, Error> {
+        let head = tx.query_opt(
+            "-- ledger::store::lock
+             UPDATE account SET version = version + 1 WHERE id = $1
+             RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into",
+            params![id],
+            |row| {
+                Ok((
+                    row.get::<String>(0)?,
+                    row.get::<Option<String>>(1)?,
+                    row.get::<i64>(2)?,
+                    row.get::<i64>(3)?,
+                    row.get::<Vec<u8>>(4)?,
+                    row.get::<Option<Timestamp>>(5)?,
+                    row.get::<Option<AccountId>>(6)?,
+                ))
+            },
+        )?;
+        let (zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into) =
+            head.ok_or_else(|| Error::UnknownAccount(id.clone()))?;
+        if let Some(into) = merged_into {
+            return Err(Error::Merged { account: id.clone(), into });
+        }
+        let wrong = |column, found| db::Error::Column { column, found };
+        let mut account = Self {
+            tx,
+            id: id.clone(),
+            zone: zone.parse().map_err(|_| wrong(0, zone))?,
+            frozen_reason,
+            grant_seq,
+            entry_seq,
+            entry_hash: entry_hash.try_into().map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
+            next_expiry,
+        };
+        account.expire()?;
+        Ok(account)
+    }
+
+    /// The transaction, for statements about other things than credits.
+    pub fn tx(&mut self) -> &mut Tx<'c> {
+        self.tx
+    }
+
+    /// Which account this is.
+    #[must_use]
+    pub fn id(&self) -> &AccountId {
+        &self.id
+    }
+
+    /// Why the account is frozen, if it is.
+    #[must_use]
+    pub fn frozen_reason(&self) -> Option<&str> {
+        self.frozen_reason.as_deref()
+    }
+
+    /// The account's time zone.
+    #[must_use]
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
+    pub(super) fn plan(&self, slices: &[Slice], amount: Credits) -> Result<Vec<Part>, Error> {
+        burn::plan(slices, amount, self.tx.now())
+            .map_err(|short| Error::InsufficientCredits { needed: amount, available: short.available })
+    }
+
+    /// The slices that lie in `compartment` itself.
+    pub(super) fn own_slices(&mut self, compartment: &Compartment) -> Result<Vec<Slice>, Error> {
+        let view = match compartment {
+            Compartment::Pool => View::Account,
+            Compartment::Site(site) => View::Site { site: site.clone(), pool: false },
+        };
+        let mut slices = open_slices(self.tx, &self.id, &view)?;
+        slices.retain(|slice| slice.compartment == *compartment);
+        Ok(slices)
+    }
+
+    /// What is left of a purchase, wherever it lies in the account.
+    pub(super) fn purchase_slices(
+        &mut self,
+        store: i64,
+        order: i64,
+        line: Option<i64>,
+    ) -> Result<Vec<Slice>, Error> {
+        let grants: Vec<GrantId> = self.tx.query(
+            "-- ledger::store::purchase_slices
+             SELECT id FROM credit_grant
+             WHERE store_id = $1 AND order_id = $2 AND line_id BETWEEN $3 AND $4",
+            params![store, order, line.unwrap_or(i64::MIN), line.unwrap_or(i64::MAX)],
+            |row| row.get(0),
+        )?;
+        let mut slices = open_slices(self.tx, &self.id, &View::Account)?;
+        slices.retain(|slice| grants.contains(&slice.grant));
+        Ok(slices)
+    }
+
+    /// Takes `parts` of `slices` to `target`; answers the first entry's number and what each grant gave.
+    pub(super) fn take(
+        &mut self,
+        operation: &str,
+        kind: Kind,
+        slices: &[Slice],
+        parts: &[Part],
+        target: &Place,
+    ) -> Result<(i64, Taken), Error> {
+        let now = self.tx.now();
+        let postings: Vec<Posting<'_>> = parts
+            .iter()
+            .map(|part| Posting {
+                operation,
+                kind,
+                grant: Some(&slices[part.slice].grant),
+                source: Place::Compartment(slices[part.slice].compartment.clone()),
+                target: target.clone(),
+                amount: part.credits,
+                booked_at: now,
+            })
+            .collect();
+        let first = self.post(&postings)?;
+        let taken = parts.iter().map(|part| (slices[part.slice].grant.clone(), part.credits)).collect();
+        Ok((first, Taken { slices: taken }))
+    }
+
+    /// [`LockedAccount::take`] of all that remains in one slice.
+    pub(super) fn take_all(
+        &mut self,
+        operation: &str,
+        kind: Kind,
+        slice: &Slice,
+        target: &Place,
+    ) -> Result<(i64, Taken), Error> {
+        self.take(
+            operation,
+            kind,
+            std::slice::from_ref(slice),
+            &[Part { slice: 0, credits: slice.remaining }],
+            target,
+        )
+    }
+
+    /// Writes the entries and what follows from each: slices, the grant's tally, the debt, the chain.
+    /// Answers the number of the first.
+    pub(super) fn post(&mut self, postings: &[Posting<'_>]) -> Result<i64, Error> {
+        let first = self.entry_seq + 1;
+        for posting in postings {
+            self.append(posting)?;
+            if let Place::Compartment(compartment) = &posting.source {
+                let touched = self.tx.execute(
+                    "-- ledger::store::post (source)
+                     UPDATE slice SET remaining = remaining - $4
+                     WHERE grant_id = $1 AND account_id = $2 AND site = $3",
+                    params![posting.grant, &self.id, compartment.column(), posting.amount],
+                )?;
+                assert_eq!(touched, 1, "credits are taken from a slice that exists");
+            }
+            if let Place::Compartment(compartment) = &posting.target {
+                self.tx.execute(
+                    "-- ledger::store::post (target)
+                     INSERT INTO slice (grant_id, site, account_id, remaining, held) VALUES ($1, $2, $3, $4, 0)
+                     ON CONFLICT (grant_id, account_id, site)
+                     DO UPDATE SET remaining = slice.remaining + excluded.remaining",
+                    params![posting.grant, compartment.column(), &self.id, posting.amount],
+                )?;
+            }
+            if let Place::Debt(compartment) = &posting.source {
+                self.tx.execute(
+                    "-- ledger::store::post (owed)
+                     INSERT INTO debt (account_id, site, amount) VALUES ($1, $2, $3)
+                     ON CONFLICT (account_id, site) DO UPDATE SET amount = debt.amount + excluded.amount",
+                    params![&self.id, compartment.column(), posting.amount],
+                )?;
+            }
+            if let Place::Debt(compartment) = &posting.target {
+                self.tx.execute(
+                    "-- ledger::store::post (repaid)
+                     UPDATE debt SET amount = amount - $3 WHERE account_id = $1 AND site = $2",
+                    params![&self.id, compartment.column(), posting.amount],
+                )?;
+            }
+            self.tally(posting)?;
+        }
+        self.save_head()?;
+        Ok(first)
+    }
+
+    fn append(&mut self, posting: &Posting<'_>) -> Result<(), Error> {
+        self.entry_seq += 1;
+        let (source, target) = (posting.source.to_string(), posting.target.to_string());
+        self.entry_hash = chain::hash(
+            &self.entry_hash,
+            &Link {
+                account: self.id.as_str(),
+                seq: self.entry_seq,
+                operation: posting.operation,
+                kind: posting.kind.as_str(),
+                grant: posting.grant.map(GrantId::as_str),
+                source: &source,
+                target: &target,
+                amount: posting.amount.micro(),
+                booked_at: posting.booked_at.millis(),
+            },
+        );
+        self.tx.execute(
+            "-- ledger::store::append
+             INSERT INTO entry (account_id, seq, operation, kind, grant_id, source, target, amount, booked_at, hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            params![
+                &self.id,
+                self.entry_seq,
+                posting.operation,
+                posting.kind.as_str(),
+                posting.grant,
+                &source,
+                &target,
+                posting.amount,
+                posting.booked_at,
+                &self.entry_hash,
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Adds the posting to its grant's side of "granted = remaining + held + spent − reversed + …".
+    fn tally(&mut self, posting: &Posting<'_>) -> Result<(), Error> {
+        let of = |kind: Kind| {
+            if posting.kind == kind { posting.amount } else { Credits::ZERO }
+        };
+        let columns = [
+            of(Kind::Spent),
+            of(Kind::Reversed),
+            of(Kind::Expired),
+            of(Kind::Clawed),
+            of(Kind::Voided),
+            of(Kind::Adjusted),
+            of(Kind::Repaid),
+        ];
+        if columns.iter().all(|amount| amount.is_zero()) {
+            return Ok(());
+        }
+        let [spent, reversed, expired, clawed, voided, adjusted, repaid] = columns;
+        self.tx.execute(
+            "-- ledger::store::tally
+             UPDATE credit_grant SET spent = spent + $2, reversed = reversed + $3, expired = expired + $4,
+                    clawed = clawed + $5, voided = voided + $6, adjusted = adjusted + $7, repaid = repaid + $8
+             WHERE id = $1",
+            params![posting.grant, spent, reversed, expired, clawed, voided, adjusted, repaid],
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn save_head(&mut self) -> Result<(), Error> {
+        self.tx.execute(
+            "-- ledger::store::save_head
+             UPDATE account SET grant_seq = $2, entry_seq = $3, entry_hash = $4, next_expiry = $5 WHERE id = $1",
+            params![&self.id, self.grant_seq, self.entry_seq, &self.entry_hash, self.next_expiry],
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! Credits are used.
+
+use super::{Error, LockedAccount};
+use crate::id::DebitId;
+use crate::ledger::act::{Debited, NewDebit};
+use crate::ledger::entry::{Kind, Place};
+use crate::ledger::position::Position;
+use crate::ledger::slice::{View, open_slices};
+use crate::params;
+use crate::time::month_start;
+
+impl LockedAccount<'_, '_> {
+    /// Spends credits for a site, all or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Frozen`], [`Error::InsufficientCredits`].
+    pub fn debit(&mut self, new: &NewDebit) -> Result<Debited, Error> {
+        if let Some(reason) = &self.frozen_reason {
+            return Err(Error::Frozen(reason.clone()));
+        }
+        let now = self.tx.now();
+        let view = View::Site { site: new.site.clone(), pool: new.uses_pool };
+        let mut slices = open_slices(self.tx, &self.id, &view)?;
+        let parts = self.plan(&slices, new.amount)?;
+        let id = DebitId::new();
+        let (first, taken) = self.take(id.as_str(), Kind::Spent, &slices, &parts, &Place::Revenue)?;
+        self.tx.execute(
+            "-- ledger::store::spend::debit
+             INSERT INTO debit (id, account_id, site, agent, action, quantity, rate, label, credits, reversed, reference, occurred_at,
+                                usage, booked_at, first_entry, entries)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15)",
+            params![
+                &id,
+                &self.id,
+                &new.site,
+                new.agent.as_ref(),
+                new.action.as_ref(),
+                new.priced.map(|priced| priced.quantity),
+                new.priced.map(|priced| priced.version),
+                &new.label,
+                new.amount,
+                new.reference.as_ref(),
+                new.occurred_at,
+                new.usage.as_ref(),
+                now,
+                first,
+                i64::try_from(parts.len()).unwrap_or(i64::MAX),
+            ],
+        )?;
+        self.tx.execute(
+            "-- ledger::store::spend::count_spending
+             INSERT INTO spending (account_id, site, agent, per, period_start, captured)
+             VALUES ($1, $2, '', 'month', $3, $4)
+             ON CONFLICT (account_id, site, agent, per, period_start)
+             DO UPDATE SET captured = spending.captured + excluded.captured",
+            params![&self.id, &new.site, month_start(now, self.zone), new.amount],
+        )?;
+        self.show_usage(first, new)?;
+        for part in &parts {
+            let remaining = &mut slices[part.slice].remaining;
+            *remaining = remaining.saturating_sub(part.credits);
+        }
+        Ok(Debited { id, taken, position: Position::of(&slices, now) })
+    }
+}
