@@ -8,7 +8,7 @@ use super::values::words;
 use super::{DryRun, Failure, Session};
 use crate::db;
 use crate::id::ActionId;
-use crate::rate::{NewRate, Rate, Round, Version, store};
+use crate::rate::{NewRate, QUANTITY, Rate, Round, Version, store};
 use crate::time::Timestamp;
 
 #[derive(Subcommand, Debug)]
@@ -19,7 +19,7 @@ A rate is never changed: this adds a version, and each debit is priced by the on
 it is booked. Price = quantity × rate, brought to a micro-credit as --round says.
 
 Customers read the label; {quantity} in it becomes how much they used. Without a label they read the
-action's name.
+action's name. What is not said stays as it was: unit, rounding, label.
 
 Examples:
   nivella-wallet rate set answer --credits 3 --per question --label \"Answered {quantity} visitor questions\"
@@ -39,17 +39,36 @@ pub(super) struct Set {
     /// What one unit is, in words: only for people
     #[arg(long, value_name = "UNIT", value_parser = words)]
     per: Option<String>,
-    /// How a price is brought to a whole micro-credit
-    #[arg(long, value_enum, default_value_t)]
-    round: Round,
+    /// How a price is brought to a whole micro-credit [new: up]
+    #[arg(long, value_enum)]
+    round: Option<Round>,
     /// From when it counts, like 2027-01-31 or 2027-01-31T12:00:00Z [default: now]
     #[arg(long, value_name = "T")]
     effective: Option<Timestamp>,
     /// What customers read; {quantity} stands for how much
-    #[arg(long, value_name = "TEXT", value_parser = words)]
+    #[arg(long, value_name = "TEXT", value_parser = label)]
     label: Option<String>,
     #[command(flatten)]
     dry_run: DryRun,
+}
+
+/// Reads a label. Something else in braces is most likely a misspelt `{quantity}`, and customers would read it.
+fn label(text: &str) -> Result<String, String> {
+    let label = words(text)?;
+    if label.replace(QUANTITY, "").contains(['{', '}']) {
+        return Err(format!("braces stand for nothing but {QUANTITY} in a label"));
+    }
+    Ok(label)
+}
+
+/// A version that was set.
+#[derive(Serialize)]
+struct Made {
+    #[serde(flatten)]
+    version: Version,
+    /// Why nothing will be priced by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 /// A version as it is listed.
@@ -92,8 +111,21 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
 fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
     let Set { action, credits, per, round, effective, label, dry_run } = options;
     let new = NewRate { action, rate: credits, per, round, label, effective_at: effective };
-    let version = session.change("cli::rate_set", dry_run, move |tx| store::set(tx, &new))?;
-    session.out.show_change(&version, dry_run.dry_run, |page| {
+    let made = session.change("cli::rate_set", dry_run, move |tx| {
+        let version = store::set(tx, &new)?;
+        // Of those effective by now the latest counts; this one is older than it already.
+        let counts = store::effective(tx, &version.action, tx.now().max(version.effective_at))?;
+        let note = counts.filter(|counts| counts.version != version.version).map(|counts| {
+            format!(
+                "version {} counts from {} UTC already, so nothing will be priced by this one",
+                counts.version,
+                minute(counts.effective_at)
+            )
+        });
+        Ok::<_, db::Error>(Made { version, note })
+    })?;
+    session.out.show_change(&made, dry_run.dry_run, |page| {
+        let Made { version, note } = &made;
         page.line(format!(
             "{}: {} credits{}, from {} UTC (version {})",
             version.action,
@@ -102,6 +134,12 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
             minute(version.effective_at),
             version.version,
         ));
+        if let Some(label) = &version.label {
+            page.line(format!("customers read: {label}"));
+        }
+        if let Some(note) = note {
+            page.line(format!("note: {note}"));
+        }
     })
 }
 

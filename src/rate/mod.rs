@@ -135,7 +135,8 @@ impl Round {
     }
 }
 
-/// What an action costs from some instant on, until a later version does.
+/// What an action costs from some instant on, until a later version does. What is not said stays as it is in the
+/// version that counts until then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRate {
     /// What is done.
@@ -145,7 +146,7 @@ pub struct NewRate {
     /// What one unit is, in words.
     pub per: Option<String>,
     /// How prices are rounded.
-    pub round: Round,
+    pub round: Option<Round>,
     /// What customers read; `{quantity}` in it stands for how much.
     pub label: Option<String>,
     /// From when it counts; now, unless said.

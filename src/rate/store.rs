@@ -9,13 +9,18 @@ use crate::time::Timestamp;
 /// Adds a version.
 pub fn set(tx: &mut Tx<'_>, new: &NewRate) -> Result<Version, db::Error> {
     let now = tx.now();
+    let effective_at = new.effective_at.unwrap_or(now);
+    let before = effective(tx, &new.action, effective_at)?;
+    let (per, round, label) =
+        before.map(|before| (before.per, before.round, before.label)).unwrap_or_default();
+    let (per, label) = (new.per.clone().or(per), new.label.clone().or(label));
+    let round = new.round.unwrap_or(round);
     let version = tx.query_one(
         "-- rate::store::set (version)
          SELECT CAST(COALESCE(MAX(version), 0) + 1 AS BIGINT) FROM rate WHERE action = $1",
         params![&new.action],
         |row| row.get(0),
     )?;
-    let effective_at = new.effective_at.unwrap_or(now);
     tx.execute(
         "-- rate::store::set
          INSERT INTO rate (action, version, credits, per, round, label, effective_at, created_at)
@@ -24,9 +29,9 @@ pub fn set(tx: &mut Tx<'_>, new: &NewRate) -> Result<Version, db::Error> {
             &new.action,
             version,
             new.rate.parts(),
-            new.per.as_ref(),
-            new.round.as_str(),
-            new.label.as_ref(),
+            per.as_ref(),
+            round.as_str(),
+            label.as_ref(),
             effective_at,
             now,
         ],
@@ -35,9 +40,9 @@ pub fn set(tx: &mut Tx<'_>, new: &NewRate) -> Result<Version, db::Error> {
         action: new.action.clone(),
         version,
         credits: new.rate,
-        per: new.per.clone(),
-        round: new.round,
-        label: new.label.clone(),
+        per,
+        round,
+        label,
         effective_at,
         created_at: now,
     })

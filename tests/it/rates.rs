@@ -193,7 +193,12 @@ async fn the_card_shows_what_counts_what_will_and_what_did() {
     assert_eq!(brief, [(3, "4", "coming"), (2, "2.5", "current"), (1, "3", "past")]);
     let table = world.ok("rate list");
     assert!(table.contains("answer") && table.contains("half_up") && table.contains("question"), "{table}");
+    let inherited = world.ok("rate set answer --credits 7 --effective 2998-01-01");
+    assert!(inherited.contains("Answered {quantity} questions"), "{inherited}");
+    let late = world.ok("rate set answer --credits 7 --effective 2019-01-01");
+    assert!(late.contains("nothing will be priced by this one"), "{late}");
     for (wrong, because) in [
+        ("rate set answer --credits 1 --label 'Answered {qty} questions'", "{quantity}"),
         ("rate set answer --credits 0", "above 0"),
         ("rate set answer --credits -1", "rate"),
         ("rate set answer --credits 0.0000000001", "9 decimals"),
