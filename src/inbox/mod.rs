@@ -259,7 +259,7 @@ impl From<Applied> for Done {
             Outcome::Granted | Outcome::ClawedBack | Outcome::Unchanged => State::Applied,
             Outcome::Parked => State::Parked,
             Outcome::Ignored => State::Ignored,
-            Outcome::Stale => State::Stale,
+            Outcome::Stale | Outcome::Asked => State::Stale,
         };
         Self::new(state, applied.outcome.as_str(), applied.reason)
     }

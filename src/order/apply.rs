@@ -108,6 +108,8 @@ pub enum Outcome {
     Ignored,
     /// Something newer was applied before.
     Stale,
+    /// The shop is asked whether it is something newer.
+    Asked,
 }
 
 impl Outcome {
@@ -119,6 +121,7 @@ impl Outcome {
             Self::ClawedBack => "clawed_back",
             Self::Unchanged | Self::Stale => "unchanged",
             Self::Parked => "parked",
+            Self::Asked => "stored",
             Self::Ignored => "ignored",
         }
     }
@@ -163,13 +166,15 @@ pub fn apply(
                     incoming.id,
                     "which of two states is the later one cannot be told by their dates",
                 )?;
-                if !incoming_wins {
+                // Where the shop can be asked nothing is supposed: what is spent or frozen meanwhile stays so.
+                if shop.has_rest_keys || !incoming_wins {
                     store::mark_for_recheck(tx, shop.id, incoming.id)?;
                     let reason = format!(
                         "whether this is later than what is known of order {} cannot be told by its date",
                         incoming.id
                     );
-                    return Ok(Applied { outcome: Outcome::Stale, reason: Some(reason) });
+                    let outcome = if shop.has_rest_keys { Outcome::Asked } else { Outcome::Stale };
+                    return Ok(Applied { outcome, reason: Some(reason) });
                 }
                 recheck = true;
             }
@@ -279,10 +284,13 @@ pub(super) fn post(
     let standing = target::standing(order, &settings);
     let posting = Posting { shop, rules, order, change, assigned, buyer, handed_over, standing, operation };
     let mut outcome = Outcome::Ignored;
-    for decided in decisions {
-        let Some(line) = lines.get(&decided.line_id) else { continue };
-        let done = posting.line(tx, line.known.clone(), &decided.decision, &mut notes)?;
-        outcome = outcome.and(done);
+    // What shrinks comes first: what one line owes, another line of the same state repays, whatever their numbers.
+    let (growing, others): (Vec<_>, Vec<_>) = decisions
+        .into_iter()
+        .filter_map(|decided| Some((lines.get(&decided.line_id)?, decided.decision)))
+        .partition(|(line, decision)| grows(&line.known, decision));
+    for (line, decision) in others.into_iter().chain(growing) {
+        outcome = outcome.and(posting.line(tx, line.known.clone(), &decision, &mut notes)?);
     }
     let (parked, attention) = (notes.parked(), notes.attention());
     if parked.is_some() && outcome.moves_nothing() {
@@ -290,6 +298,11 @@ pub(super) fn post(
     }
     store::conclude(tx, shop.id, order.id, posting.buyer.as_ref(), parked.as_deref(), attention.as_deref())?;
     Ok(Applied { outcome, reason: parked.or(attention) })
+}
+
+/// Whether the line is to have more than it has.
+fn grows(line: &KnownLine, decision: &Decision) -> bool {
+    matches!(decision, Decision::Target { credits, .. } if *credits > line.booked)
 }
 
 fn grants(decision: &Decision) -> bool {
@@ -677,7 +690,7 @@ impl Outcome {
     /// What two lines of one order did together: adding outweighs taking back, and either outweighs nothing.
     fn and(self, other: Self) -> Self {
         let weight = |outcome: Self| match outcome {
-            Self::Ignored | Self::Stale => 0,
+            Self::Ignored | Self::Stale | Self::Asked => 0,
             Self::Unchanged => 1,
             Self::Parked => 2,
             Self::ClawedBack => 3,

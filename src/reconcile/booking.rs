@@ -88,13 +88,14 @@ pub(super) fn book(
     let booked = tx.attempt(|tx| {
         let before = Snapshot::of(tx, shop.id, id)?;
         let applied = apply::apply(tx, shop, rules, news.order, source)?;
-        if before.is_parked() && !matches!(applied.outcome, Outcome::Parked | Outcome::Stale) {
+        if before.is_parked() && !matches!(applied.outcome, Outcome::Parked | Outcome::Stale | Outcome::Asked)
+        {
             inbox::store::unpark(tx, shop.id, id)?;
         }
         let after = Snapshot::of(tx, shop.id, id)?;
         match applied.outcome {
             // That it is to be read again stays.
-            Outcome::Stale => Ok(None),
+            Outcome::Stale | Outcome::Asked => Ok(None),
             _ if before == after => Err(Undone::Unchanged),
             _ => Ok(Some((before, after))),
         }

@@ -209,7 +209,13 @@ impl Model {
                 }
             }
         }
-        for (id, wish) in wishes {
+        // Lines that are to have more come last, so that they repay what the others owe.
+        let grows = |id: &i64, wish: &Wish| {
+            let booked = known.lines.get(id).map_or(0, |memory| memory.booked);
+            matches!(wish, Wish::Exactly(target) if *target > booked)
+        };
+        let (growing, others): (Vec<_>, Vec<_>) = wishes.into_iter().partition(|(id, wish)| grows(id, wish));
+        for (id, wish) in others.into_iter().chain(growing) {
             let on_order = order.lines.iter().find(|line| line.id == id);
             let named = on_order.and_then(|line| line.site.clone().or_else(|| order.site.clone()));
             let place = named
