@@ -558,11 +558,11 @@ fn last_run(run: Option<&Run>) -> String {
         _ => "not yet".to_owned(),
     };
     if let Some(counts) = run.result.as_ref().filter(|counts| counts.unread > 0) {
-        text.push_str(&format!(", {} could not be read", counts.unread));
+        text = format!("{text}, {} could not be read", counts.unread);
     }
     if let Some(error) = &run.last_error {
         let which = if run.finished_at.is_some() { "a later try" } else { "the last try" };
-        text.push_str(&format!("; {which} failed: {error}"));
+        text = format!("{text}; {which} failed: {error}");
     }
     text
 }
