@@ -17,6 +17,8 @@ CREATE TABLE store_health (
     error_code     TEXT,
     secret_at      BIGINT,          -- what was refused before says nothing of today's secret
     secret_in_shop BIGINT NOT NULL, -- this program set today's secret in the shop's webhooks
+    heard_at       BIGINT,          -- the last delivery with a right signature, a repeat too; by the minute
+    secret_heard_at BIGINT,         -- the last one that was signed with today's secret
     checked_at     BIGINT,          -- when the shop was last asked
     findings       TEXT              -- JSON list of what that showed
 );
@@ -26,6 +28,9 @@ CREATE TABLE parked_retry (
     store_id    BIGINT PRIMARY KEY REFERENCES store (id),
     after_order BIGINT NOT NULL
 );
+
+-- When it was last tried.
+ALTER TABLE lookup ADD COLUMN asked_at BIGINT;
 
 -- How far each store was compared with its shop.
 CREATE TABLE reconciliation (

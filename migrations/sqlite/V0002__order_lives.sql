@@ -17,6 +17,8 @@ CREATE TABLE store_health (
     error_code     TEXT,
     secret_at      INTEGER,          -- what was refused before says nothing of today's secret
     secret_in_shop INTEGER NOT NULL, -- this program set today's secret in the shop's webhooks
+    heard_at       INTEGER,          -- the last delivery with a right signature, a repeat too; by the minute
+    secret_heard_at INTEGER,         -- the last one that was signed with today's secret
     checked_at     INTEGER,          -- when the shop was last asked
     findings       TEXT              -- JSON list of what that showed
 ) STRICT;
@@ -26,6 +28,9 @@ CREATE TABLE parked_retry (
     store_id    INTEGER PRIMARY KEY REFERENCES store (id),
     after_order INTEGER NOT NULL
 ) STRICT;
+
+-- When it was last tried.
+ALTER TABLE lookup ADD COLUMN asked_at INTEGER;
 
 -- How far each store was compared with its shop.
 CREATE TABLE reconciliation (

@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
-use super::store::{self, Claim};
+use super::store::{self, Claim, Lookup};
 use super::{ProductFacts, ShopCategory, Subject, woo};
 use crate::db::{self, Db};
 use crate::shop::rest::{self, Clients, Rest, WholeOrder};
+use crate::shop::trouble;
 use crate::time::Timestamp;
 
 /// How long one answer may take in all, with every page and every retry.
@@ -78,16 +79,21 @@ pub async fn step(db: &Db, clients: &Clients, store_id: Option<i64>) -> Result<P
             return Ok(Progress::OrderRead { store_id, order_id, asked_at, shown, claim: Box::new(claim) });
         }
         Ok(Answer::Gone) => {
-            let error = format!("the shop has no {subject} any more");
+            let error = gone(subject);
+            let store = &claim.store;
+            tracing::warn!(%store, %subject, "store {store} answered: {error}; it is asked again in a day");
             return postpone(db, claim, error, GONE_PAUSE_MS).await;
         }
         Err(error) => {
             let asked = error.retry_after().unwrap_or_default().as_millis();
             let at_least_ms = i64::try_from(asked).unwrap_or(i64::MAX).min(GONE_PAUSE_MS);
+            let store = &claim.store;
+            tracing::warn!(%store, %error, "store {store} could not be asked about {subject}: {error}");
             return postpone(db, claim, error.to_string(), at_least_ms).await;
         }
         Ok(learned) => learned,
     };
+    let store = claim.store.clone();
     db.write("catalog::learn", move |tx| {
         match learned {
             Answer::Product(facts) => drop(store::learn_product(tx, store_id, &facts)?),
@@ -98,16 +104,39 @@ pub async fn step(db: &Db, clients: &Clients, store_id: Option<i64>) -> Result<P
         store::finish_lookup(tx, &claim)
     })
     .await?;
-    tracing::info!(store = store_id, "store {store_id} was asked about {subject}");
+    tracing::info!(%store, "store {store} was asked about {subject}");
     Ok(Progress::Learned { store_id, subject })
+}
+
+/// Notes that the answer to a [claim](Claim) is of no use: it is asked for again, after doubling pauses.
+///
+/// # Errors
+/// When the database fails; the lookup then stays.
+pub async fn fail(db: &Db, claim: Claim, error: String) -> Result<(), db::Error> {
+    let (store, subject) = (&claim.store, claim.subject);
+    tracing::warn!(%store, %error, "store {store} answered about {subject}, but: {error}; it is asked again");
+    postpone(db, claim, error, 0).await.map(drop)
 }
 
 async fn postpone(db: &Db, claim: Claim, error: String, at_least_ms: i64) -> Result<Progress, db::Error> {
     let (store_id, subject) = (claim.store_id, claim.subject);
-    tracing::warn!(store = store_id, %error, "store {store_id} could not be asked about {subject}: {error}");
     db.write("catalog::postpone_lookup", move |tx| store::postpone_lookup(tx, &claim, &error, at_least_ms))
         .await?;
     Ok(Progress::Failed { store_id, subject })
+}
+
+/// What is noted of a thing that the shop does not have. A number alone does not say whether it is a product's or a
+/// variation's.
+fn gone(subject: Subject) -> String {
+    format!("the shop has no {subject}")
+}
+
+impl Lookup {
+    /// Whether the shop answered that it has no such thing.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.last_error.as_ref().is_some_and(|error| *error == gone(self.subject))
+    }
 }
 
 /// What a shop answered.
@@ -122,7 +151,11 @@ async fn ask(claim: &Claim, clients: &Clients) -> Result<Answer, rest::Error> {
     let rest = clients.of(claim.store_id, &claim.access)?;
     match claim.subject {
         Subject::Product(id) => match rest.product(id).await? {
-            Some(body) => Ok(Answer::Product(Box::new(woo::product(&body).map_err(unreadable)?))),
+            Some(body) => {
+                let facts =
+                    woo::product(&body).map_err(|error| trouble::unreadable("product", &body, error))?;
+                Ok(Answer::Product(Box::new(facts)))
+            }
             None => Ok(Answer::Gone),
         },
         Subject::Categories => Ok(Answer::Categories(categories(&rest).await?)),
@@ -136,12 +169,10 @@ pub(super) async fn categories(rest: &Rest) -> Result<Vec<ShopCategory>, rest::E
     let mut pages = rest.categories();
     while let Some(page) = pages.next().await? {
         for item in &page.items {
-            categories.push(woo::category(item.get().as_bytes()).map_err(unreadable)?);
+            let body = item.get().as_bytes();
+            categories
+                .push(woo::category(body).map_err(|error| trouble::unreadable("category", body, error))?);
         }
     }
     Ok(categories)
-}
-
-pub(super) fn unreadable(error: impl std::fmt::Display) -> rest::Error {
-    rest::Error::Unreadable(error.to_string())
 }

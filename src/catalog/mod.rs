@@ -165,7 +165,7 @@ pub enum Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Product(id) => write!(f, "product {id}"),
+            Self::Product(id) => write!(f, "product or variation {id}"),
             Self::Categories => f.write_str("its categories"),
             Self::Order(id) => write!(f, "order {id}"),
         }

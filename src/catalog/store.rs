@@ -7,7 +7,7 @@ use super::{CategoryRef, Package, PackageForSale, ProductFacts, ShopCategory, Su
 use crate::db::{self, FromColumn, Row, Tx};
 use crate::params;
 use crate::shop::rest::Access;
-use crate::shop::{self, Store};
+use crate::shop::{self, Store, StoreName};
 use crate::time::Timestamp;
 use crate::units::Credits;
 
@@ -424,6 +424,8 @@ const ERROR_CHARS_MAX: usize = 500;
 pub struct Claim {
     /// The store to ask.
     pub store_id: i64,
+    /// Its name.
+    pub store: StoreName,
     /// What about.
     pub subject: Subject,
     /// How to ask it.
@@ -449,6 +451,8 @@ pub struct Lookup {
     pub attempts: i64,
     /// Why it failed last.
     pub last_error: Option<String>,
+    /// When that was.
+    pub asked_at: Option<Timestamp>,
 }
 
 /// Notes that somebody needs an answer from a shop.
@@ -516,7 +520,8 @@ pub fn claim_lookup(tx: &mut Tx<'_>, store_id: Option<i64>) -> Result<Option<Cla
     let Some((store_id, subject, attempts)) = found else {
         return Ok(None);
     };
-    let Some(access) = shop::store::access(tx, store_id)? else {
+    let (Some(access), Some(store)) = (shop::store::access(tx, store_id)?, shop::store::by_id(tx, store_id)?)
+    else {
         return Ok(None);
     };
     let leased_until = now.plus_millis(LEASE_MS);
@@ -527,7 +532,7 @@ pub fn claim_lookup(tx: &mut Tx<'_>, store_id: Option<i64>) -> Result<Option<Cla
          WHERE store_id = $1 AND kind = $2 AND subject_id = $3",
         params![store_id, kind, id, leased_until],
     )?;
-    Ok(Some(Claim { store_id, subject, access, attempts, leased_until }))
+    Ok(Some(Claim { store_id, store: store.name, subject, access, attempts, leased_until }))
 }
 
 /// Crosses off an answered lookup, unless the answer was wished for again meanwhile. To be called in the
@@ -551,16 +556,34 @@ pub fn postpone_lookup(
 ) -> Result<(), db::Error> {
     let doublings = u32::try_from(claim.attempts).unwrap_or(u32::MAX).min(20);
     let pause = (PAUSE_FIRST_MS << doublings).min(PAUSE_MAX_MS).max(at_least_ms);
-    let due_at = tx.now().plus_millis(pause);
+    let now = tx.now();
+    let due_at = now.plus_millis(pause);
     let (kind, id) = subject_columns(claim.subject);
     let error: String = error.chars().take(ERROR_CHARS_MAX).collect();
     tx.execute(
         "-- catalog::store::postpone_lookup
-         UPDATE lookup SET due_at = $4, last_error = $5
+         UPDATE lookup SET due_at = $4, last_error = $5, asked_at = $6
          WHERE store_id = $1 AND kind = $2 AND subject_id = $3",
-        params![claim.store_id, kind, id, due_at, &error],
+        params![claim.store_id, kind, id, due_at, &error, now],
     )?;
     Ok(())
+}
+
+/// Ends the pauses of what failed, because a person wants it now: of all that a store is to be asked, or of what
+/// one order needs.
+pub fn hasten(tx: &mut Tx<'_>, store_id: i64, order: Option<i64>) -> Result<u64, db::Error> {
+    let now = tx.now();
+    tx.execute(
+        "-- catalog::store::hasten
+         UPDATE lookup SET due_at = $2
+         WHERE store_id = $1 AND due_at > $2 AND last_error IS NOT NULL
+           AND (CAST($3 AS BIGINT) IS NULL OR kind = 'categories' OR (kind = 'order' AND subject_id = $3)
+             OR (kind = 'product' AND EXISTS (
+                   SELECT 1 FROM order_line l
+                   WHERE l.store_id = $1 AND l.order_id = $3
+                     AND (l.product_id = lookup.subject_id OR l.variation_id = lookup.subject_id))))",
+        params![store_id, now, order],
+    )
 }
 
 // Orders that wait ---------------------------------------------------------------------------------------
@@ -616,7 +639,7 @@ pub fn next_retry(tx: &mut Tx<'_>) -> Result<Option<i64>, db::Error> {
 pub fn lookups(tx: &mut Tx<'_>, store_id: i64, limit: i64) -> Result<Vec<Lookup>, db::Error> {
     tx.query(
         "-- catalog::store::lookups
-         SELECT store_id, kind, subject_id, reason, due_at, attempts, last_error
+         SELECT store_id, kind, subject_id, reason, due_at, attempts, last_error, asked_at
          FROM lookup WHERE store_id = $1 ORDER BY due_at, kind, subject_id LIMIT $2",
         params![store_id, limit],
         |row| {
@@ -627,6 +650,7 @@ pub fn lookups(tx: &mut Tx<'_>, store_id: i64, limit: i64) -> Result<Vec<Lookup>
                 due_at: row.get(4)?,
                 attempts: row.get(5)?,
                 last_error: row.get(6)?,
+                asked_at: row.get(7)?,
             })
         },
     )

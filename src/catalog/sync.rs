@@ -9,7 +9,7 @@ use super::worth::{CategoryTree, Line};
 use super::{ProductFacts, ShopCategory, lookup, woo};
 use crate::db::{self, Db, Keep};
 use crate::shop::rest::{self, Rest};
-use crate::shop::{self, Store};
+use crate::shop::{self, Store, trouble};
 
 /// More products and variations than are sold as credits anywhere; they are learned in one transaction.
 pub const PRODUCTS_MAX: usize = 20_000;
@@ -186,7 +186,9 @@ async fn read_products(
             }
             for item in &page.items {
                 step.read += 1;
-                let facts = woo::product(item.get().as_bytes()).map_err(lookup::unreadable)?;
+                let body = item.get().as_bytes();
+                let facts =
+                    woo::product(body).map_err(|error| trouble::unreadable("product", body, error))?;
                 if !seen.insert(facts.id) {
                     continue;
                 }
@@ -217,11 +219,15 @@ async fn read_variations(
     let mut pages = rest.variations_of(parent.id);
     while let Some(page) = pages.next().await? {
         for item in &page.items {
-            let listed = woo::variation(item.get().as_bytes(), parent).map_err(lookup::unreadable)?;
+            let body = item.get().as_bytes();
+            let listed = woo::variation(body, parent)
+                .map_err(|error| trouble::unreadable("variation", body, error))?;
             // Only on its own does the shop write a variation's price as a customer sees it.
             let single = if listed.on_sale_now { rest.product(listed.id).await? } else { None };
             variations.push(match single {
-                Some(body) => woo::product(&body).map_err(lookup::unreadable)?,
+                Some(body) => {
+                    woo::product(&body).map_err(|error| trouble::unreadable("variation", &body, error))?
+                }
                 None => listed,
             });
         }

@@ -14,14 +14,15 @@ use crate::shop::address::{Address, Fit};
 use crate::shop::health::{self, Code, Finding, Known, Mend, Seen, Severity, Webhook};
 use crate::shop::rest::{self, Patience, Rest};
 use crate::shop::store as shops;
-use crate::shop::watch;
 use crate::shop::{HookSecret, Store, StoreName};
+use crate::shop::{trouble, watch};
 use crate::time::Timestamp;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
 It asks the shop: whether the REST keys are right, whether the Tokens categories are there, which of
-their products have no credits, and how the webhooks stand. Exit status 1 when a fault remains.
+their products have no credits, and how the webhooks stand. Exit status 1 when a fault remains; a
+product without credits is a warning. Nothing is written to the shop without --repair.
 
 --repair makes missing webhooks, switches paused and disabled ones on, turns those that deliver to
 an old address here, and sets the secret where another one is suspected. It needs public_url, and
@@ -115,18 +116,18 @@ pub(super) fn run(options: Options, session: &mut Session<'_>) -> Result<(), Fai
     let (mut findings, mut repairs) = (Vec::new(), Vec::new());
     match access.map(|access| Rest::new(access, Patience::default(), check.db.clock().clone())) {
         None => {
+            let give = format!("{} gives it its keys", trouble::give_keys(&check.store.name));
             let message =
                 "the store has no REST keys, so its categories, products and webhooks cannot be checked";
-            findings
-                .push(Finding::new(Severity::Fault, Code::NoKeys, message).with_remedy(package::GIVE_KEYS));
+            findings.push(Finding::new(Severity::Fault, Code::NoKeys, message).with_remedy(give));
             findings.extend(check.judge(None)?);
         }
         Some(Err(error)) => {
-            findings.push(watch::not_asked(&error));
+            findings.push(watch::not_asked(&error, &check.store.name));
             findings.extend(check.judge(None)?);
         }
         Some(Ok(rest)) => {
-            let mut answers = check.ask(session, &rest);
+            let mut answers = check.ask(session, &rest, repair && !dry_run.dry_run);
             if repair && let Ok(webhooks) = &answers.webhooks {
                 repairs = check.repair(&rest, webhooks, answers.may_write, dry_run)?;
                 if !answers.may_write {
@@ -139,7 +140,7 @@ pub(super) fn run(options: Options, session: &mut Session<'_>) -> Result<(), Fai
                 }
             }
             if let Err(error) = &answers.webhooks {
-                findings.push(watch::not_asked(error));
+                findings.push(watch::not_asked(error, &check.store.name));
             }
             findings.extend(answers.findings);
             findings.extend(check.judge(answers.webhooks.as_deref().ok())?);
@@ -237,12 +238,19 @@ impl Check {
         Ok(health::judge(&self.seen(&known, now, webhooks)))
     }
 
-    /// Asks the shop all there is to ask; where it does not answer at all, only once.
-    fn ask(&self, session: &Session<'_>, rest: &Rest) -> Answers {
+    /// Asks the shop all there is to ask; where it does not answer at all, only once. Whether the keys may write is
+    /// seen only by writing what the shop refuses: that is left until something is to be written.
+    fn ask(&self, session: &Session<'_>, rest: &Rest, writes: bool) -> Answers {
         let webhooks = self.runtime.block_on(watch::webhooks(rest));
         let mut findings = Vec::new();
         if webhooks.is_err() {
             return Answers { findings, webhooks, may_write: false };
+        }
+        if !writes {
+            let message = "the shop takes them for reading; whether they may write is seen with --repair";
+            findings.push(Finding::new(Severity::Ok, Code::Keys, message));
+            findings.extend(self.catalogue(session, rest));
+            return Answers { findings, webhooks, may_write: true };
         }
         let may_write = match self.runtime.block_on(rest.may_write()) {
             Ok(may_write) => {
@@ -283,6 +291,12 @@ impl Check {
                     Finding::new(Severity::Fault, Code::Categories, error.to_string()).with_remedy(give),
                 ];
             }
+            Err(sync::Error::Shop(error)) => {
+                let remedy = trouble::remedy(&error, name);
+                return vec![
+                    Finding::new(Severity::Fault, Code::Products, error.to_string()).with_remedy(remedy),
+                ];
+            }
             Err(error) => return vec![Finding::new(Severity::Fault, Code::Products, error.to_string())],
         };
         let mut findings = Vec::new();
@@ -300,7 +314,7 @@ impl Check {
              --store {name}` lists them all"
         );
         let finding = |message: String| {
-            Finding::new(Severity::Fault, Code::Products, message).with_remedy(give.as_str())
+            Finding::new(Severity::Warning, Code::Products, message).with_remedy(give.as_str())
         };
         for lacking in report.without_credits.iter().take(PRODUCTS_NAMED_MAX) {
             let number = match lacking.variation_id {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::shop::trouble;
 use crate::site::import::BadRow;
 use crate::{access, account, catalog, config, db, ledger, order, reconcile, shop, site};
 
@@ -68,6 +69,11 @@ impl Failure {
     #[must_use]
     pub fn exit_status(&self) -> u8 {
         self.status
+    }
+
+    /// What went wrong, and what to do next.
+    pub(super) fn says(&self) -> (&str, Option<&str>) {
+        (&self.message, self.help.as_deref())
     }
 
     /// Writes what went wrong.
@@ -284,14 +290,12 @@ impl From<reconcile::Error> for Failure {
         use reconcile::Error as E;
         let message = error.to_string();
         let help = match error {
-            E::NoKeys(_) => super::package::GIVE_KEYS,
-            E::Busy { .. } => "the daemon or another command is at it: try again in a few minutes",
+            E::NoKeys(name) => format!("{} gives it its keys", trouble::give_keys(&name)),
+            E::Busy { .. } => "the daemon or another command is at it: try again in a few minutes".to_owned(),
             E::Ousted(_) => {
-                "this process was stopped for too long; what it wrote stays, run the command again"
+                "this process was stopped for too long; what it wrote stays, run the command again".to_owned()
             }
-            E::Shop { .. } => {
-                "what was done stays; run the same command within an hour and it goes on from there"
-            }
+            E::Shop { store, error } => trouble::remedy(&error, &store),
             E::Database(cause) => return cause.into(),
         };
         Self::refused(message).with_help(help)

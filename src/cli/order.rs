@@ -8,6 +8,7 @@ use super::output::{self, Column, Page, Rows, count, minute, or_dash};
 use super::values::shop_number;
 use super::{DryRun, Failure, Session, inbox, package};
 use crate::app;
+use crate::catalog::store as packages;
 use crate::db::{self, Db, Tx};
 use crate::feed::List;
 use crate::id::{AccountId, OperationId, SiteId};
@@ -251,13 +252,19 @@ fn attention(page: &mut Page, list: &List<Row>) {
         ("NEEDS", Column::Text),
         ("WHAT TO DO", Column::Text),
     ]);
-    for Row { listed: order, remedy, .. } in &list.items {
+    for Row { listed: order, remedy, missing, .. } in &list.items {
+        // What the shop answered since it waits says more than why it began to.
+        let step = |wanted: &[&str]| {
+            let mut found = missing.iter().flatten().filter(|each| wanted.contains(&each.step));
+            found.next().map(|each| &each.what)
+        };
+        let waits = order.parked.as_ref().map(|parked| step(&["product", "worth"]).unwrap_or(parked));
         rows.row([
             order.store.clone(),
             order.order.to_string(),
             order.status.clone(),
             order.credits.to_string(),
-            or_dash(order.attention.as_ref().or(order.parked.as_ref())),
+            or_dash(order.attention.as_ref().or(waits).or_else(|| step(&["shop"]))),
             or_dash(remedy.as_ref()),
         ]);
     }
@@ -663,6 +670,7 @@ fn replay(session: &mut Session<'_>, name: &StoreName, order: i64, dry_run: DryR
         let (of, rules) = (shop.clone(), rules.clone());
         (applied, after) = db.write_blocking("cli::order_replay_newest", dry_run.keep(), move |tx| {
             let applied = finish(tx, &of, &rules, order, reading.as_ref())?;
+            packages::hasten(tx, of.id, Some(order))?;
             Ok::<_, Failure>((applied, stand(tx, &of, order)?))
         })?;
     }

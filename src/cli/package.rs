@@ -19,7 +19,7 @@ use crate::order::apply::Rules;
 use crate::order::words;
 use crate::shop::rest::{Patience, Rest};
 use crate::shop::store as shops;
-use crate::shop::{Store, StoreName};
+use crate::shop::{Store, StoreName, trouble};
 use crate::time::Validity;
 use crate::units::Credits;
 
@@ -363,14 +363,17 @@ fn sync(session: &mut Session<'_>, store: Option<&StoreName>, dry_run: DryRun) -
     for (shop, access) in stores {
         let access = access.ok_or_else(|| {
             Failure::refused(format!("store {} has no REST keys, so it cannot be read", shop.name))
-                .with_help(GIVE_KEYS)
+                .with_help(format!("{} gives it its keys", trouble::give_keys(&shop.name)))
         })?;
-        let failed = |error: &dyn std::error::Error| {
-            Failure::refused(format!("store {}: {error}", shop.name))
-                .with_help("nothing was learned from it; try again")
+        let failed = |error: sync::Error| {
+            let help = match &error {
+                sync::Error::Shop(error) => trouble::remedy(error, &shop.name),
+                _ => "nothing was learned from it; try again".to_owned(),
+            };
+            Failure::refused(format!("store {}: {error}", shop.name)).with_help(help)
         };
-        let rest =
-            Rest::new(access, Patience::default(), db.clock().clone()).map_err(|error| failed(&error))?;
+        let rest = Rest::new(access, Patience::default(), db.clock().clone())
+            .map_err(|error| failed(error.into()))?;
         let counter = progress::counter(session, "products read");
         let read = sync::sync(&rest, db, &shop, dry_run.keep(), |step| {
             counter.set_position(step.read);
@@ -378,8 +381,12 @@ fn sync(session: &mut Session<'_>, store: Option<&StoreName>, dry_run: DryRun) -
                 counter.set_length(total);
             }
         });
-        let report = runtime.block_on(read).map_err(|error| failed(&error))?;
+        let report = runtime.block_on(read).map_err(failed)?;
         counter.finish_and_clear();
+        if !dry_run.dry_run {
+            let id = shop.id;
+            db.write_blocking("cli::ask_again", Keep::Effects, move |tx| packages::hasten(tx, id, None))?;
+        }
         let orders_finished = if dry_run.dry_run { 0 } else { retry(session, db, &shop)? };
         items.push(Synced { store: shop.name, report, orders_finished });
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::output::{Column, Page, Rows, count, or_dash};
 use super::values::Since;
 use super::{DryRun, Failure, Session, package, progress};
 use crate::app;
+use crate::catalog;
 use crate::db::Db;
 use crate::order::apply::Rules;
 use crate::reconcile::report::{DIFFERENCES_MAX, Report};
@@ -69,27 +71,60 @@ pub(super) fn run(options: Options, session: &mut Session<'_>) -> Result<(), Fai
     }
     let rules = Arc::new(app::rules(&session.config));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut reports, mut failed) = (Vec::new(), None);
+    let (mut items, mut failed) = (Vec::new(), Vec::new());
+    let is_one = stores.len() == 1;
     for shop in stores {
         let sweep = Sweep { db, rules: &rules, shop: &shop, window, dry_run };
         match runtime.block_on(sweep.until_stopped(session)) {
-            Ok(report) => reports.push(report),
+            Ok(report) => items.push(Item::Compared(Box::new(report))),
             Err(Stopped::Asked) => {
-                show(session, store.is_some(), &reports, dry_run)?;
+                show(session, is_one, &items, dry_run)?;
                 return Err(Failure::refused(format!("stopped while store {} was read", shop.name))
                     .with_help(
                         "what was done stays; run the same command within an hour and it goes on from there",
                     ));
             }
             // One shop that does not answer keeps no other from being read.
-            Err(Stopped::Failed(failure)) => failed = failed.or(Some(failure)),
+            Err(Stopped::Failed(failure)) => {
+                let (error, remedy) = failure.says();
+                let (error, remedy) = (error.to_owned(), remedy.map(str::to_owned));
+                items.push(Item::Failed { store: shop.name, error, remedy });
+                failed.push(failure);
+            }
         }
     }
-    show(session, store.is_some(), &reports, dry_run)?;
-    match failed {
-        Some(failure) => Err(failure),
-        None if reports.iter().all(|report| report.counts.is_right()) => Ok(()),
+    show(session, is_one, &items, dry_run)?;
+    match failed.pop() {
+        Some(failure) if is_one => Err(failure),
+        Some(_) => Err(Failure::refused(format!(
+            "{} of {} could not be compared",
+            failed.len() + 1,
+            count(items.len() as u64, "store", "stores")
+        ))),
+        None if items.iter().all(Item::is_right) => Ok(()),
         None => Err(Failure::fault_shown()),
+    }
+}
+
+/// What became of one store.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Item {
+    /// It was compared.
+    Compared(Box<Report>),
+    /// It was not, or not to the end.
+    Failed {
+        store: StoreName,
+        /// Why not.
+        error: String,
+        /// What to do about it.
+        remedy: Option<String>,
+    },
+}
+
+impl Item {
+    fn is_right(&self) -> bool {
+        matches!(self, Self::Compared(report) if report.counts.is_right())
     }
 }
 
@@ -139,6 +174,9 @@ impl Sweep<'_> {
         if dry_run.dry_run {
             return Ok(reconcile::try_out(db, &clients, rules, shop, *window, &mut tell).await?);
         }
+        // Whoever compares by hand has mended something, perhaps: what failed is asked again without a pause.
+        let id = shop.id;
+        db.write("cli::ask_again", move |tx| catalog::store::hasten(tx, id, None)).await?;
         let mut waited = Duration::ZERO;
         loop {
             match reconcile::run(db, &clients, rules, shop, *window, &mut tell).await {
@@ -157,15 +195,33 @@ impl Sweep<'_> {
     }
 }
 
-fn show(session: &mut Session<'_>, is_one: bool, reports: &[Report], dry_run: DryRun) -> Result<(), Failure> {
-    match reports {
-        [] => Ok(()),
-        [report] if is_one => session.out.show_change(report, dry_run.dry_run, |page| lines(page, report)),
-        _ => session.out.show_changes(reports, dry_run.dry_run, |page| {
-            for report in reports {
-                lines(page, report);
+fn show(session: &mut Session<'_>, is_one: bool, items: &[Item], dry_run: DryRun) -> Result<(), Failure> {
+    // People read of the one store that failed as the command's error.
+    let is_told = is_one && matches!(items, [] | [Item::Failed { .. }]);
+    if is_told && !session.out.is_json() {
+        return Ok(());
+    }
+    session.out.show_changes(items, dry_run.dry_run, |page| {
+        for item in items {
+            match item {
+                Item::Compared(report) => lines(page, report),
+                Item::Failed { store, error, remedy } => {
+                    let named = error.strip_prefix(&format!("store {store}: ")).unwrap_or(error);
+                    page.line(format!("store {store}: failed: {named}"));
+                    if let Some(remedy) = remedy {
+                        page.line(format!("  what to do: {remedy}"));
+                    }
+                }
             }
-        }),
+        }
+    })
+}
+
+/// Says how many of `all` are not among the `named`.
+fn and_more(page: &mut Page, all: u64, named: usize) {
+    let more = all.saturating_sub(named as u64);
+    if more > 0 {
+        page.line(format!("  and {more} more"));
     }
 }
 
@@ -205,6 +261,7 @@ fn lines(page: &mut Page, report: &Report) {
         for one in waiting {
             page.line(format!("  order {}: {}", one.order, one.reason));
         }
+        and_more(page, counts.parked, waiting.len());
     }
     if counts.unread > 0 {
         page.line(format!("{} not be read or booked:", {
@@ -213,5 +270,6 @@ fn lines(page: &mut Page, report: &Report) {
         for one in unread_orders {
             page.line(format!("  order {}: {}", or_dash(one.order.as_ref()), one.reason));
         }
+        and_more(page, counts.unread, unread_orders.len());
     }
 }

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::db;
 use crate::reconcile;
 use crate::reconcile::store::Run;
-use crate::shop::health::{self, Finding, Known, Severity};
+use crate::shop::health::{self, Code, Finding, Known, Severity};
 use crate::shop::store::{self as shops, Settings};
 use crate::shop::{HookSecret, RestKeys, ShopUrl, Store, StoreName};
 use crate::time::{Clock, DAY_MS, HOUR_MS, Timestamp};
@@ -307,22 +307,30 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
             settings.url = url;
             set.push("url");
         }
-        change_secret(&mut settings, secret, old_secret_valid, tx.now(), &mut set)?;
+        let is_same = change_secret(&mut settings, secret, old_secret_valid, tx.now(), &mut set)?;
         set.extend(given.apply(&mut settings));
         let store = shops::update(tx, store.id, &settings)?;
         packages::retry(tx, store.id)?;
         let orders_tried = if dry_run.dry_run { package::try_all(tx, &store, &rules)? } else { 0 };
         let known = shops::health(tx, store.id)?;
-        Ok::<_, Failure>((store, known, set, orders_tried))
+        Ok::<_, Failure>((store, known, set, is_same, orders_tried))
     });
-    let (store, known, set, orders_tried) = done?;
+    let (store, known, set, is_same, orders_tried) = done?;
     let orders_finished =
         if dry_run.dry_run { orders_tried } else { package::retry(session, &desk.db, &store)? };
     let changed = Changed { shown: shown(&session.config, store, known), set, orders_finished };
     session.out.show_change(&changed, dry_run.dry_run, |page| {
         let Changed { shown, set, orders_finished } = &changed;
-        let names: Vec<String> = set.iter().map(|name| name.replace('_', " ")).collect();
-        page.line(format!("changed store {}: {}", shown.store.name, names.join(", ")));
+        let names: Vec<&str> = set.iter().map(|name| in_words(name)).collect();
+        if !names.is_empty() {
+            page.line(format!("changed store {}: {}", shown.store.name, names.join(", ")));
+        }
+        if is_same {
+            page.line(format!(
+                "The webhook secret of store {} is this one already: it stays as it is.",
+                shown.store.name
+            ));
+        }
         package::finished(page, *orders_finished);
         if set.contains(&"old_secret_valid") {
             page.line(match shown.health.old_secret_until {
@@ -349,30 +357,51 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
 /// How long an old webhook secret is taken when nothing else is said: a day to set the new one everywhere.
 const OLD_SECRET_VALID_MS: i64 = DAY_MS;
 
-/// Changes the webhook secret, or how long the one before it is taken, or both.
+/// A setting, by the name programs read, as people call it.
+fn in_words(name: &'static str) -> &'static str {
+    match name {
+        "url" => "its address",
+        "webhook_secret" => "the webhook secret",
+        "old_secret_valid" => "how long the old webhook secret is taken",
+        "rest_keys" => "the REST keys",
+        "ca_file" => "the certificate authority",
+        "tokens_categories" => "the Tokens categories",
+        "paid_statuses" => "the paid statuses",
+        "site_keys" => "where orders name the site",
+        other => other,
+    }
+}
+
+/// Changes the webhook secret, or how long the one before it is taken, or both. Answers whether the secret that is
+/// given is the one there is.
 fn change_secret(
     settings: &mut Settings,
     secret: Option<HookSecret>,
     valid: Option<Lasting>,
     now: Timestamp,
     set: &mut Vec<&'static str>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let until = |ms: i64| (ms > 0).then(|| now.plus_millis(ms));
-    match (secret, valid) {
-        (Some(secret), valid) => {
-            settings.change_secret(secret, until(valid.map_or(OLD_SECRET_VALID_MS, |valid| valid.0)));
-            set.push("webhook_secret");
-        }
-        (None, Some(valid)) => {
-            let running = settings.previous_secret.take().filter(|previous| now < previous.until);
-            let previous =
-                running.ok_or_else(|| Failure::refused("no old webhook secret is taken any more"))?;
-            settings.previous_secret = until(valid.0).map(|until| shops::Previous { until, ..previous });
-            set.push("old_secret_valid");
-        }
-        (None, None) => {}
+    let is_given = secret.is_some();
+    if let Some(secret) = secret
+        && settings.change_secret(secret, until(valid.map_or(OLD_SECRET_VALID_MS, |valid| valid.0)))
+    {
+        set.push("webhook_secret");
+        return Ok(false);
     }
-    Ok(())
+    // The secret there is, given again, changes nothing of it; what is said of the one before it counts.
+    if let Some(valid) = valid {
+        let running = settings.previous_secret.take().filter(|previous| now < previous.until);
+        match running {
+            Some(previous) => {
+                settings.previous_secret = until(valid.0).map(|until| shops::Previous { until, ..previous });
+                set.push("old_secret_valid");
+            }
+            None if is_given => {}
+            None => return Err(Failure::refused("no old webhook secret is taken any more")),
+        }
+    }
+    Ok(is_given)
 }
 
 /// What to do in the shop next.
@@ -383,7 +412,12 @@ fn webhooks(page: &mut Page, shown: &Shown) {
     page.line(
         "Order created, updated, deleted, restored and Product created, updated, deleted (with public_url",
     );
-    page.line("and REST keys that may write, `store check NAME --repair` does it):");
+    page.line(format!("and REST keys that may write, `store check {} --repair` does it):", shown.store.name));
+    address(page, shown);
+}
+
+/// Where the webhooks must deliver, and how.
+fn address(page: &mut Page, shown: &Shown) {
     page.facts([
         ("  Delivery URL", shown.webhook_url.clone()),
         ("  Secret", "the webhook secret".to_owned()),
@@ -486,7 +520,12 @@ fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
             check::show(page, &wrong);
         }
         page.gap();
-        webhooks(page, shown);
+        if shown.health.findings.iter().any(|finding| finding.is_good(Code::Webhooks)) {
+            page.line("The webhooks stand in the shop, each with:");
+            address(page, shown);
+        } else {
+            webhooks(page, shown);
+        }
     })
 }
 
@@ -518,9 +557,12 @@ fn last_run(run: Option<&Run>) -> String {
         (Some(at), Some(counts)) => format!("{} UTC: {}", minute(at), counts.line()),
         _ => "not yet".to_owned(),
     };
+    if let Some(counts) = run.result.as_ref().filter(|counts| counts.unread > 0) {
+        text = format!("{text}, {} could not be read", counts.unread);
+    }
     if let Some(error) = &run.last_error {
-        text.push_str("; then it failed: ");
-        text.push_str(error);
+        let which = if run.finished_at.is_some() { "a later try" } else { "the last try" };
+        text = format!("{text}; {which} failed: {error}");
     }
     text
 }

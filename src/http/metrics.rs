@@ -14,6 +14,8 @@ use super::App;
 use super::problem::Problem;
 use crate::access::Caller;
 use crate::reconcile;
+use crate::shop;
+use crate::shop::health::{self, Severity};
 use crate::shop::watch::FAULTS;
 
 /// Requests, by route, method and status.
@@ -50,7 +52,10 @@ fn recorder() -> Result<&'static PrometheusHandle, Problem> {
 
 /// Starts counting; what happened before is not counted.
 pub fn start() {
-    let _ = recorder();
+    if recorder().is_ok() {
+        // A count that is not there yet cannot be told from one that nobody makes.
+        metrics::counter!(REFUSED).increment(0);
+    }
 }
 
 /// Shows the counts to whoever is on this machine, and to an admin key from anywhere.
@@ -67,8 +72,28 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<String, Pr
             Err(_) => return Err(Problem::unauthorized()),
         }
     }
+    webhooks(&app)?;
     reconciliation(&app)?;
     Ok(recorder()?.render())
+}
+
+/// Shows how many faults the last look at each store's webhooks found, whoever made it; a store that was never looked
+/// at has no number.
+fn webhooks(app: &App) -> Result<(), Problem> {
+    let looks = app.db.read(|tx| {
+        let mut looks = Vec::new();
+        for store in shop::store::list(tx)? {
+            let known = shop::store::health(tx, store.id)?;
+            if known.checked_at.is_some() {
+                looks.push((store.name.to_string(), health::count(&known.findings, Severity::Fault)));
+            }
+        }
+        Ok::<_, crate::db::Error>(looks)
+    })?;
+    for (store, faults) in looks {
+        metrics::gauge!(FAULTS, "store" => store).set(u32::try_from(faults).unwrap_or(u32::MAX));
+    }
+    Ok(())
 }
 
 /// Shows what the last comparison of each store found, whoever made it.

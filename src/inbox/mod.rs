@@ -87,6 +87,7 @@ pub fn receive(
     rules: &Rules,
     incoming: &Incoming,
 ) -> Result<Receipt, apply::Error> {
+    shop::store::note_heard(tx, shop.id, incoming.body.by() == 0)?;
     // Also a repeat says that the shop cannot make its deliveries: error objects are alike, byte for byte.
     if let Some(code) = incoming.error_code() {
         shop::store::note_error_object(tx, shop.id, code)?;
@@ -225,6 +226,7 @@ pub fn set_aside(
     incoming: &Incoming,
     refusal: &str,
 ) -> Result<Receipt, db::Error> {
+    shop::store::note_heard(tx, shop.id, incoming.body.by() == 0)?;
     // The same delivery may have been refused and set aside meanwhile.
     if let Some(first) = store::find(tx, shop.id, &incoming.envelope.topic, &incoming.digest)? {
         return Ok(Receipt { delivery: first, result: "unchanged" });

@@ -16,6 +16,7 @@ pub const SIGNATURE: &str = "x-wc-webhook-signature";
 #[derive(Clone, Debug)]
 pub struct Verified {
     body: bytes::Bytes,
+    by: usize,
 }
 
 impl Verified {
@@ -23,6 +24,12 @@ impl Verified {
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// Which of the secrets it was signed with: the place of the first that fits.
+    #[must_use]
+    pub const fn by(&self) -> usize {
+        self.by
     }
 }
 
@@ -48,13 +55,14 @@ pub fn verify(secrets: &[&[u8]], headers: &HeaderMap, body: bytes::Bytes) -> Res
         return Err(Forged::Unsigned);
     };
     let signature = BASE64_STANDARD.decode(signature).map_err(|_| Forged::Mismatch)?;
-    let mut is_right = false;
-    for secret in secrets {
+    let mut by = None;
+    for (place, secret) in secrets.iter().enumerate() {
         let mut mac = keyed(secret);
         mac.update(&body);
-        is_right |= mac.verify_slice(&signature).is_ok();
+        let is_right = mac.verify_slice(&signature).is_ok();
+        by = by.or(is_right.then_some(place));
     }
-    if is_right { Ok(Verified { body }) } else { Err(Forged::Mismatch) }
+    by.map(|by| Verified { body, by }).ok_or(Forged::Mismatch)
 }
 
 /// The signature WooCommerce would send with `body`: what tests and the demo sign with.

@@ -27,6 +27,17 @@ pub struct Reading {
 pub const OPERATION: &str = "rest";
 
 impl Reading {
+    /// Why the order and its refunds do not fit together, if they do not: reading them again may help, and booking
+    /// waits until then.
+    #[must_use]
+    pub fn torn(&self, shop: &Store) -> Option<String> {
+        let shown = self.shown.as_ref()?;
+        match woo::parse_rest(&shown.order, Some(&shown.refunds), &shop.site_keys) {
+            Err(error @ woo::NotAnOrder::Torn(_)) => Some(error.to_string()),
+            Ok(_) | Err(woo::NotAnOrder::Unreadable(_)) => None,
+        }
+    }
+
     /// Books what it shows.
     ///
     /// One that cannot be understood changes nothing, and the reason says why; one whose halves do not fit

@@ -12,6 +12,7 @@ use super::naming::{Naming, site_of};
 use super::store::{GrantOf, Known, KnownLine, Lying};
 use super::target::{Decision, LineDecision, Standing};
 use super::{Line, words};
+use crate::catalog::store::Lookup;
 use crate::catalog::{self, Subject, worth};
 use crate::db::{self, Tx};
 use crate::ledger::slice::Compartment;
@@ -197,7 +198,10 @@ impl Scene<'_> {
         };
         let remedy = match gap.needs {
             _ if line.product == 0 => self.give_by_hand(),
-            Some(_) if self.shop.has_rest_keys => {
+            Some(need) if self.shop.has_rest_keys => {
+                if let Some(lookup) = self.asked(tx, need.into())? {
+                    return Ok(Some(self.asked_in_vain(line, step, &lookup)));
+                }
                 format!(
                     "the shop is asked by itself; if it has the product no more, {}",
                     self.set_package(line)
@@ -207,6 +211,36 @@ impl Scene<'_> {
             None => self.set_package(line),
         };
         Ok(Some(Missing { step, what: gap.reason.clone(), remedy }))
+    }
+
+    /// What the shop was asked and did not say.
+    fn asked(&self, tx: &mut Tx<'_>, subject: Subject) -> Result<Option<Lookup>, db::Error> {
+        let lookups = catalog::store::lookups(tx, self.shop.id, LOOKUPS_MAX)?;
+        Ok(lookups.into_iter().find(|lookup| lookup.subject == subject && lookup.last_error.is_some()))
+    }
+
+    fn asked_in_vain(&self, line: &KnownLine, step: &'static str, lookup: &Lookup) -> Missing {
+        let when = format!(
+            "(asked {}again {})",
+            lookup.asked_at.map(|at| format!("{}, ", words::minute(at))).unwrap_or_default(),
+            words::minute(lookup.due_at)
+        );
+        let what = match lookup.subject {
+            Subject::Product(id) if id == line.variation && lookup.is_gone() => {
+                format!("the shop has no variation {id} of product {} {when}", line.product)
+            }
+            Subject::Product(id) if lookup.is_gone() => format!("the shop has no product {id} {when}"),
+            subject => format!(
+                "the shop did not say what {subject} is: {} {when}",
+                lookup.last_error.as_deref().unwrap_or_default()
+            ),
+        };
+        let remedy = format!(
+            "{}; once the shop has it, `nivella-wallet order replay {}` has it asked at once",
+            self.set_package(line),
+            self.name()
+        );
+        Missing { step, what, remedy }
     }
 
     fn too_large(&self, line: &KnownLine) -> Option<Missing> {
@@ -372,7 +406,10 @@ impl Scene<'_> {
                 "nothing: it goes on by itself within seconds while the daemon runs".to_owned(),
             ),
             Some(error) => (
-                format!("the shop was asked about it and did not answer: {error}"),
+                format!(
+                    "the shop was asked about it in vain: {error} (again {})",
+                    words::minute(lookup.due_at)
+                ),
                 format!(
                     "it is asked again by itself; `nivella-wallet store check {}` looks at its keys",
                     self.shop.name

@@ -337,7 +337,7 @@ pub enum Filter {
     All,
     /// Those of guests, who have not claimed what is left of their credits.
     Unclaimed,
-    /// Those a person should look at, and those that wait for a fact.
+    /// Those a person should look at, those that wait for a fact, and those the shop could not be asked about.
     Attention,
 }
 
@@ -361,7 +361,11 @@ pub fn list(tx: &mut Tx<'_>, filter: Filter, after: Place, limit: i64) -> Result
                 AND EXISTS (SELECT 1 FROM credit_grant g JOIN slice s ON s.grant_id = g.id
                             WHERE g.store_id = o.store_id AND g.order_id = o.order_id
                               AND (s.remaining > 0 OR s.held > 0)))
-            OR (CAST($1 AS BIGINT) = 2 AND (o.parked IS NOT NULL OR o.attention IS NOT NULL)))
+            OR (CAST($1 AS BIGINT) = 2
+                AND (o.parked IS NOT NULL OR o.attention IS NOT NULL
+                  OR EXISTS (SELECT 1 FROM lookup k
+                             WHERE k.store_id = o.store_id AND k.kind = 'order' AND k.subject_id = o.order_id
+                               AND k.last_error IS NOT NULL))))
          ORDER BY o.first_seen_at DESC, o.store_id DESC, o.order_id DESC LIMIT $2",
         params![
             match filter {

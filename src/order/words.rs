@@ -9,7 +9,7 @@ use super::target::{Count, Share, Standing, Whole, Working};
 use crate::catalog::worth::{Basis, Worth};
 use crate::ledger::entry::{Kind, Place};
 use crate::ledger::slice::Compartment;
-use crate::time::Validity;
+use crate::time::{Timestamp, Validity};
 use crate::units::Credits;
 
 /// What an order's standing means for its credits.
@@ -160,6 +160,11 @@ fn place(place: &Place) -> String {
 #[must_use]
 pub fn compartment(site: Option<&str>) -> String {
     site.map_or_else(|| "the pool".to_owned(), |site| format!("site {site}"))
+}
+
+/// An instant, to the minute.
+pub(super) fn minute(at: Timestamp) -> String {
+    at.utc().format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// A place inside an account, as programs read it: `pool`, `site:shop`.

@@ -45,6 +45,11 @@ pub async fn step(
         Progress::Failed { .. } | Progress::Learned { .. } => {}
         Progress::OrderRead { store_id, order_id, asked_at, shown, claim } => {
             let reading = Reading { order_id, asked_at, shown };
+            let Some(shop) = db.read(|tx| shop::store::by_id(tx, store_id))? else { return Ok(false) };
+            if let Some(error) = reading.torn(&shop) {
+                lookup::fail(db, *claim, error).await?;
+                return Ok(false);
+            }
             let rules = Arc::clone(rules);
             db.write("reconcile::apply_reading", move |tx| {
                 catalog::store::finish_lookup(tx, &claim)?;

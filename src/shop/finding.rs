@@ -62,7 +62,7 @@ pub enum Code {
     RefusedUrl,
     /// Deliveries are signed with another secret.
     WrongSecret,
-    /// The secret was changed, and the old one is still taken.
+    /// The secret was changed, and nothing says that the shop has the new one.
     OldSecret,
     /// A webhook's user may not see orders.
     UserRights,
@@ -140,6 +140,12 @@ impl Finding {
     #[must_use]
     pub(super) fn of(self, topic: &str, webhook: Option<i64>) -> Self {
         Self { topic: Some(topic.to_owned()), webhook, ..self }
+    }
+
+    /// Whether it says that `code` is as it should be.
+    #[must_use]
+    pub fn is_good(&self, code: Code) -> bool {
+        self.severity == Severity::Ok && self.code == code
     }
 
     /// Whether both are about the same thing, however long it lasts.

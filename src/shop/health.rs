@@ -88,6 +88,8 @@ pub struct Known {
     pub findings: Vec<Finding>,
     /// The last delivery with a right signature and new content.
     pub last_delivery_at: Option<Timestamp>,
+    /// The last one with a right signature, repeats too, by the minute.
+    pub heard_at: Option<Timestamp>,
     /// The last one that showed an order.
     pub last_order_at: Option<Timestamp>,
     /// The last delivery that was signed with another secret.
@@ -102,15 +104,16 @@ pub struct Known {
     pub secret_at: Option<Timestamp>,
     /// Whether this program set it in the shop's webhooks.
     pub secret_in_shop: bool,
+    /// The last delivery that was signed with it, by the minute.
+    pub secret_heard_at: Option<Timestamp>,
     /// Until when the secret before it is taken.
     pub old_secret_until: Option<Timestamp>,
 }
 
 impl Known {
-    /// The last sign that signed deliveries arrive. Repeats leave no trace of their own, but error objects,
-    /// which are mostly repeats, do.
+    /// The last sign that signed deliveries arrive.
     fn last_signed_at(&self) -> Option<Timestamp> {
-        self.last_delivery_at.max(self.error_at)
+        self.last_delivery_at.max(self.error_at).max(self.heard_at)
     }
 
     /// When a delivery was refused, unless a right one came or the secret was set since.
@@ -122,7 +125,14 @@ impl Known {
 
     /// Whether the shop may be signing with another secret than today's.
     fn doubts_secret(&self, now: Timestamp) -> bool {
-        self.refused_since(now).is_some() || (self.old_secret_until.is_some() && !self.secret_in_shop)
+        self.refused_since(now).is_some() || self.secret_is_unproven()
+    }
+
+    /// Whether the secret was changed, and nothing says that the shop has the new one: this program did not set it
+    /// there, and the last delivery was not signed with it.
+    fn secret_is_unproven(&self) -> bool {
+        let is_heard = self.secret_heard_at.is_some() && self.secret_heard_at >= self.heard_at;
+        self.secret_at.is_some() && !self.secret_in_shop && !is_heard
     }
 }
 
@@ -261,7 +271,7 @@ fn judge_url(seen: &Seen<'_>) -> Option<Finding> {
 }
 
 fn judge_secret(seen: &Seen<'_>) -> Option<Finding> {
-    let Known { refused_count, old_secret_until, secret_in_shop, .. } = seen.known;
+    let Known { refused_count, old_secret_until, secret_at, .. } = seen.known;
     if let Some(at) = seen.known.refused_since(seen.now) {
         let message = format!(
             "the last delivery, {}, was signed with another secret ({refused_count} in all), and none with the right \
@@ -271,7 +281,21 @@ fn judge_secret(seen: &Seen<'_>) -> Option<Finding> {
         let remedy = format!("{} sets the right one; or compare *Secret* of each webhook", seen.repair());
         return Some(Finding::new(Severity::Fault, Code::WrongSecret, message).with_remedy(remedy));
     }
-    let until = old_secret_until.filter(|_| !secret_in_shop)?;
+    if !seen.known.secret_is_unproven() {
+        return None;
+    }
+    let Some(until) = *old_secret_until else {
+        let message = format!(
+            "the secret was changed {}, what is signed with another one is refused, and nothing signed with the new \
+             one has come since",
+            secret_at.map(when).unwrap_or_default()
+        );
+        let remedy = format!(
+            "{} sets the new one in the webhooks; set by hand, this goes away with the first delivery",
+            seen.repair()
+        );
+        return Some(Finding::new(Severity::Fault, Code::OldSecret, message).with_remedy(remedy));
+    };
     let message = format!(
         "the secret was changed; what is signed with the old one is refused from {}, and which one the webhooks have \
          cannot be seen",
@@ -593,6 +617,7 @@ mod tests {
         let refused = Known { refused_at: time("2026-11-20T17:30:00Z"), refused_count: 3, ..fresh() };
         let view = "woocommerce_rest_cannot_view";
         let silent = Known { last_delivery_at: time("2026-11-13T18:00:00Z"), ..Known::default() };
+        let changed = Known { secret_at: time("2026-11-20T17:10:00Z"), ..fresh() };
         let every = "set the secret of webhook 1 for order.created";
         for (name, known, expected, mend) in [
             ("refused since the last valid one", refused.clone(), "fault wrong_secret, ok deliveries", every),
@@ -605,7 +630,7 @@ mod tests {
             ("long ago", Known { refused_at: time("2026-11-13T18:00:00Z"), ..Known::default() }, "", ""),
             (
                 "the secret was set since",
-                Known { secret_at: time("2026-11-20T17:40:00Z"), ..refused.clone() },
+                Known { secret_at: time("2026-11-20T17:40:00Z"), secret_in_shop: true, ..refused.clone() },
                 "ok deliveries",
                 "",
             ),
@@ -617,16 +642,18 @@ mod tests {
             ),
             (
                 "changed here, perhaps not in the shop",
-                Known { old_secret_until: time("2026-11-21T12:00:00Z"), ..fresh() },
+                Known { old_secret_until: time("2026-11-21T12:00:00Z"), ..changed.clone() },
                 "warning old_secret, ok deliveries",
                 every,
             ),
+            ("the old one is refused", changed.clone(), "fault old_secret, ok deliveries", every),
             (
-                "changed here and in the shop",
-                Known { old_secret_until: time("2026-11-21T12:00:00Z"), secret_in_shop: true, ..fresh() },
+                "signed with the new one since",
+                Known { heard_at: changed.secret_at, secret_heard_at: changed.secret_at, ..changed.clone() },
                 "ok deliveries",
                 "",
             ),
+            ("changed here and in the shop", Known { secret_in_shop: true, ..changed }, "ok deliveries", ""),
             ("no rights", error(view, "2026-11-20T17:10:00Z"), "fault user_rights, ok deliveries", ""),
             ("one of two users", error(view, "2026-11-20T16:30:00Z"), "fault user_rights, ok deliveries", ""),
             ("rights again", error(view, "2026-11-20T15:59:00Z"), "ok deliveries", ""),

@@ -12,6 +12,7 @@ pub mod health;
 mod oauth;
 pub mod rest;
 pub mod store;
+pub mod trouble;
 pub mod watch;
 
 use std::fmt;
@@ -338,10 +339,15 @@ pub struct RestKeys {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotRestKeys {
     /// The key has another form.
-    #[error("that is not a consumer key: WooCommerce's begin with ck_")]
+    #[error(
+        "that is not a consumer key: WooCommerce's begin with ck_, and letters and digits follow; paste the whole key"
+    )]
     Key,
     /// The secret has another form.
-    #[error("that is not a consumer secret: WooCommerce's begin with cs_")]
+    #[error(
+        "that is not a consumer secret: WooCommerce's begin with cs_, and letters and digits follow; paste the whole \
+         secret"
+    )]
     Secret,
 }
 

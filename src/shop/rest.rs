@@ -20,7 +20,7 @@ use reqwest::{Certificate, Client, Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{HookSecret, RestKeys, ShopUrl, oauth};
+use super::{HookSecret, RestKeys, ShopUrl, oauth, trouble};
 use crate::time::{Clock, Timestamp};
 
 /// What it takes to ask a shop.
@@ -144,7 +144,7 @@ pub enum Error {
     },
     /// A page instead of data.
     #[error(
-        "the shop answered with {0} where JSON was due: a maintenance or security page, or PHP warnings before the data"
+        "the shop answered with {0} instead of JSON: a maintenance or security page, or PHP warnings before the data"
     )]
     NotJson(String),
     /// JSON of another shape than WooCommerce's.
@@ -314,7 +314,7 @@ impl Rest {
     pub async fn whole_order(&self, id: i64) -> Result<Option<WholeOrder>, Error> {
         let Some(order) = self.order(id).await? else { return Ok(None) };
         let named: NamedRefunds =
-            serde_json::from_slice(&order).map_err(|error| Error::Unreadable(error.to_string()))?;
+            serde_json::from_slice(&order).map_err(|error| trouble::unreadable("order", &order, error))?;
         let refunds = if named.refunds.is_empty() { Some(b"[]".to_vec()) } else { self.refunds(id).await? };
         // Deleted between the two questions: it is gone.
         Ok(refunds.map(|refunds| WholeOrder { order, refunds }))
@@ -648,7 +648,7 @@ impl Pages<'_> {
         query.push(("page", number.to_string()));
         let answer = self.rest.get(self.what, &self.path, &query).await?;
         let items: Vec<Box<RawValue>> = serde_json::from_slice(&answer.body)
-            .map_err(|_| Error::Unreadable("a list was asked for".to_owned()))?;
+            .map_err(|_| Error::Unreadable(format!("/{} answered no list", self.path)))?;
         // A cache between here and the shop may drop the header; then an empty page is the end.
         let is_last = match answer.pages {
             Some(pages) => u64::from(number) >= pages,
@@ -746,7 +746,10 @@ fn json(headers: &HeaderMap, body: Vec<u8>) -> Result<Vec<u8>, Error> {
     };
     match serde_json::from_slice::<&RawValue>(&body) {
         Ok(_) => Ok(body),
-        Err(_) => Err(Error::NotJson(content_type(headers))),
+        Err(_) => Err(Error::NotJson(match content_type(headers).as_str() {
+            "application/json" => "what it calls JSON and is none".to_owned(),
+            other => other.to_owned(),
+        })),
     }
 }
 

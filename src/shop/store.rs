@@ -89,13 +89,15 @@ pub struct Secrets {
 
 impl Settings {
     /// Changes the webhook secret; the one so far is taken until `old_until`, if that is given. One that was
-    /// still taken from an earlier change is not taken any more.
-    pub fn change_secret(&mut self, secret: HookSecret, old_until: Option<Timestamp>) {
+    /// still taken from an earlier change is not taken any more. The same secret again changes nothing; answers
+    /// whether it was another.
+    pub fn change_secret(&mut self, secret: HookSecret, old_until: Option<Timestamp>) -> bool {
         if secret.expose() == self.webhook_secret.expose() {
-            return;
+            return false;
         }
         let old = std::mem::replace(&mut self.webhook_secret, secret);
         self.previous_secret = old_until.map(|until| Previous { secret: old, until });
+        true
     }
 
     /// A shop with nothing special about it.
@@ -160,7 +162,8 @@ pub fn update(tx: &mut Tx<'_>, id: i64, settings: &Settings) -> Result<Store, Er
         "-- shop::store::update (secret)
          INSERT INTO store_health (store_id, refused_count, secret_at, secret_in_shop)
          SELECT id, 0, CAST($3 AS BIGINT), 0 FROM store WHERE id = $1 AND webhook_secret <> $2
-         ON CONFLICT (store_id) DO UPDATE SET secret_at = CAST($3 AS BIGINT), secret_in_shop = 0",
+         ON CONFLICT (store_id) DO UPDATE
+         SET secret_at = CAST($3 AS BIGINT), secret_in_shop = 0, secret_heard_at = NULL",
         params![id, settings.webhook_secret.expose(), now],
     )?;
     let updated = tx.execute(
@@ -321,7 +324,7 @@ pub fn health(tx: &mut Tx<'_>, id: i64) -> Result<Known, db::Error> {
     let known = tx.query_opt(
         "-- shop::store::health
          SELECT s.previous_until, h.refused_at, h.refused_count, h.error_at, h.error_code, h.secret_at,
-                h.secret_in_shop, h.checked_at, h.findings
+                h.secret_in_shop, h.checked_at, h.findings, h.heard_at, h.secret_heard_at
          FROM store s LEFT JOIN store_health h ON h.store_id = s.id WHERE s.id = $1",
         params![id],
         |row| {
@@ -337,6 +340,8 @@ pub fn health(tx: &mut Tx<'_>, id: i64) -> Result<Known, db::Error> {
                 checked_at: row.get(7)?,
                 // Written by another version it may not be readable; the next look writes it anew.
                 findings: findings.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+                heard_at: row.get(9)?,
+                secret_heard_at: row.get(10)?,
                 last_delivery_at: None,
                 last_order_at: None,
             })
@@ -369,6 +374,36 @@ pub fn note_refused(tx: &mut Tx<'_>, id: i64, count: i64, last_at: Timestamp) ->
          ON CONFLICT (store_id) DO UPDATE
          SET refused_at = CAST($2 AS BIGINT), refused_count = store_health.refused_count + CAST($3 AS BIGINT)",
         params![id, last_at, count],
+    )?;
+    Ok(())
+}
+
+/// How often it is written down that deliveries come, in milliseconds.
+const HEARD_EVERY_MS: i64 = 60 * 1000;
+
+/// Writes down that a delivery with a right signature came, and whether it was signed with today's secret: at most
+/// once a minute, and when the secret is another than that of the delivery before.
+pub fn note_heard(tx: &mut Tx<'_>, id: i64, with_todays: bool) -> Result<(), db::Error> {
+    let now = tx.now();
+    let noted = tx.query_opt(
+        "-- shop::store::note_heard (noted)
+         SELECT heard_at, secret_heard_at FROM store_health WHERE store_id = $1",
+        params![id],
+        |row| Ok((row.get::<Option<Timestamp>>(0)?, row.get::<Option<Timestamp>>(1)?)),
+    )?;
+    let (heard_at, secret_heard_at) = noted.unwrap_or_default();
+    let was_lately = heard_at.is_some_and(|at| now < at.plus_millis(HEARD_EVERY_MS));
+    if was_lately && (heard_at == secret_heard_at) == with_todays {
+        return Ok(());
+    }
+    tx.execute(
+        "-- shop::store::note_heard
+         INSERT INTO store_health (store_id, refused_count, secret_in_shop, heard_at, secret_heard_at)
+         VALUES ($1, 0, 0, $2, $3)
+         ON CONFLICT (store_id) DO UPDATE
+         SET heard_at = excluded.heard_at,
+             secret_heard_at = COALESCE(excluded.secret_heard_at, store_health.secret_heard_at)",
+        params![id, now, with_todays.then_some(now)],
     )?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::address::{Address, NAME};
 use super::health::{self, Code, Finding, Known, Mend, Seen, Severity, Webhook};
 use super::rest::{self, Clients, NewWebhook, Rest, WebhookChange};
-use super::{HookSecret, Store, store};
+use super::{HookSecret, Store, StoreName, store, trouble};
 use crate::db::{self, Db};
 use crate::time::{HOUR_MS, Timestamp};
 
@@ -91,7 +91,7 @@ pub async fn webhooks(rest: &Rest) -> Result<Vec<Webhook>, rest::Error> {
         while let Some(page) = pages.next().await? {
             for item in &page.items {
                 let webhook: Webhook = serde_json::from_str(item.get())
-                    .map_err(|error| rest::Error::Unreadable(error.to_string()))?;
+                    .map_err(|error| trouble::unreadable("webhook", item.get().as_bytes(), error))?;
                 webhooks.push(webhook);
             }
             if webhooks.len() > WEBHOOKS_MAX {
@@ -105,13 +105,13 @@ pub async fn webhooks(rest: &Rest) -> Result<Vec<Webhook>, rest::Error> {
 
 /// Why a shop's webhooks could not be listed, as a finding.
 #[must_use]
-pub fn not_asked(error: &rest::Error) -> Finding {
+pub fn not_asked(error: &rest::Error, name: &StoreName) -> Finding {
     use rest::Error as E;
     let code = match error {
         E::WrongSecret(_) | E::Stranger { .. } | E::Forbidden | E::ReadOnly(_) => Code::Keys,
         _ => Code::Unreachable,
     };
-    Finding::new(Severity::Fault, code, error.to_string())
+    Finding::new(Severity::Fault, code, error.to_string()).with_remedy(trouble::remedy(error, name))
 }
 
 /// Judges what `shown` says, together with what is known here.
@@ -126,7 +126,7 @@ pub fn judge(
     let webhooks = shown.as_deref().ok();
     let seen = Seen { now, name: &store.name, shop: &store.url, address, webhooks, known };
     let judged = health::judge(&seen);
-    shown.as_ref().err().map(not_asked).into_iter().chain(judged).collect()
+    shown.as_ref().err().map(|error| not_asked(error, &store.name)).into_iter().chain(judged).collect()
 }
 
 /// Does one thing that [`health::plan`] asks for; answers the webhook's number.
@@ -146,7 +146,7 @@ pub async fn mend(rest: &Rest, mend: &Mend, url: &str, secret: &HookSecret) -> R
         rest.create_webhook(&NewWebhook { name: &name, topic: &mend.topic, set }).await?
     };
     let made: Webhook =
-        serde_json::from_slice(&answer).map_err(|error| rest::Error::Unreadable(error.to_string()))?;
+        serde_json::from_slice(&answer).map_err(|error| trouble::unreadable("webhook", &answer, error))?;
     Ok(made.id)
 }
 
@@ -212,8 +212,6 @@ impl Watch {
             let known = self.db.read(|tx| store::health(tx, store.id))?;
             let address = Address::new(self.public_url.as_deref(), &store.name);
             let findings = judge(&store, &address, &known, self.db.clock().now(), &shown);
-            let faults = u32::try_from(health::count(&findings, Severity::Fault)).unwrap_or(u32::MAX);
-            ::metrics::gauge!(FAULTS, "store" => store.name.to_string()).set(faults);
             let (id, kept) = (store.id, findings.clone());
             self.db.write("watch::note_findings", move |tx| store::note_findings(tx, id, &kept)).await?;
             self.tell(&store, findings);

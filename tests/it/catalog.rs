@@ -583,8 +583,16 @@ async fn what_a_shop_lost_is_left_alone_for_a_day() {
     let clients = Clients::new(impatient(), clock.clone());
     assert!(matches!(step(&test.db, &clients).await, Progress::Failed { .. }));
     let waiting = &lookups(&test.db, store.id)[0];
-    assert_eq!(waiting.last_error.as_deref(), Some("the shop has no product 82 any more"));
+    assert_eq!(waiting.last_error.as_deref(), Some("the shop has no product or variation 82"));
+    assert!(waiting.is_gone() && waiting.asked_at == Some(test.clock.now()), "{waiting:?}");
     assert_eq!(waiting.due_at, test.clock.now().plus_millis(24 * 60 * 60 * 1000));
+
+    // Unless a person wants it now: for the store as a whole, or for an order that needs it.
+    let id = store.id;
+    assert_eq!(write(&test.db, move |tx| store::hasten(tx, id, Some(7))), 0, "order 7 has no such line");
+    assert_eq!(write(&test.db, move |tx| store::hasten(tx, id, None)), 1);
+    assert_eq!(lookups(&test.db, id)[0].due_at, test.clock.now());
+    assert!(matches!(step(&test.db, &clients).await, Progress::Failed { .. }));
 }
 
 #[tokio::test]

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nivella_wallet::app;
+use nivella_wallet::catalog::{self, Subject};
 use nivella_wallet::config::Config;
 use nivella_wallet::db::{Db, Tx};
 use nivella_wallet::ledger::audit;
 use nivella_wallet::order::apply::Rules;
+use nivella_wallet::order::store::{Filter, Place, list as listed_orders};
 use nivella_wallet::order::target::OnDelete;
 use nivella_wallet::reconcile::report::Report;
-use nivella_wallet::reconcile::{self, Error, Window};
+use nivella_wallet::reconcile::{self, Error, Window, answers};
 use nivella_wallet::shop::rest::Clients;
 use nivella_wallet::shop::{self, HookSecret, RestKeys, Store};
 use nivella_wallet::time::{Clock, Timestamp};
@@ -261,6 +263,47 @@ async fn a_deleted_refund_gives_the_credits_back() {
         stage.set(1, "refunds", named(10, 1), &second(2));
         counts(&stage.all().await, "1 paid lines, 1 granted, 0 missing, 0 extra, 1 repaired");
         assert_eq!(stage.credits(1), 20);
+    }
+}
+
+/// An order that names a refund its list lacks is read again after doubling pauses, not at once and for ever;
+/// meanwhile it is listed with the reason.
+#[tokio::test]
+async fn an_order_whose_list_lacks_a_refund_is_put_off_and_listed() {
+    for test in databases() {
+        let stage = Stage::new(test, [order(1, 1, 1, &second(1))]).await;
+        stage.all().await;
+        let db = &stage.test.db;
+        let listed = || {
+            let all = |tx: &mut Tx<'_>| listed_orders(tx, Filter::Attention, Place::START, 10);
+            db.read(all).unwrap().into_iter().map(|one| one.order).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(), [0; 0]);
+        stage.change(|book| drop(book.refunds.insert(1, Vec::new())));
+        stage.set(1, "refunds", named(9, 1), &second(2));
+        write(db, {
+            let id = stage.store.id;
+            move |tx| catalog::store::want(tx, id, Subject::Order(1), "a test wants it")
+        });
+        let mut pauses = Vec::new();
+        for _ in 0..4 {
+            stage.shop.asked();
+            let mut steps = 0;
+            while !answers::step(db, &stage.clients, &stage.rules, None).await.unwrap() && steps < 20 {
+                steps += 1;
+            }
+            assert_eq!((steps, stage.shop.asked().len()), (1, 2), "the order and its refunds, once");
+            let waits = db.read(|tx| catalog::store::lookups(tx, stage.store.id, 10)).unwrap().remove(0);
+            assert!(waits.last_error.as_ref().unwrap().contains("refund 9"), "{waits:?}");
+            assert_eq!(listed(), [1]);
+            pauses.push((waits.due_at.millis() - db.clock().now().millis()) / 1000);
+            stage.test.clock.turn_to(waits.due_at);
+        }
+        assert_eq!(pauses, [5, 10, 20, 40]);
+        assert_eq!(stage.credits(1), 10);
+        stage.change(|book| drop(book.refunds.insert(1, vec![refund(9, 1, 1)])));
+        while !answers::step(db, &stage.clients, &stage.rules, None).await.unwrap() {}
+        assert_eq!((stage.credits(1), listed().len()), (0, 0));
     }
 }
 
@@ -714,32 +757,12 @@ async fn the_command_line_prints_the_line_and_its_exit_status_says_whether_all_i
     assert_eq!(out, "store shop: 12 paid lines, 12 granted, 0 missing, 0 extra, 12 repaired\n");
     let (_, out, _) = program.run("reconcile --store shop --since 30d --json");
     let one: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(one["dry_run"], json!(false));
+    let one = &one["items"][0];
     assert_eq!(
-        [
-            "store",
-            "orders",
-            "paid_lines",
-            "granted",
-            "missing",
-            "extra",
-            "repaired",
-            "parked",
-            "unread",
-            "dry_run"
-        ]
-        .map(|field| one[field].clone()),
-        [
-            json!("shop"),
-            json!(12),
-            json!(12),
-            json!(12),
-            json!(0),
-            json!(0),
-            json!(0),
-            json!(0),
-            json!(0),
-            json!(false)
-        ],
+        ["store", "orders", "paid_lines", "granted", "missing", "extra", "repaired", "parked", "unread"]
+            .map(|field| one[field].clone()),
+        [json!("shop"), json!(12), json!(12), json!(12), json!(0), json!(0), json!(0), json!(0), json!(0)],
     );
     let (_, out, _) = program.run("reconcile --all --json");
     let all: Value = serde_json::from_str(&out).unwrap();
@@ -757,14 +780,24 @@ async fn the_command_line_prints_the_line_and_its_exit_status_says_whether_all_i
     // A shop that does not answer; a store that cannot be asked; a time to come.
     program.shop.state.lock().unwrap().book.as_mut().unwrap().before = Some(Box::new(|_, _| Some(404)));
     let (status, out, err) = program.run("reconcile --json");
-    assert_eq!((status, out.as_str()), (1, ""));
+    assert_eq!(status, 1);
+    let items: Value = serde_json::from_str(&out).unwrap();
+    let item = &items["items"][0];
+    assert_eq!(item["store"], "shop");
     let error: Value = serde_json::from_str(&err).unwrap();
+    assert_eq!((&item["error"], &item["remedy"]), (&error["error"], &error["help"]));
     assert!(error["error"].as_str().unwrap().starts_with("store shop: no WooCommerce REST API"), "{error}");
-    assert!(error["help"].as_str().unwrap().contains("goes on from there"), "{error}");
+    assert!(error["help"].as_str().unwrap().contains("store set shop --url"), "{error}");
+    for (status, remedy) in [(401, "`nivella-wallet store check shop`"), (500, "later: the same command")] {
+        program.shop.state.lock().unwrap().book.as_mut().unwrap().before =
+            Some(Box::new(move |_, _| Some(status)));
+        let (_, _, err) = program.run("reconcile");
+        assert!(err.contains(remedy), "{status}: {err}");
+    }
     program.run(&format!("store add bare --url http://shop.example --webhook-secret {SECRET}"));
     let (status, _, err) = program.run("reconcile --store bare");
     assert!(
-        status == 1 && err.contains("store bare has no REST keys") && err.contains("store set NAME"),
+        status == 1 && err.contains("store bare has no REST keys") && err.contains("store set bare"),
         "{err}"
     );
     assert_eq!(program.run("reconcile --since 2126-01-01").0, 2);
