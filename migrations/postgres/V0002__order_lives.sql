@@ -49,6 +49,9 @@ CREATE TABLE reconciliation (
 ALTER TABLE account ADD COLUMN merged_into TEXT REFERENCES account (id);
 ALTER TABLE account ADD COLUMN erased_at BIGINT;
 
+-- When the name came from another account, which was merged into this one.
+ALTER TABLE customer ADD COLUMN merged_at BIGINT;
+
 CREATE INDEX account_merged ON account (merged_into) WHERE merged_into IS NOT NULL;
 
 -- What the daemon signs with, by purpose; made when it is first needed and never shown.
@@ -80,6 +83,9 @@ ALTER TABLE shop_order ADD COLUMN account_assigned_at BIGINT;
 
 -- When its buyer's name and address were removed; they do not come back.
 ALTER TABLE shop_order ADD COLUMN erased_at BIGINT;
+
+-- What the shop last showed of it when that could not be read; NULL once it shows something readable.
+ALTER TABLE shop_order ADD COLUMN unreadable TEXT;
 
 CREATE INDEX shop_order_modified ON shop_order (store_id, modified_at, order_id);
 CREATE INDEX shop_order_recheck ON shop_order (store_id, order_id) WHERE recheck = 1;
