@@ -84,9 +84,6 @@ ALTER TABLE shop_order ADD COLUMN account_assigned_at INTEGER;
 -- When its buyer's name and address were removed; they do not come back.
 ALTER TABLE shop_order ADD COLUMN erased_at INTEGER;
 
--- What the shop last showed of it when that could not be read; NULL once it shows something readable.
-ALTER TABLE shop_order ADD COLUMN unreadable TEXT;
-
 CREATE INDEX shop_order_modified ON shop_order (store_id, modified_at, order_id);
 CREATE INDEX shop_order_recheck ON shop_order (store_id, order_id) WHERE recheck = 1;
 CREATE INDEX shop_order_repaired ON shop_order (store_id, repaired_in) WHERE repaired_in IS NOT NULL;
