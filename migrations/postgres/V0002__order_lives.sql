@@ -54,6 +54,9 @@ CREATE TABLE reconciliation (
 ALTER TABLE account ADD COLUMN merged_into TEXT REFERENCES account (id);
 ALTER TABLE account ADD COLUMN erased_at BIGINT;
 
+-- When the name came from another account, which was merged into this one.
+ALTER TABLE customer ADD COLUMN merged_at BIGINT;
+
 CREATE INDEX account_merged ON account (merged_into) WHERE merged_into IS NOT NULL;
 
 -- What the daemon signs with, by purpose; made when it is first needed and never shown.

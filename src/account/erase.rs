@@ -52,10 +52,9 @@ impl Erased {
 /// Removes who the customer of an account is. A second time there is nothing left to do.
 ///
 /// # Errors
-/// When there is no such account.
+/// When there is no such account, and [`Error::NotAlone`].
 pub fn erase(tx: &mut Tx<'_>, account: &AccountRef) -> Result<Erased, Error> {
-    let id = site::store::resolve(tx, account)?
-        .ok_or_else(|| Error::Site(site::store::Error::UnknownAccount(account.clone())))?;
+    let id = super::resolve_whole(tx, account)?;
     let id = site::store::follow(tx, &id)?;
     let names = store::names(tx, &id)?;
     let mut erased = Erased { accounts: store::family(tx, &id)?, ..Erased::default() };

@@ -50,7 +50,7 @@ pub enum Change {
 /// Makes the account `from` part of the account `into`, which is opened if its store does not know it yet.
 ///
 /// # Errors
-/// [`Error::Itself`], [`Error::Merged`], [`Error::Frozen`] and [`Error::Held`] of the account `from`, and what
+/// [`Error::Itself`], [`Error::Merged`], [`Error::NotAlone`], [`Error::Frozen`] and [`Error::Held`] of the account `from`, and what
 /// the names and the ledger refuse.
 pub fn merge(tx: &mut Tx<'_>, from: &AccountRef, into: &AccountRef) -> Result<Merged, Error> {
     let id = site::store::resolve(tx, from)?
@@ -63,6 +63,7 @@ pub fn merge(tx: &mut Tx<'_>, from: &AccountRef, into: &AccountRef) -> Result<Me
     if part_of != id {
         return Err(Error::Merged { account: id, into: part_of });
     }
+    super::resolve_whole(tx, from)?;
     check(tx, &id, &target)?;
     let sites = store::move_sites(tx, &id, &target)?;
     let sent = LockedAccount::lock(tx, &id)?.send_all(&target)?;

@@ -14,6 +14,7 @@ use crate::id::{AccountId, SiteId};
 use crate::ledger::slice::{Compartment, View, open_slices};
 use crate::ledger::{self, LockedAccount};
 use crate::site::{self, AccountRef};
+use crate::time::Timestamp;
 use crate::units::Credits;
 
 /// Why nothing was changed.
@@ -36,6 +37,18 @@ pub enum Error {
         /// What it is part of.
         into: AccountId,
     },
+    /// The name is one of several of an account, so that it may mean less than all of it.
+    #[error("{}", not_alone(.name, .account, .others, *.merged_at))]
+    NotAlone {
+        /// The name.
+        name: AccountRef,
+        /// The account that has it now.
+        account: AccountId,
+        /// What else the account is known as.
+        others: Vec<AccountRef>,
+        /// When the name came to it with another account, if it did.
+        merged_at: Option<Timestamp>,
+    },
     /// Its credits would escape a freeze.
     #[error("account {account} is frozen: {reason}")]
     Frozen {
@@ -52,6 +65,41 @@ pub enum Error {
         /// How many.
         credits: Credits,
     },
+}
+
+fn not_alone(
+    name: &AccountRef,
+    account: &AccountId,
+    others: &[AccountRef],
+    merged_at: Option<Timestamp>,
+) -> String {
+    let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+    let others = others.join(", ");
+    match merged_at {
+        Some(at) => {
+            let day = at.utc().format("%Y-%m-%d");
+            format!("{name} was merged into {others} on {day}: both are account {account} now")
+        }
+        None => format!("{name} is account {account}, which is also {others}"),
+    }
+}
+
+/// The account of this name, for an act on all of it that has no way back: one of several names of an account does
+/// not say that all of it is meant, only its own id does.
+///
+/// # Errors
+/// [`Error::NotAlone`], and when there is no such account.
+pub(crate) fn resolve_whole(tx: &mut Tx<'_>, name: &AccountRef) -> Result<AccountId, Error> {
+    let unknown = || Error::Site(site::store::Error::UnknownAccount(name.clone()));
+    let id = site::store::resolve(tx, name)?.ok_or_else(unknown)?;
+    let AccountRef::Customer { store, key } = name else { return Ok(id) };
+    let mut others = site::store::account(tx, &id)?.ok_or_else(unknown)?.names;
+    others.retain(|other| other != name);
+    if others.is_empty() {
+        return Ok(id);
+    }
+    let merged_at = store::name_merged_at(tx, store, key)?;
+    Err(Error::NotAlone { name: name.clone(), account: id, others, merged_at })
 }
 
 impl From<crate::db::Error> for Error {

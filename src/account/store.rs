@@ -36,11 +36,28 @@ pub(super) fn move_sites(
 
 /// Lets the names that shops have for one account mean another; answers how many.
 pub(super) fn move_names(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -> Result<u64, db::Error> {
+    let now = tx.now();
     tx.execute(
         "-- account::store::move_names
-         UPDATE customer SET account_id = $2 WHERE account_id = $1",
-        params![from, to],
+         UPDATE customer SET account_id = $2, merged_at = $3 WHERE account_id = $1",
+        params![from, to, now],
     )
+}
+
+/// When the name of a customer came to its account with a merge; nothing if it was the account's from the start.
+pub(super) fn name_merged_at(
+    tx: &mut Tx<'_>,
+    store: &str,
+    key: &NaturalKey,
+) -> Result<Option<Timestamp>, db::Error> {
+    let found = tx.query_opt(
+        "-- account::store::name_merged_at
+         SELECT c.merged_at FROM customer c JOIN store s ON s.id = c.store_id
+         WHERE s.name = $1 AND c.natural_key = $2",
+        params![store, &key.to_string()],
+        |row| row.get::<Option<Timestamp>>(0),
+    )?;
+    Ok(found.flatten())
 }
 
 /// Gives all orders of one account to another; answers how many.

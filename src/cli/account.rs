@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::output::{Column, Rows, count, minute, or_dash};
-use super::values::{Until, words};
+use super::output::{Column, Rows, amount, count, minute, or_dash};
+use super::values::{Ending, words};
 use super::{DryRun, Failure, Session};
 use crate::account::claim;
 use crate::account::merge::{Change, Merged};
@@ -36,6 +36,7 @@ Examples:
     },
     /// Make an account part of another, with all that it has and that comes for it later
     #[command(after_help = "\
+FROM is named by its id if it has more than one name, so that nothing is merged that was not meant.
 What FROM has moves with its expiry and purchase, so a later refund finds it; what it owes moves as
 well. It stays as an empty account that says what it is part of. There is no way back. The accounts
 may be of different stores; ACC is opened if its store exists and does not know the customer yet.
@@ -64,7 +65,7 @@ Example:
         account: AccountRef,
         /// Until when it works: 30d, 3mo, 1y or a time like 2027-01-31
         #[arg(long, value_name = "WHEN", default_value = "30d")]
-        expires: Until,
+        expires: Ending,
         /// The shop the link leads to, if several know the guest
         #[arg(long, value_name = "NAME")]
         store: Option<String>,
@@ -157,7 +158,8 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
         Verb::Claim { token, into, dry_run } => {
             let done = session
                 .change("cli::account_claim", dry_run, move |tx| claim::claim(tx, token.trim(), &into))?;
-            show_merged(session, &done, dry_run)
+            let joined = Joined { merged: done, from_person: None, into_person: None, named: None };
+            show_merged(session, &joined, dry_run)
         }
         Verb::Erase { account, dry_run } => erase(session, account, dry_run),
         Verb::Freeze(options) => set_frozen(session, options, true),
@@ -251,27 +253,92 @@ fn merge(
     into: AccountRef,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let done =
-        session.change("cli::account_merge", dry_run, move |tx| account::merge::merge(tx, &from, &into))?;
+    let done = session.change("cli::account_merge", dry_run, move |tx| {
+        let who = person_of(tx, &from)?;
+        let into_person = person_of(tx, &into)?;
+        let merged = account::merge::merge(tx, &from, &into)?;
+        let named = Some([from.to_string(), into.to_string()]);
+        Ok::<_, account::Error>(Joined { merged, from_person: who, into_person, named })
+    })?;
     show_merged(session, &done, dry_run)
 }
 
-fn show_merged(session: &mut Session<'_>, done: &Merged, dry_run: DryRun) -> Result<(), Failure> {
+/// Two accounts that became one, and who they were.
+#[derive(Serialize)]
+struct Joined {
+    #[serde(flatten)]
+    merged: Merged,
+    /// Who they were before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_person: Option<Person>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    into_person: Option<Person>,
+    /// The names that were given for the two.
+    #[serde(skip)]
+    named: Option<[String; 2]>,
+}
+
+/// Who an account is, as people know it.
+#[derive(Clone, Serialize)]
+struct Person {
+    id: AccountId,
+    name: String,
+    known_as: Vec<String>,
+}
+
+impl Person {
+    /// The name, and what shops know it as.
+    fn words(&self) -> String {
+        let known = if self.known_as.is_empty() {
+            "no shop knows it by a name".to_owned()
+        } else {
+            self.known_as.join(", ")
+        };
+        format!("{}: {} ({known})", self.id, self.name)
+    }
+}
+
+/// Who an account is.
+fn person(tx: &mut Tx<'_>, id: &AccountId) -> Result<Person, site::store::Error> {
+    let account = site::store::account(tx, id)?.ok_or(db::Error::NoRow)?;
+    let known_as = account.names.iter().map(ToString::to_string).collect();
+    Ok(Person { id: account.id, name: account.name, known_as })
+}
+
+/// Who the account of this name is, if there is one.
+fn person_of(tx: &mut Tx<'_>, account: &AccountRef) -> Result<Option<Person>, site::store::Error> {
+    let Some(id) = site::store::resolve(tx, account)? else { return Ok(None) };
+    let id = site::store::follow(tx, &id)?;
+    person(tx, &id).map(Some)
+}
+
+fn show_merged(session: &mut Session<'_>, done: &Joined, dry_run: DryRun) -> Result<(), Failure> {
     session.out.show_change(done, dry_run.dry_run, |page| {
-        let Merged { from, into, change, credits, debt, sites, orders, names } = done;
+        let Merged { from, into, change, credits, debt, sites, orders, names } = &done.merged;
         if *change == Change::Unchanged {
-            page.line(format!("nothing to do: {from} and {into} are one account"));
+            let [one, other] = done.named.clone().unwrap_or_else(|| [from.to_string(), into.to_string()]);
+            page.line(format!("nothing to do: {one} and {other} are one account, {into}"));
             return;
         }
-        page.line(format!("merged {from} into {into}"));
+        page.line(if dry_run.dry_run {
+            format!("would merge {from} into {into}, for ever")
+        } else {
+            format!("merged {from} into {into}")
+        });
+        for person in done.from_person.iter().chain(&done.into_person) {
+            page.line(format!("  {}", person.words()));
+        }
         page.line(format!(
-            "{credits} credits, {}, {} and {} moved",
+            "{}, {}, {} and {} {}",
+            amount(*credits),
             count(sites.len() as u64, "site", "sites"),
             count(*orders, "order", "orders"),
             count(*names, "name", "names"),
+            if dry_run.dry_run { "would move" } else { "moved" },
         ));
         if !debt.is_zero() {
-            page.line(format!("{debt} credits that it owed are owed by {into} now"));
+            let are = if dry_run.dry_run { "would be" } else { "are" };
+            page.line(format!("{} that it owed {are} owed by {into} now", amount(*debt)));
         }
     })
 }
@@ -279,7 +346,7 @@ fn show_merged(session: &mut Session<'_>, done: &Merged, dry_run: DryRun) -> Res
 fn claim_link(
     session: &mut Session<'_>,
     account: AccountRef,
-    expires: Until,
+    expires: Ending,
     store: Option<String>,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
@@ -304,8 +371,12 @@ fn claim_link(
 }
 
 fn erase(session: &mut Session<'_>, account: AccountRef, dry_run: DryRun) -> Result<(), Failure> {
-    let erased =
-        session.change("cli::account_erase", dry_run, move |tx| account::erase::erase(tx, &account))?;
+    let erasure = session.change("cli::account_erase", dry_run, move |tx| {
+        let who = person_of(tx, &account)?;
+        let erased = account::erase::erase(tx, &account)?;
+        Ok::<_, account::Error>((who.filter(|_| !erased.is_nothing()), erased))
+    })?;
+    let (who, erased) = erasure;
     session.out.show_change(&erased, dry_run.dry_run, |page| {
         let accounts: Vec<&str> = erased.accounts.iter().map(AccountId::as_str).collect();
         let accounts = accounts.join(", ");
@@ -313,7 +384,15 @@ fn erase(session: &mut Session<'_>, account: AccountRef, dry_run: DryRun) -> Res
             page.line(format!("nothing to do: {accounts} has no name or address left"));
             return;
         }
-        page.line(format!("erased who {accounts} is; credits and books are as they were"));
+        page.line(if dry_run.dry_run {
+            format!("would erase, for ever, who {accounts} is; credits and books would stay as they are")
+        } else {
+            format!("erased who {accounts} is; credits and books are as they were")
+        });
+        // Once it is done, its answer is no place to find the name again.
+        if let Some(who) = who.filter(|_| dry_run.dry_run) {
+            page.line(format!("  {}", who.words()));
+        }
         for (number, one, many) in [
             (erased.renamed, "name", "names"),
             (erased.addresses, "address as a guest", "addresses as a guest"),

@@ -196,6 +196,11 @@ impl From<account::Error> for Failure {
             E::Merged { into, .. } => {
                 format!("nothing is left in it; `nivella-wallet account show {into}` shows where it went")
             }
+            E::NotAlone { account, .. } => {
+                format!(
+                    "name {account} if you mean all of it; `nivella-wallet account show {account}` shows what that is"
+                )
+            }
             E::Frozen { account, .. } => {
                 format!("`nivella-wallet account unfreeze {account} --reason …` first, if that is over")
             }

@@ -18,7 +18,7 @@ use crate::ledger::slice::Compartment;
 use crate::order::apply::{self, Applied, Rules};
 use crate::order::assign::{self, Done, Wish};
 use crate::order::explain::{self, EntryStory, LineStory, Story};
-use crate::order::reading::Reading;
+use crate::order::reading::{Reading, UNREADABLE};
 use crate::order::remedy::Missing;
 use crate::order::store::{self, Filter, Listed, Place};
 use crate::shop::rest::{Access, Patience, Rest};
@@ -692,9 +692,21 @@ fn replay(session: &mut Session<'_>, name: &StoreName, order: i64, dry_run: DryR
         before,
         after,
     };
+    if report.after.status.is_none() && report.replayed == 0 && report.shop == Asked::Gone {
+        let Report { store, order, .. } = &report;
+        return Err(Failure::refused(format!(
+            "store {store} never told of order {order}, and the shop has none"
+        ))
+        .with_help("write the order's id in the shop, which is not always the number customers read"));
+    }
     session.out.show_change(&report, dry_run.dry_run, |page| tell_replay(page, &report))?;
     let is_asked = !matches!(report.shop, Asked::Failed { .. });
-    if report.failed == 0 && is_asked && result != "failed" { Ok(()) } else { Err(Failure::fault_shown()) }
+    let is_read = !report.reason.as_deref().is_some_and(|reason| reason.starts_with(UNREADABLE));
+    if report.failed == 0 && is_asked && is_read && result != "failed" {
+        Ok(())
+    } else {
+        Err(Failure::fault_shown())
+    }
 }
 
 /// Asks the shop for the order, if it can be asked.

@@ -73,10 +73,12 @@ impl<'w> Output<'w> {
         people: impl FnOnce(&mut Page),
     ) -> Result<(), Failure> {
         self.show(&Tried { answer, dry_run }, |page| {
-            people(page);
+            // First, because what follows is told as if it had been done.
             if dry_run {
-                page.line("dry run: nothing was written");
+                page.line("dry run: nothing was written; without --dry-run this would happen:");
+                page.gap();
             }
+            people(page);
         })
     }
 
@@ -301,6 +303,12 @@ const DASH: &str = "-";
 /// `1 site`, `2 sites`.
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+}
+
+/// `1 credit`, `2 credits`.
+pub(super) fn amount(credits: crate::units::Credits) -> String {
+    let unit = if credits.micro() == crate::units::MICRO { "credit" } else { "credits" };
+    format!("{credits} {unit}")
 }
 
 #[cfg(test)]

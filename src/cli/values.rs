@@ -26,6 +26,26 @@ impl FromStr for Until {
     }
 }
 
+/// Until when something is good that must end one day: so long from now, or an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ending(pub(super) Expiry);
+
+impl FromStr for Ending {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<Until>() {
+            Ok(Until(Expiry::After(Validity::Never | Validity::Cycle))) => {
+                Err(format!("{text:?} is no end: it must expire, so write 30d, 3mo, 1y or 2027-01-31"))
+            }
+            Ok(Until(expiry)) => Ok(Self(expiry)),
+            Err(_) => {
+                Err(format!("{text:?} is neither how long nor a time: write 30d, 3mo, 1y or 2027-01-31"))
+            }
+        }
+    }
+}
+
 /// From when on: an instant, or so long ago.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Since {

@@ -96,7 +96,7 @@ impl From<account::Error> for Problem {
             E::Site(_) => Self::not_found(),
             E::Ledger(refusal) => super::refused(refusal, None),
             E::Itself(_) => Self::invalid("/account", error),
-            E::Merged { .. } => Self::already_claimed(error),
+            E::Merged { .. } | E::NotAlone { .. } => Self::already_claimed(error),
             E::Frozen { .. } => Self::frozen(),
             E::Held { .. } => Self::in_progress().with_detail(error),
         }

@@ -124,13 +124,18 @@ pub fn replay(
     kept: &store::Kept,
 ) -> Result<Done, apply::Error> {
     let said = read(&kept.topic, &kept.body, shop);
+    // A hint that was followed once says nothing new.
+    if kept.state == State::Applied && matches!(said, Ok(Said::Other(Body::Hint { .. }))) {
+        return Ok(Done::new(State::Applied, "unchanged", None));
+    }
     let seen = Seen::Told { arrival: kept.seq, at: tx.now() };
     let source = Source { operation: kept.id.as_str(), seen };
     let done = take(tx, shop, rules, &said, source)?;
-    // What was applied once and is stale now was right when it came.
-    let state =
-        if done.state == State::Stale && kept.state == State::Applied { kept.state } else { done.state };
-    store::settle(tx, &kept.id, state, done.result, done.reason.as_deref())?;
+    // What was applied once stays so, with what it did then: a replay has its own answer.
+    let state = if kept.state == State::Applied { kept.state } else { done.state };
+    if kept.state != State::Applied {
+        store::settle_again(tx, &kept.id, state, done.reason.as_deref())?;
+    }
     if state != State::Failed {
         store::forget_erased(tx, &kept.id)?;
     }
@@ -152,7 +157,9 @@ pub fn replay_or_set_aside(
         Err(apply::Error::Database(error)) => Err(error),
         Err(apply::Error::Ledger(refusal)) => {
             let reason = refusal.to_string();
-            store::settle(tx, &kept.id, State::Failed, "stored", Some(&reason))?;
+            if kept.state != State::Applied {
+                store::settle_again(tx, &kept.id, State::Failed, Some(&reason))?;
+            }
             Ok(Done { state: State::Failed, result: "stored", reason: Some(reason) })
         }
     }

@@ -168,6 +168,21 @@ pub fn settle(
     Ok(())
 }
 
+/// Writes down what became of a delivery that was applied again; what the shop was told when it came stays.
+pub fn settle_again(
+    tx: &mut Tx<'_>,
+    id: &DeliveryId,
+    state: State,
+    reason: Option<&str>,
+) -> Result<(), db::Error> {
+    tx.execute(
+        "-- inbox::store::settle_again
+         UPDATE delivery SET state = $2, reason = $3 WHERE id = $1",
+        params![id, state.as_str(), reason],
+    )?;
+    Ok(())
+}
+
 /// The order's parked deliveries are applied now that the order is.
 pub fn unpark(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<(), db::Error> {
     tx.execute(

@@ -168,6 +168,14 @@ impl Story {
         for grant in &mut self.grants {
             grant.account.clone_from(account);
         }
+        // Who else it was bought by, or had been given to, is not this account's to read.
+        self.buyer = None;
+        for entry in &mut self.entries {
+            let words: Vec<&str> = entry.says.split(' ').collect();
+            if let Some(at) = words.iter().position(|word| word.starts_with("acc_")).filter(|at| *at > 0) {
+                entry.says = [&words[..at - 1], &["another", "account"], &words[at + 1..]].concat().join(" ");
+            }
+        }
         self
     }
 }

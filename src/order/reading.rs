@@ -26,6 +26,9 @@ pub struct Reading {
 /// Stands in the ledger as the cause of what a reading books.
 pub const OPERATION: &str = "rest";
 
+/// How the reason begins when what the shop showed cannot be understood.
+pub const UNREADABLE: &str = "the shop's answer cannot be read";
+
 impl Reading {
     /// Why the order and its refunds do not fit together, if they do not: reading them again may help, and booking
     /// waits until then.
@@ -53,7 +56,7 @@ impl Reading {
                     if matches!(error, woo::NotAnOrder::Torn(_)) {
                         catalog::store::want(tx, shop.id, Subject::Order(order), &error.to_string())?;
                     }
-                    return nothing(Some(format!("the shop's answer cannot be read: {error}")));
+                    return nothing(Some(format!("{UNREADABLE}: {error}")));
                 }
             },
             None => match store::find(tx, shop.id, self.order_id)? {

@@ -81,6 +81,9 @@ pub(super) fn summary(scene: &Scene<'_>, missing: &[Missing]) -> String {
     let whose = scene.account.map_or_else(|| "nobody yet".to_owned(), |account| account.name.clone());
     if left.is_zero() {
         return match missing.first() {
+            None if scene.ended().is_some() => {
+                format!("no credits are left of it: {}", scene.ended().unwrap_or_default())
+            }
             Some(first) => format!("no credits are left of it: {}", first.what),
             None if granted.is_zero() => "it granted nothing, as it should be".to_owned(),
             None => format!("it granted {granted} credits, and none are left"),
@@ -143,7 +146,7 @@ impl Scene<'_> {
                     .to_owned(),
             ),
             Standing::Waiting => (
-                format!("the order is {status}: nobody has paid it yet"),
+                self.waiting(),
                 format!(
                     "it goes on by itself when the shop sets it to {}; if {status} means paid in this shop, \
                      `nivella-wallet store set {} --paid-status …` names all that do",
@@ -151,16 +154,49 @@ impl Scene<'_> {
                     self.shop.name
                 ),
             ),
-            Standing::Undone => (
-                format!("the order is {status}: what it granted was taken back"),
-                "if that is wrong, set the order to processing or completed in the shop: it is granted again".to_owned(),
-            ),
-            Standing::Gone => (
-                format!("the order is gone from the shop ({status}): nothing new is granted"),
-                "restore it in the shop, and it counts again".to_owned(),
-            ),
+            // As it should be: the summary says what became of it.
+            Standing::Undone | Standing::Gone => return None,
         };
         Some(Missing { step: "payment", what, remedy })
+    }
+
+    /// Why an order that is not decided grants nothing more.
+    fn waiting(&self) -> String {
+        let status = &self.known.order.status;
+        let has_granted = self.grants.iter().any(|grant| !grant.remaining.is_zero());
+        let frozen = if has_granted { ", and what is left of what it granted is frozen" } else { "" };
+        match status.as_str() {
+            "pending" | "on-hold" | "checkout-draft" => match self.known.order.paid_at {
+                None => format!("the order is {status}: nobody has paid it yet{frozen}"),
+                Some(at) => format!(
+                    "the order is {status}: it was paid at {at}, and the shop has put it back since{frozen}"
+                ),
+            },
+            _ => format!("the order is {status}, which is no paid status of this store{frozen}"),
+        }
+    }
+
+    /// What became of an order that counts no more.
+    fn ended(&self) -> Option<String> {
+        let status = &self.known.order.status;
+        let sum = |of: fn(&GrantOf) -> Credits| self.grants.iter().map(of).sum::<Credits>();
+        let (granted, clawed) = (sum(|grant| grant.credits), sum(|grant| grant.clawed));
+        let how = match self.standing {
+            Standing::Undone => format!("the order is {status}"),
+            Standing::Gone if status == "trash" => "the order is in the shop's trash".to_owned(),
+            Standing::Gone => "the order was deleted for good in the shop".to_owned(),
+            Standing::Paid | Standing::Waiting | Standing::WithoutDate => return None,
+        };
+        let spent = sum(|grant| grant.spent);
+        Some(if granted.is_zero() {
+            format!("{how}, and it never granted anything")
+        } else if self.standing == Standing::Undone && !spent.is_zero() {
+            format!("{how}: {clawed} credits taken back, {spent} had been spent")
+        } else if clawed.is_zero() {
+            format!("{how}: what it granted stays, nothing new is granted")
+        } else {
+            format!("{how}: {clawed} credits taken back")
+        })
     }
 
     /// Whether a line's product and worth are known.
@@ -203,11 +239,15 @@ impl Scene<'_> {
                     return Ok(Some(self.asked_in_vain(line, step, &lookup)));
                 }
                 format!(
-                    "the shop is asked by itself; if it has the product no more, {}",
+                    "the shop is asked by itself; if it has the product no more, and it sold credits, {}",
                     self.set_package(line)
                 )
             }
-            Some(_) => format!("save the product once in the shop, or {}", self.set_package(line)),
+            Some(_) => format!(
+                "save the product once in the shop, so that its category is known: if it sells no credits, nothing more \
+                 is to be done; if it does and is no Tokens product there, {}",
+                self.set_package(line)
+            ),
             None => self.set_package(line),
         };
         Ok(Some(Missing { step, what: gap.reason.clone(), remedy }))
@@ -286,8 +326,9 @@ impl Scene<'_> {
                 products.join(", ")
             ),
             remedy: format!(
-                "if one sells credits, put it into the category or `nivella-wallet package set --store {} --product ID \
-                 --credits N`: that counts for later orders. For this one {}",
+                "nothing, if none of them sells credits. If one does, put it into the category and save it in the shop, \
+                 or `nivella-wallet package set --store {} --product ID --credits N`: that counts for later orders. For \
+                 this one {}",
                 self.shop.name,
                 self.give_by_hand()
             ),
@@ -426,7 +467,10 @@ impl Scene<'_> {
         Some(Missing {
             step: "account",
             what: format!("account {} is frozen: {reason}", account.name),
-            remedy: format!("`nivella-wallet account unfreeze {}` once that is settled", account.id),
+            remedy: format!(
+                "`nivella-wallet account unfreeze {} --reason …` once that is settled",
+                account.id
+            ),
         })
     }
 

@@ -146,14 +146,30 @@ async fn p37_i_paid_and_the_balance_is_zero_ends_at_the_step_where_it_stopped() 
             "processing or completed",
             Box::new(|o| o["status"] = "pending".into()),
         ),
-        ("payment", "the order is on-hold", "--paid-status", Box::new(|o| o["status"] = "on-hold".into())),
+        (
+            "payment",
+            "the order is on-hold: nobody has paid it yet",
+            "--paid-status",
+            Box::new(|o| (o["status"], o["date_paid_gmt"]) = ("on-hold".into(), Value::Null)),
+        ),
         (
             "payment",
             "no date of payment",
             "orders.require_date_paid = false",
             Box::new(|o| o["date_paid_gmt"] = Value::Null),
         ),
-        ("payment", "is cancelled", "granted again", Box::new(|o| o["status"] = "cancelled".into())),
+        (
+            "payment",
+            "it was paid at 2026-11-20T",
+            "processing or completed",
+            Box::new(|o| o["status"] = "on-hold".into()),
+        ),
+        (
+            "payment",
+            "is no paid status of this store",
+            "--paid-status",
+            Box::new(|o| o["status"] = "packed".into()),
+        ),
         (
             "product",
             "none of its products is in a Tokens category",
@@ -191,7 +207,7 @@ async fn p37_i_paid_and_the_balance_is_zero_ends_at_the_step_where_it_stopped() 
         (
             "buyer",
             "names neither a customer nor",
-            "order assign lab 9 --account ACC",
+            "order assign lab 10 --account ACC",
             Box::new(|o| {
                 o["customer_id"] = 0.into();
                 o["billing"]["email"] = "".into();
@@ -206,7 +222,7 @@ async fn p37_i_paid_and_the_balance_is_zero_ends_at_the_step_where_it_stopped() 
         (
             "site",
             "is no site id",
-            "order assign lab 11 --site",
+            "order assign lab 12 --site",
             Box::new(move |o| o["line_items"][0]["meta_data"] = site("my shop")),
         ),
         (
@@ -231,6 +247,34 @@ async fn p37_i_paid_and_the_balance_is_zero_ends_at_the_step_where_it_stopped() 
         assert!(found["what"].as_str().unwrap().contains(what), "{what}: {found}");
         assert!(found["remedy"].as_str().unwrap().contains(remedy), "{remedy}: {found}");
     }
+}
+
+/// What came to its end as it should is missing nothing, and the summary says only what happened.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_ended_is_missing_nothing() {
+    let app = TestApp::start().await;
+    let mut body = order(1, 1);
+    body["status"] = "cancelled".into();
+    deliver(&app, &body).await;
+    let story = app.get("/v1/orders/lab/1").await;
+    assert_eq!(story["missing"], json!([]));
+    assert_eq!(
+        story["summary"],
+        "no credits are left of it: the order is cancelled, and it never granted anything"
+    );
+
+    let mut body = order(2, 1);
+    body["line_items"][0]["meta_data"] = json!([{ "id": 1, "key": "site_id", "value": "shop" }]);
+    deliver(&app, &body).await;
+    assert_eq!(app.debit("shop", "400", "k").await.status(), 201);
+    (body["status"], body["date_modified_gmt"]) = ("refunded".into(), "2026-11-20T16:00:09".into());
+    deliver(&app, &body).await;
+    let story = app.get("/v1/orders/lab/2").await;
+    assert_eq!(story["missing"], json!([]));
+    assert_eq!(
+        story["summary"],
+        "no credits are left of it: the order is refunded: 600 credits taken back, 400 had been spent"
+    );
 }
 
 /// What was granted and is gone: expired, spent, frozen.
@@ -273,7 +317,12 @@ async fn p37_credits_that_are_gone_say_where_they_went() {
     assert_eq!((spent.len(), &spent[0]["credits"]), (1, &json!("400")));
     let account = story["account"]["id"].as_str().unwrap().parse().unwrap();
     write(app.db(), move |tx| site::store::set_frozen(tx, &account, Some("a chargeback")));
-    assert_eq!(steps().await.0, ["account", "expiry"]);
+    let (missing, _, story) = steps().await;
+    assert_eq!(missing, ["account", "expiry"]);
+    let remedy = story["missing"][0]["remedy"].as_str().unwrap();
+    let command = remedy.split('`').nth(1).unwrap().strip_prefix("nivella-wallet ").unwrap();
+    let (status, out, error) = run(&app, command);
+    assert_eq!(status, 0, "a remedy can be run as it is printed: {command}\n{out}{error}");
 }
 
 /// An administrator reads all of it, an account its own, nobody else anything.
@@ -303,6 +352,10 @@ async fn an_order_is_read_by_its_own_account_and_by_nobody_elses() {
         (200, &json!([]), 1)
     );
     assert_eq!(bobs["places"][0]["remaining"], "1000");
+    assert_eq!(
+        (&bobs["buyer"], &bobs["entries"][0]["says"]),
+        (&Value::Null, &json!("1000 came from another account to the pool"))
+    );
     for (scope, path) in [
         ("account:lab:customer:2", "/v1/orders/lab/1"),
         ("account:lab:customer:3", "/v1/orders/lab/2"),
@@ -390,10 +443,17 @@ async fn the_whole_inbox_is_replayed_twice_and_pruned_and_nothing_changes() {
     }
     app.deliver("order.updated", b"{\"id\":1,\"status\":7".to_vec()).await;
     let entries = app.count("entry");
+    let told = json_of(&app, "inbox list --limit 100");
     for _ in 0..2 {
         let (status, out, _) = run(&app, "inbox replay --state all");
         assert_eq!((status, app.count("entry")), (1, entries), "the broken one fails again: {out}");
     }
+    let kept = json_of(&app, "inbox list --limit 100");
+    let of_applied = |list: &Value| {
+        let items = list["items"].as_array().unwrap().clone();
+        items.into_iter().filter(|each| each["state"] == "applied").collect::<Vec<_>>()
+    };
+    assert_eq!(of_applied(&kept), of_applied(&told), "what the shop was told is kept for ever");
     assert!(run(&app, "inbox replay --state parked").1.contains("nothing changed"));
     let all = app.count("delivery");
     let tried = json_of(&app, "inbox prune --before 2026-11-20T18:00:01Z --dry-run");
