@@ -22,6 +22,7 @@ mod reconcile;
 mod serve;
 mod site;
 mod store;
+mod story;
 mod values;
 mod verify;
 mod wallet;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::inbox::{Replayed, pruned_line, replayed, replayed_table};
 use super::output::{self, Column, Page, Rows, count, minute, or_dash};
 use super::values::shop_number;
-use super::{DryRun, Failure, Session, inbox, package};
+use super::{DryRun, Failure, Session, package, story};
 use crate::app;
 use crate::catalog::store as packages;
 use crate::db::{self, Db, Tx};
@@ -17,14 +17,14 @@ use crate::inbox::store::{self as deliveries, Delivery, Pruned, State};
 use crate::ledger::slice::Compartment;
 use crate::order::apply::{self, Applied, Rules};
 use crate::order::assign::{self, Done, Wish};
-use crate::order::explain::{self, EntryStory, LineStory, Story};
+use crate::order::explain;
 use crate::order::reading::{Reading, UNREADABLE};
 use crate::order::remedy::Missing;
 use crate::order::store::{self, Filter, Listed, Place};
 use crate::shop::rest::{Access, Patience, Rest};
 use crate::shop::{Store, StoreName, store as shops};
 use crate::site::AccountRef;
-use crate::time::{DAY_MS, Timestamp};
+use crate::time::DAY_MS;
 use crate::units::Credits;
 
 #[derive(Subcommand, Debug)]
@@ -280,7 +280,7 @@ fn explain(session: &mut Session<'_>, name: &StoreName, order: i64) -> Result<()
             None => Err(unheard_of(tx, &shop, order)?),
         }
     })?;
-    session.out.show(&story, |page| tell(page, &story))
+    session.out.show(&story, |page| story::tell(page, &story))
 }
 
 /// What to say of an order that was never read.
@@ -338,132 +338,6 @@ fn never_read(name: &StoreName, order: i64, deliveries: &[Delivery]) -> Failure 
         )),
         None => failure.with_help("save the order once in the shop: that tells its present state"),
     }
-}
-
-fn tell(page: &mut Page, story: &Story) {
-    facts(page, story);
-    if !story.missing.is_empty() {
-        page.gap();
-        page.line("What is missing, and what to do:");
-        for missing in &story.missing {
-            page.line(format!("- {}", missing.what));
-            page.line(format!("  → {}", missing.remedy));
-        }
-    }
-    page.gap();
-    if story.lines.is_empty() {
-        page.line("No lines are known of it.");
-    }
-    for line in &story.lines {
-        tell_line(page, line);
-    }
-    if !story.grants.is_empty() {
-        page.gap();
-        grants(page, story);
-    }
-    if !story.entries.is_empty() {
-        page.gap();
-        page.line("What became of its credits:");
-        for entry in &story.entries {
-            page.line(format!("  {}", moved(story, entry)));
-        }
-    }
-    page.gap();
-    if story.deliveries.is_empty() {
-        page.line("No delivery told of it: the shop was asked.");
-    } else {
-        page.line("What the shop sent:");
-        inbox::table(page, &story.deliveries);
-    }
-    if let Some(at) = story.confirmed_at {
-        page.line(format!("The shop itself was asked {} UTC and showed this state.", minute(at)));
-    }
-}
-
-fn facts(page: &mut Page, story: &Story) {
-    let mut facts = vec![
-        ("Order", format!("{} of store {} (number {})", story.order, story.store, story.number)),
-        ("In short", story.summary.clone()),
-        ("Status", story.status.clone()),
-        ("It is", story.meaning.to_owned()),
-        ("Paid", story.paid_at.map_or_else(|| "-".to_owned(), |at| format!("{} UTC", minute(at)))),
-        (
-            "Changed",
-            format!(
-                "{} UTC in the shop, applied {} UTC",
-                minute(story.modified_at),
-                minute(story.applied_at)
-            ),
-        ),
-        ("Buyer", or_dash(story.buyer.as_ref())),
-        ("Account", or_dash(story.account.as_ref().map(|owner| format!("{} ({})", owner.name, owner.id)))),
-    ];
-    if let Some(assigned) = &story.assigned {
-        let at = |at: Option<Timestamp>| at.map_or_else(String::new, |at| format!(", {} UTC", minute(at)));
-        if let Some(place) = &assigned.place {
-            facts.push(("Assigned", format!("to {place} by hand{}", at(assigned.place_at))));
-        }
-        if assigned.account_at.is_some() {
-            facts.push(("Assigned", format!("to this account by hand{}", at(assigned.account_at))));
-        }
-    }
-    facts.extend(story.parked.as_ref().map(|reason| ("Waits for", reason.clone())));
-    facts.extend(story.attention.as_ref().map(|reason| ("Look at", reason.clone())));
-    page.facts(facts);
-}
-
-fn tell_line(page: &mut Page, line: &LineStory) {
-    let quantity = line.quantity.as_ref().map(|quantity| format!("{quantity} × ")).unwrap_or_default();
-    let total = line.total.as_ref().map(|total| format!(", {total} without tax")).unwrap_or_default();
-    page.line(format!("Line {}: {quantity}{}{total}", line.line, line.name));
-    if let Some(worth) = &line.worth {
-        page.line(format!("  worth {worth}"));
-    }
-    if let Some(arithmetic) = &line.arithmetic {
-        page.line(format!("  {arithmetic}"));
-    }
-    if let Some(site) = &line.site {
-        page.line(format!("  goes to {}: {}", site.compartment, site.why));
-    }
-    page.line(format!("  {}", line.says));
-}
-
-fn moved(story: &Story, entry: &EntryStory) -> String {
-    let others = story.account.as_ref().is_some_and(|owner| owner.id != entry.account);
-    let whose = if others { format!(" [account {}]", entry.account) } else { String::new() };
-    // A sum has no time of its own.
-    let at = entry.at.map_or_else(|| "since then".to_owned(), minute);
-    format!("{at:16}  line {}: {}{whose}", entry.line, entry.says)
-}
-
-fn grants(page: &mut Page, story: &Story) {
-    let mut rows = Rows::new(&[
-        ("GRANT", Column::Id),
-        ("LINE", Column::Number),
-        ("CREDITS", Column::Number),
-        ("SPENT", Column::Number),
-        ("TAKEN BACK", Column::Number),
-        ("EXPIRED", Column::Number),
-        ("LEFT", Column::Number),
-        ("WHERE", Column::Text),
-        ("MADE (UTC)", Column::Id),
-    ]);
-    for grant in &story.grants {
-        let places: Vec<&str> =
-            grant.sites.iter().map(|site| site.as_ref().map_or("pool", |site| site.as_str())).collect();
-        rows.row([
-            grant.id.to_string(),
-            grant.line.to_string(),
-            grant.credits.to_string(),
-            grant.spent.to_string(),
-            grant.clawed.to_string(),
-            grant.expired.to_string(),
-            if grant.frozen { format!("{} (frozen)", grant.remaining) } else { grant.remaining.to_string() },
-            places.join(", "),
-            minute(grant.granted_at),
-        ]);
-    }
-    page.table(&rows);
 }
 
 fn assign(session: &mut Session<'_>, options: Assign) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use super::naming::{Naming, site_of};
 use super::newer::{self, Seen, Sighting, Verdict};
 use super::store::{self, Known, KnownLine};
 use super::target::{self, Decision, Discount, LineFacts, OnDelete, Settings, Standing};
-use super::{Line, Order};
+use super::{DELETED, Line, Order};
 use crate::catalog::{self, Subject, worth};
 use crate::db::{self, Tx};
 use crate::id::AccountId;
@@ -264,10 +264,12 @@ pub(super) fn post(
     let known = facts(&lines, order, next.seen, shop);
     let settings = rules.settings(shop);
     let decisions = target::decide(order, &known, &settings);
-    if order.lacks_refund_details() {
+    // Of an order the shop has no more it can tell nothing.
+    let is_there = order.status != DELETED;
+    if is_there && order.lacks_refund_details() {
         ask_about_order(tx, shop, order.id, "the lines of its refunds are not known")?;
     }
-    if target::lost_all_lines(order, &known) {
+    if is_there && target::lost_all_lines(order, &known) {
         ask_about_order(tx, shop, order.id, "it has no lines any more")?;
     }
     let grants = decisions.iter().any(|line| grants(&line.decision));

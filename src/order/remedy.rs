@@ -138,7 +138,8 @@ impl Scene<'_> {
         let order = &self.known.order;
         let status = &order.status;
         let (what, remedy) = match self.standing {
-            Standing::Paid => return None,
+            // As it should be: of one that is undone or gone the summary says what became of it.
+            Standing::Paid | Standing::Undone | Standing::Gone => return None,
             Standing::WithoutDate => (
                 format!("the order is {status}, but the shop has no date of payment, as with cash on delivery"),
                 "when the money came, set the order to completed in the shop, which writes the date; to count such \
@@ -154,8 +155,6 @@ impl Scene<'_> {
                     self.shop.name
                 ),
             ),
-            // As it should be: the summary says what became of it.
-            Standing::Undone | Standing::Gone => return None,
         };
         Some(Missing { step: "payment", what, remedy })
     }

@@ -264,7 +264,7 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
         (&format!("key revoke {key}"), "revoked"),
         ("inbox replay --state all", "0 deliveries replayed"),
         ("account freeze lab:customer:1 --reason x", "froze acc_"),
-        ("store set lab --url https://new.example", "changed store lab: url"),
+        ("store set lab --url https://new.example", "changed store lab: its address"),
     ] {
         let out = desk.ok(&format!("{args} --dry-run"));
         assert!(out.contains(done), "{args}: {out}");
@@ -370,7 +370,7 @@ fn wrong_input_gets_its_own_words_and_its_own_status() {
         ),
         ("package set --store nowhere --product 3 --credits 5", 1, "no store named nowhere"),
         ("package remove --store lab --product 3", 1, "has no package for product:3"),
-        ("package sync --store lab", 1, "store set NAME --consumer-key"),
+        ("package sync --store lab", 1, "store set lab --consumer-key"),
         ("site assign x --account nowhere:customer:1", 1, "there is no store \"nowhere\""),
         ("site assign shop --account lab:customer:2", 1, "site shop belongs to account acc_"),
         ("site assign shop --account acc_00000000000000000000000000000000", 1, "there is no account"),

@@ -209,9 +209,9 @@ async fn each_wrong_answer_has_its_name_and_remedy() {
         (404, vec![], recorded("order-not-a-number"), "WooCommerce must be active"),
         (400, vec![], recorded("orders-per-page-101"), "Invalid parameter(s): per_page"),
         (418, html.to_vec(), b"teapot".to_vec(), "text/html (status 418)"),
-        (200, html.to_vec(), b"<html>Please stand by".to_vec(), "text/html where JSON was due"),
+        (200, html.to_vec(), b"<html>Please stand by".to_vec(), "text/html instead of JSON"),
         (200, vec![], b"<b>Warning</b>: foo in bar.php{\"id\":10}".to_vec(), "PHP warnings before the data"),
-        (200, vec![], b"{\"id\":10".to_vec(), "where JSON was due"),
+        (200, vec![], b"{\"id\":10".to_vec(), "JSON"),
         (200, vec![], vec![b' '; 16 * 1024 * 1024 + 1], "larger than 16 MiB"),
     ];
     for (status, headers, body, words) in cases {

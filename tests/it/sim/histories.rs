@@ -349,7 +349,9 @@ impl Asking {
                 self.life.wait(seconds.max(1));
             }
         }
-        Err(Fault::new(None, "the worker asks and asks"))
+        let store = self.life.wallet.shop.id;
+        let open = self.life.wallet.db().read(|tx| catalog::store::lookups(tx, store, 5)).unwrap();
+        Err(Fault::new(None, format!("the worker asks and asks: {open:?}")))
     }
 }
 
