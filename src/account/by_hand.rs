@@ -247,8 +247,8 @@ pub fn reclaim(
     LockedAccount::lock(tx, &account)?;
     let own = available(tx, &account, &source)?;
     if own.is_zero() && amount.is_some() {
-        let known = site::store::get(tx, &site)?
-            .ok_or_else(|| site::store::Error::UnknownSite(site.clone()))?;
+        let known =
+            site::store::get(tx, &site)?.ok_or_else(|| site::store::Error::UnknownSite(site.clone()))?;
         if let Some(owner) = known.account.map(|owner| owner.id).filter(|owner| *owner != account) {
             return Err(site::store::Error::OwnedByOther { site, owner }.into());
         }

@@ -423,9 +423,13 @@ fn list_grants(
     })
 }
 
-fn grant(session: &mut Session<'_>, wallet: WalletRef, new: NewGrant, dry_run: DryRun) -> Result<(), Failure> {
-    let given =
-        session.change("cli::wallet_grant", dry_run, move |tx| by_hand::grant(tx, wallet, new))?;
+fn grant(
+    session: &mut Session<'_>,
+    wallet: WalletRef,
+    new: NewGrant,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let given = session.change("cli::wallet_grant", dry_run, move |tx| by_hand::grant(tx, wallet, new))?;
     session.out.show_change(&given, dry_run.dry_run, |page| {
         page.line(format!("granted {} credits to {} ({})", given.credits, given.wallet, given.id));
         if let Some(time) = given.expires_at {
@@ -439,8 +443,7 @@ fn grant(session: &mut Session<'_>, wallet: WalletRef, new: NewGrant, dry_run: D
 }
 
 fn void(session: &mut Session<'_>, grant: GrantId, reason: String, dry_run: DryRun) -> Result<(), Failure> {
-    let voided =
-        session.change("cli::wallet_void", dry_run, move |tx| by_hand::void(tx, &grant, &reason))?;
+    let voided = session.change("cli::wallet_void", dry_run, move |tx| by_hand::void(tx, &grant, &reason))?;
     session.out.show_change(&voided, dry_run.dry_run, |page| {
         page.line(if voided.before {
             format!("nothing to do: {} was withdrawn before", voided.id)
@@ -453,10 +456,7 @@ fn void(session: &mut Session<'_>, grant: GrantId, reason: String, dry_run: DryR
 fn burn_plan(session: &mut Session<'_>, named: &WalletRef, credits: Credits) -> Result<(), Failure> {
     let plan = session.read(|tx| Ok::<_, Failure>(open(tx, named)?.burn_plan(tx, credits)?))?;
     session.out.show(&plan, |page| {
-        let mut rows = Rows::new(&[
-            ("GRANT", Column::Id),
-            ("CREDITS", Column::Number),
-        ]);
+        let mut rows = Rows::new(&[("GRANT", Column::Id), ("CREDITS", Column::Number)]);
         for part in &plan.slices {
             rows.row([part.grant.to_string(), part.credits.to_string()]);
         }
@@ -485,9 +485,8 @@ fn adjust(
     reason: String,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let adjusted = session.change("cli::wallet_adjust", dry_run, move |tx| {
-        by_hand::adjust(tx, wallet, change, &reason)
-    })?;
+    let adjusted = session
+        .change("cli::wallet_adjust", dry_run, move |tx| by_hand::adjust(tx, wallet, change, &reason))?;
     session.out.show_change(&adjusted, dry_run.dry_run, |page| {
         page.line(format!("adjusted {} by {}", adjusted.wallet, adjusted.credits.signed()));
         page.line(now_available(&Compartment::from(site_of(&adjusted.wallet)), adjusted.available));
@@ -501,9 +500,8 @@ fn allocate(
     amount: Credits,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let moved = session.change("cli::wallet_allocate", dry_run, move |tx| {
-        by_hand::allocate(tx, &account, site, amount)
-    })?;
+    let moved = session
+        .change("cli::wallet_allocate", dry_run, move |tx| by_hand::allocate(tx, &account, site, amount))?;
     session.out.show_change(&moved, dry_run.dry_run, |page| {
         page.line(format!("moved {} credits from the pool to {}", moved.credits, moved.site));
         page.line(now_available(&Compartment::Site(moved.site.clone()), moved.available));

@@ -157,9 +157,8 @@ pub fn page(
     before: Option<&GrantId>,
     limit: usize,
 ) -> Result<List<Grant>, db::Error> {
-    let mut list = pages(status, before, limit, |before| {
-        store::grants_before(tx, wallet, before, BATCH_LENGTH)
-    })?;
+    let mut list =
+        pages(status, before, limit, |before| store::grants_before(tx, wallet, before, BATCH_LENGTH))?;
     if !with_reasons {
         for grant in &mut list.items {
             (grant.reason, grant.void_reason) = (None, None);
@@ -224,9 +223,7 @@ pub fn list(
 ) -> Result<List<Listed>, db::Error> {
     let List { items, next_cursor } = match wallet {
         Some(wallet) => page(tx, wallet, status, true, before, limit)?,
-        None => pages(status, before, limit, |before| {
-            store::all_grants_before(tx, before, BATCH_LENGTH)
-        })?,
+        None => pages(status, before, limit, |before| store::all_grants_before(tx, before, BATCH_LENGTH))?,
     };
     let mut listed = Vec::with_capacity(items.len());
     for grant in items {

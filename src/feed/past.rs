@@ -6,9 +6,9 @@
 
 use serde::Serialize;
 
+use super::Settings;
 use super::store::{self, LayOf};
 use super::wallet::{TopUp, Wallet};
-use super::Settings;
 use crate::db::{self, Tx};
 use crate::ledger::entry::Place;
 use crate::ledger::position::Position;

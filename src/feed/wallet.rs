@@ -9,9 +9,9 @@ use super::{Settings, store};
 use crate::access::{Caller, Own, Subject};
 use crate::db::{self, Tx};
 use crate::id::{AccountId, ClientId, GrantId, SiteId};
-use crate::ledger::{self, burn};
 use crate::ledger::position::{Mode, Position, Status};
 use crate::ledger::slice::{Category, Compartment, Slice, View, open_slices};
+use crate::ledger::{self, burn};
 use crate::site::{self, AccountRef, WalletRef};
 use crate::time::{Timestamp, month_start};
 use crate::units::Credits;
@@ -161,10 +161,8 @@ impl Wallet {
         let parts = burn::plan(&slices, credits, tx.now()).map_err(|short| {
             ledger::store::Error::InsufficientCredits { needed: credits, available: short.available }
         })?;
-        let paid = |part: &burn::Part| Paid {
-            grant: slices[part.slice].grant.clone(),
-            credits: part.credits,
-        };
+        let paid =
+            |part: &burn::Part| Paid { grant: slices[part.slice].grant.clone(), credits: part.credits };
         Ok(BurnPlan { slices: parts.iter().map(paid).collect() })
     }
 

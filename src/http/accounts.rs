@@ -22,9 +22,7 @@ use crate::site::{AccountRef, Field, Site, WalletRef, parse_client, parse_label,
 
 /// Accounts and sites.
 pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/v1/accounts", get(list))
-        .route("/v1/sites/{site}", get(show_site).put(set_site))
+    Router::new().route("/v1/accounts", get(list)).route("/v1/sites/{site}", get(show_site).put(set_site))
 }
 
 /// The list's name in its cursors.

@@ -150,7 +150,8 @@ async fn allocate(
 ) -> Result<Response, Problem> {
     let requested = Requested::new("POST", "/v1/allocations", &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
-    let (account, site): (AccountRef, SiteId) = (admin::name(&fields, "account")?, admin::name(&fields, "site")?);
+    let (account, site): (AccountRef, SiteId) =
+        (admin::name(&fields, "account")?, admin::name(&fields, "site")?);
     app.db
         .write("grants::allocate", move |tx| {
             let owner = WalletRef::Account(account.clone());
