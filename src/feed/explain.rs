@@ -78,8 +78,8 @@ pub struct At {
 
 impl std::fmt::Display for At {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { as_of, uncounted: [a, b, c, d], before } = self;
-        write!(f, "{as_of}.{a}.{b}.{c}.{d}.{before}")
+        let [frozen, upcoming, expired, released] = self.uncounted;
+        write!(f, "{}.{frozen}.{upcoming}.{expired}.{released}.{}", self.as_of, self.before)
     }
 }
 
@@ -89,7 +89,9 @@ impl FromStr for At {
     fn from_str(text: &str) -> Result<Self, cursor::NotACursor> {
         let numbers: Result<Vec<i64>, _> = text.split('.').map(str::parse).collect();
         match numbers.as_deref() {
-            Ok(&[as_of, a, b, c, d, before]) => Ok(Self { as_of, uncounted: [a, b, c, d], before }),
+            Ok(&[as_of, frozen, upcoming, expired, released, before]) => {
+                Ok(Self { as_of, uncounted: [frozen, upcoming, expired, released], before })
+            }
             _ => Err(cursor::NotACursor),
         }
     }

@@ -682,12 +682,9 @@ async fn p35_moved_credits_are_the_same_lots_and_a_refund_finds_them() {
     let app = TestApp::start().await;
     let mut draft = Draft { quantity: 2, ..Draft::new(1, 2) };
     send(&app, &mut draft).await;
+    let alice = app.get(&format!("/v1/wallets/{ALICE}")).await["account"]["id"].as_str().unwrap().to_owned();
     for site in ["shop", "blog"] {
-        assign(
-            &app,
-            site,
-            &app.get(&format!("/v1/wallets/{ALICE}")).await["account"]["id"].as_str().unwrap().to_owned(),
-        );
+        assign(&app, site, &alice);
     }
     let lot = |rows: Value| {
         let row = rows["items"][0].clone();
