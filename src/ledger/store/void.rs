@@ -14,7 +14,7 @@ impl LockedAccount<'_, '_> {
     pub fn void(&mut self, grant: &GrantId, reason: &str) -> Result<Credits, Error> {
         let now = self.tx.now();
         self.tx.execute(
-            "-- ledger::store::void
+            "-- ledger::store::void::void
              UPDATE credit_grant SET voided_at = $2, void_reason = $3 WHERE id = $1 AND voided_at IS NULL",
             params![grant, now, reason],
         )?;
