@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::db::{self, DatabaseUrl, Db, Tx};
 use crate::feed;
 use crate::http::{self, server};
+use crate::idempotency;
 use crate::inbox;
 use crate::order::apply::Rules;
 use crate::reconcile::{answers, schedule};
@@ -192,13 +193,19 @@ fn reconcile(
 /// How long the worker sleeps when nobody wakes it: the command line may have left work for it.
 const WORKER_PAUSE: Duration = Duration::from_secs(2);
 
-/// How often old raw deliveries are looked for, in milliseconds.
+/// How often old raw deliveries and old answers are looked for, in milliseconds.
 const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
 
-/// Raw deliveries forgotten in one transaction: few enough that nobody notices.
+/// Raw deliveries forgotten in one transaction, and answers to requests: few enough that nobody notices.
 const PRUNE_MAX: i64 = 200;
 
-/// Asks shops what deliveries left open, and forgets raw deliveries that are old.
+/// Forgets a few raw deliveries and a few answers that are old; answers how many of those there are most of.
+fn prune(tx: &mut Tx<'_>, deliveries_before: Timestamp) -> Result<u64, db::Error> {
+    let deliveries = inbox::store::prune(tx, deliveries_before, PRUNE_MAX)?;
+    Ok(idempotency::store::prune(tx, PRUNE_MAX)?.max(deliveries))
+}
+
+/// Asks shops what deliveries left open, and forgets raw deliveries and answers to requests that are old.
 async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
     // Facts may have been learned just before the last stop, and orders left waiting for them.
     if let Err(error) = app.db.write("app::retry_all_parked", retry_all_parked).await {
@@ -210,12 +217,12 @@ async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: 
         let now = app.db.clock().now();
         if prune_at <= now {
             let before = now.plus_millis(-retention_ms);
-            match app.db.write("app::prune", move |tx| inbox::store::prune(tx, before, PRUNE_MAX)).await {
+            match app.db.write("app::prune", move |tx| prune(tx, before)).await {
                 // A full page means there may be more: the next step goes on at once.
                 Ok(pruned) if pruned < PRUNE_MAX as u64 => prune_at = now.plus_millis(PRUNE_EVERY_MS),
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "old deliveries could not be pruned: {error}");
+                    tracing::warn!(%error, "old deliveries and answers could not be pruned: {error}");
                     prune_at = now.plus_millis(PRUNE_EVERY_MS);
                 }
             }

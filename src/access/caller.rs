@@ -103,10 +103,10 @@ impl Caller {
         })
     }
 
-    /// Whether this key reads why an order of `account` granted what it did: an account's own key, not one that
-    /// only spends.
+    /// Whether this key reads what only `account` itself may know, as why its orders granted what they did: an
+    /// account's own key, not one that only spends.
     #[must_use]
-    pub fn may_read_orders_of(&self, account: &AccountId) -> bool {
+    pub fn is_owner_of(&self, account: &AccountId) -> bool {
         self.held.iter().any(|held| match held {
             Held::Admin => true,
             Held::Account(own) => own == account,
@@ -200,7 +200,7 @@ mod tests {
         for (held, sees, spends) in table {
             let caller = Caller::new(KeyId::new(), vec![held.clone()]);
             let reads = held == Held::Admin || held == Held::Account(alice.clone());
-            assert_eq!(caller.may_read_orders_of(&alice), reads, "{held:?} reads Alice's orders");
+            assert_eq!(caller.is_owner_of(&alice), reads, "{held:?} reads Alice's orders");
             for (number, subject) in subjects.iter().enumerate() {
                 let expected = |row: &str| row.as_bytes()[number] == b'1';
                 assert_eq!(caller.may_see(subject), expected(sees), "{held:?} sees {subject:?}");

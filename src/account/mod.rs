@@ -1,9 +1,11 @@
-//! What is done to an account as a whole: merging it into another, claiming a guest's, erasing a person.
+//! What is done to an account as a whole: merging it into another, claiming a guest's, erasing a person; and what is
+//! done to its credits by hand.
 //!
 //! Credits and debts move only through [`LockedAccount`], so each of these acts is one that `verify` proves.
 //! History is never rewritten: what was booked in an account stays in its chain, and a merged account stays
 //! as an empty one that says what it is part of.
 
+pub mod by_hand;
 pub mod claim;
 pub mod erase;
 pub mod merge;

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use super::claim::{PURPOSE, Secret};
 use crate::db::{self, Tx};
-use crate::id::{AccountId, SiteId};
+use crate::id::{AccountId, GrantId, SiteId};
 use crate::order::Order;
 use crate::params;
 use crate::site::NaturalKey;
@@ -128,6 +128,38 @@ pub fn family(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<AccountId>, db
         params![account],
         |row| row.get(0),
     )
+}
+
+// By hand ------------------------------------------------------------------------------------------
+
+/// Who has something of a grant.
+#[derive(Debug)]
+pub(super) struct Holders {
+    /// The account it was made for.
+    pub(super) made_for: AccountId,
+    /// The accounts that have some of it left or held, by id.
+    pub(super) accounts: Vec<AccountId>,
+    /// When it was withdrawn, if it was.
+    pub(super) voided_at: Option<Timestamp>,
+}
+
+/// Who has something of the grant, if there is one.
+pub(super) fn holders(tx: &mut Tx<'_>, grant: &GrantId) -> Result<Option<Holders>, db::Error> {
+    let found = tx.query_opt(
+        "-- account::store::holders
+         SELECT account_id, voided_at FROM credit_grant WHERE id = $1",
+        params![grant],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let Some((made_for, voided_at)) = found else { return Ok(None) };
+    let accounts = tx.query(
+        "-- account::store::holders (slices)
+         SELECT DISTINCT account_id FROM slice WHERE grant_id = $1 AND (remaining > 0 OR held > 0)
+         ORDER BY account_id",
+        params![grant],
+        |row| row.get(0),
+    )?;
+    Ok(Some(Holders { made_for, accounts, voided_at }))
 }
 
 // Claiming -----------------------------------------------------------------------------------------

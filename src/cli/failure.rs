@@ -185,6 +185,20 @@ impl From<site::store::Error> for Failure {
     }
 }
 
+impl From<account::by_hand::Error> for Failure {
+    fn from(error: account::by_hand::Error) -> Self {
+        use account::by_hand::Error as E;
+        match error {
+            E::Site(error) => error.into(),
+            E::Ledger(error) => error.into(),
+            E::Past(_) | E::TooMuch(_) => Self::usage(error.to_string()),
+            E::UnknownGrant(_) => {
+                Self::refused(error.to_string()).with_help("`nivella-wallet wallet grants WALLET` shows them")
+            }
+        }
+    }
+}
+
 impl From<account::Error> for Failure {
     fn from(error: account::Error) -> Self {
         use account::Error as E;

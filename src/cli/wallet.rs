@@ -7,16 +7,16 @@ use serde::Serialize;
 use super::output::{Column, Page, Rows, minute, or_dash};
 use super::values::{Amount, Until, some_change, some_credits, words};
 use super::{DryRun, Failure, Session};
+use crate::account::by_hand;
 use crate::app;
 use crate::db::Tx;
 use crate::feed::wallet::{Numbers, Part as Holding, SiteColumn};
 use crate::feed::{self, Wallet, activity, grants};
-use crate::id::{AccountId, GrantId, SiteId};
-use crate::ledger::position::Position;
-use crate::ledger::slice::{Category, Compartment, View, open_slices};
-use crate::ledger::store::{Expiry, LockedAccount, NewGrant, Shown, Taken};
+use crate::id::{GrantId, SiteId};
+use crate::ledger::slice::{Category, Compartment};
+use crate::ledger::store::{NewGrant, Shown};
 use crate::site::{AccountRef, WalletRef, store};
-use crate::time::{Timestamp, Validity};
+use crate::time::Timestamp;
 use crate::units::{Credits, Delta};
 
 #[derive(Subcommand, Debug)]
@@ -107,6 +107,21 @@ Examples:
         #[command(flatten)]
         dry_run: DryRun,
     },
+    /// Withdraw what is left of a grant
+    #[command(after_help = "\
+What open holds have set aside stays with them. What of it was used stays used.
+
+Example:
+  nivella-wallet wallet void gr_01a1fa67730b778aa2ec748e9839efc7 --reason \"given twice\"")]
+    Void {
+        /// Which, as `wallet grants` shows it
+        grant: GrantId,
+        /// Why; for the shop, never shown to customers
+        #[arg(long, value_parser = words)]
+        reason: String,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
     /// Correct a balance: +N adds credits that never expire, -N takes credits out
     #[command(after_help = "\
 -N takes from the compartment's own credits in the order they would be spent, or nothing if there
@@ -155,6 +170,15 @@ Examples:
         #[command(flatten)]
         dry_run: DryRun,
     },
+    /// Show which grants a debit would be paid from, and take nothing
+    BurnPlan {
+        /// Which: site:ID or account:ACC
+        #[arg(value_name = "WALLET")]
+        wallet: WalletRef,
+        /// How many credits
+        #[arg(long, value_parser = some_credits)]
+        credits: Credits,
+    },
 }
 
 /// How many lines one answer may have: it is put together in memory.
@@ -162,50 +186,6 @@ const LINES_MAX: i64 = 10_000;
 
 /// How many lines an export reads at once.
 const EXPORT_LENGTH: usize = 1_000;
-
-/// A grant as the API answers it, and where that leaves the compartment.
-#[derive(Serialize)]
-struct Given {
-    id: GrantId,
-    wallet: WalletRef,
-    account: AccountId,
-    credits: Credits,
-    category: Category,
-    priority: i64,
-    label: String,
-    reason: String,
-    effective_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    /// What went to pay a debt.
-    repaid: Credits,
-    available: Credits,
-}
-
-#[derive(Serialize)]
-struct Adjusted {
-    wallet: WalletRef,
-    account: AccountId,
-    credits: Delta,
-    reason: String,
-    slices: Vec<Part>,
-    available: Credits,
-}
-
-#[derive(Serialize)]
-struct Moved {
-    account: AccountId,
-    site: SiteId,
-    credits: Delta,
-    slices: Vec<Part>,
-    /// What the site's own compartment has now.
-    available: Credits,
-}
-
-#[derive(Serialize)]
-struct Part {
-    grant: GrantId,
-    credits: Credits,
-}
 
 pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
     match verb {
@@ -239,6 +219,8 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
             };
             grant(session, wallet, new, dry_run)
         }
+        Verb::Void { grant, reason, dry_run } => void(session, grant, reason, dry_run),
+        Verb::BurnPlan { wallet, credits } => burn_plan(session, &wallet, credits),
         Verb::Adjust { wallet, credits, reason, dry_run } => {
             adjust(session, wallet, credits, reason, dry_run)
         }
@@ -441,52 +423,13 @@ fn list_grants(
     })
 }
 
-fn parts(taken: Taken) -> Vec<Part> {
-    taken.slices.into_iter().map(|(grant, credits)| Part { grant, credits }).collect()
-}
-
-/// What a compartment itself has, without what it may use of the pool.
-fn available(tx: &mut Tx<'_>, account: &AccountId, compartment: &Compartment) -> Result<Credits, Failure> {
-    let now = tx.now();
-    let view = match compartment {
-        Compartment::Site(site) => View::Site { site: site.clone(), pool: false },
-        Compartment::Pool => View::Account,
-    };
-    let mut slices = open_slices(tx, account, &view)?;
-    slices.retain(|slice| slice.compartment == *compartment);
-    Ok(Position::of(&slices, now).available)
-}
-
 fn grant(
     session: &mut Session<'_>,
     wallet: WalletRef,
-    mut new: NewGrant,
+    new: NewGrant,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let given = session.change("cli::wallet_grant", dry_run, move |tx| {
-        if let Expiry::At(time) = new.expiry
-            && time <= tx.now()
-        {
-            return Err(Failure::usage(format!("{time} is in the past: nobody could spend these credits")));
-        }
-        let (account, compartment) = store::open_wallet(tx, &wallet)?;
-        new.compartment = compartment;
-        let granted = LockedAccount::lock(tx, &account)?.grant(&new)?;
-        Ok(Given {
-            id: granted.id,
-            available: available(tx, &account, &new.compartment)?,
-            wallet: by_id(wallet, &account),
-            account,
-            credits: new.amount,
-            category: new.category,
-            priority: granted.priority,
-            label: new.label,
-            reason: new.reason.unwrap_or_default(),
-            effective_at: granted.effective_at,
-            expires_at: granted.expires_at,
-            repaid: granted.repaid,
-        })
-    })?;
+    let given = session.change("cli::wallet_grant", dry_run, move |tx| by_hand::grant(tx, wallet, new))?;
     session.out.show_change(&given, dry_run.dry_run, |page| {
         page.line(format!("granted {} credits to {} ({})", given.credits, given.wallet, given.id));
         if let Some(time) = given.expires_at {
@@ -499,12 +442,26 @@ fn grant(
     })
 }
 
-/// The wallet as answers name it: an account by its id.
-fn by_id(wallet: WalletRef, account: &AccountId) -> WalletRef {
-    match wallet {
-        WalletRef::Site(_) => wallet,
-        WalletRef::Account(_) => WalletRef::Account(account.clone().into()),
-    }
+fn void(session: &mut Session<'_>, grant: GrantId, reason: String, dry_run: DryRun) -> Result<(), Failure> {
+    let voided = session.change("cli::wallet_void", dry_run, move |tx| by_hand::void(tx, &grant, &reason))?;
+    session.out.show_change(&voided, dry_run.dry_run, |page| {
+        page.line(if voided.before {
+            format!("nothing to do: {} was withdrawn before", voided.id)
+        } else {
+            format!("withdrew {} credits of {}", voided.credits, voided.id)
+        });
+    })
+}
+
+fn burn_plan(session: &mut Session<'_>, named: &WalletRef, credits: Credits) -> Result<(), Failure> {
+    let plan = session.read(|tx| Ok::<_, Failure>(open(tx, named)?.burn_plan(tx, credits)?))?;
+    session.out.show(&plan, |page| {
+        let mut rows = Rows::new(&[("GRANT", Column::Id), ("CREDITS", Column::Number)]);
+        for part in &plan.slices {
+            rows.row([part.grant.to_string(), part.credits.to_string()]);
+        }
+        page.table(&rows);
+    })
 }
 
 fn site_of(wallet: &WalletRef) -> Option<SiteId> {
@@ -528,33 +485,8 @@ fn adjust(
     reason: String,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let Some(amount) = change.size() else {
-        return Err(Failure::usage(format!("{change} is too much")));
-    };
-    let adjusted = session.change("cli::wallet_adjust", dry_run, move |tx| {
-        let (account, compartment) = store::open_wallet(tx, &wallet)?;
-        let mut locked = LockedAccount::lock(tx, &account)?;
-        let slices = if change.is_negative() {
-            parts(locked.take_out(&compartment, amount, &reason)?.1)
-        } else {
-            let granted = locked.grant(&NewGrant {
-                compartment: compartment.clone(),
-                amount,
-                category: Category::Bonus,
-                priority: None,
-                label: "Balance adjusted".to_owned(),
-                reason: Some(reason.clone()),
-                effective_at: None,
-                expiry: Expiry::After(Validity::Never),
-                purchase: None,
-                shown_as: Shown::Adjustment,
-            })?;
-            vec![Part { grant: granted.id, credits: amount }]
-        };
-        let available = available(tx, &account, &compartment)?;
-        let wallet = by_id(wallet, &account);
-        Ok::<_, Failure>(Adjusted { wallet, account, credits: change, reason, slices, available })
-    })?;
+    let adjusted = session
+        .change("cli::wallet_adjust", dry_run, move |tx| by_hand::adjust(tx, wallet, change, &reason))?;
     session.out.show_change(&adjusted, dry_run.dry_run, |page| {
         page.line(format!("adjusted {} by {}", adjusted.wallet, adjusted.credits.signed()));
         page.line(now_available(&Compartment::from(site_of(&adjusted.wallet)), adjusted.available));
@@ -568,18 +500,8 @@ fn allocate(
     amount: Credits,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let moved = session.change("cli::wallet_allocate", dry_run, move |tx| {
-        let account = super::account::resolve(tx, &account)?;
-        let owner = store::owned(tx, &site)?;
-        if owner != account {
-            return Err(store::Error::OwnedByOther { site, owner }.into());
-        }
-        let target = Compartment::Site(site.clone());
-        let taken = LockedAccount::lock(tx, &account)?.relocate(&Compartment::Pool, &target, amount)?;
-        let available = available(tx, &account, &target)?;
-        let credits = Delta::plus(amount);
-        Ok::<_, Failure>(Moved { account, site, credits, slices: parts(taken), available })
-    })?;
+    let moved = session
+        .change("cli::wallet_allocate", dry_run, move |tx| by_hand::allocate(tx, &account, site, amount))?;
     session.out.show_change(&moved, dry_run.dry_run, |page| {
         page.line(format!("moved {} credits from the pool to {}", moved.credits, moved.site));
         page.line(now_available(&Compartment::Site(moved.site.clone()), moved.available));
@@ -593,25 +515,12 @@ fn reclaim(
     account: Option<AccountRef>,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
+    let amount = match amount {
+        Amount::All => None,
+        Amount::Credits(amount) => Some(amount),
+    };
     let moved = session.change("cli::wallet_reclaim", dry_run, move |tx| {
-        let account = match account {
-            Some(account) => super::account::resolve(tx, &account)?,
-            None => store::owned(tx, &site)?,
-        };
-        let source = Compartment::Site(site.clone());
-        // Locking books what has expired, so that what is counted is what can be moved.
-        LockedAccount::lock(tx, &account)?;
-        let amount = match amount {
-            Amount::All => available(tx, &account, &source)?,
-            Amount::Credits(amount) => amount,
-        };
-        let slices = if amount.is_zero() {
-            Vec::new()
-        } else {
-            parts(LockedAccount::lock(tx, &account)?.relocate(&source, &Compartment::Pool, amount)?)
-        };
-        let available = available(tx, &account, &source)?;
-        Ok::<_, Failure>(Moved { account, site, credits: Delta::minus(amount), slices, available })
+        by_hand::reclaim(tx, site, amount, account.as_ref())
     })?;
     session.out.show_change(&moved, dry_run.dry_run, |page| {
         let size = moved.credits.size().unwrap_or(Credits::ZERO);

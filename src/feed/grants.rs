@@ -9,8 +9,10 @@ use serde::Serialize;
 use super::wallet::{Scope, SiteColumn, Wallet};
 use super::{List, cursor, store};
 use crate::db::{self, Tx};
-use crate::id::GrantId;
+use crate::id::{AccountId, GrantId};
+use crate::ledger::entry::Place;
 use crate::ledger::slice::{Category, Compartment};
+use crate::site::WalletRef;
 use crate::time::Timestamp;
 use crate::units::Credits;
 
@@ -73,6 +75,9 @@ pub struct Grant {
     /// Why it was made, for the shop only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why it was withdrawn, for the shop only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub void_reason: Option<String>,
     /// When it was made.
     pub granted_at: Timestamp,
     /// From when it is good.
@@ -112,6 +117,9 @@ pub struct Grant {
 /// The part of a grant in one compartment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Part {
+    /// In which account it lies, where there can be more than one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
     /// Where it lies.
     #[serde(skip)]
     pub compartment: Compartment,
@@ -149,10 +157,27 @@ pub fn page(
     before: Option<&GrantId>,
     limit: usize,
 ) -> Result<List<Grant>, db::Error> {
+    let mut list =
+        pages(status, before, limit, |before| store::grants_before(tx, wallet, before, BATCH_LENGTH))?;
+    if !with_reasons {
+        for grant in &mut list.items {
+            (grant.reason, grant.void_reason) = (None, None);
+        }
+    }
+    Ok(list)
+}
+
+/// Up to `limit` grants of those that `read` answers, batch by batch; a batch without any is the last.
+fn pages(
+    status: Option<Status>,
+    before: Option<&GrantId>,
+    limit: usize,
+    mut read: impl FnMut(&str) -> Result<Vec<Grant>, db::Error>,
+) -> Result<List<Grant>, db::Error> {
     let mut items = Vec::new();
     let mut before = before.map_or(NEWEST, GrantId::as_str).to_owned();
     while items.len() <= limit {
-        let batch = store::grants_before(tx, wallet, &before, BATCH_LENGTH)?;
+        let batch = read(&before)?;
         let Some(last) = batch.last() else { break };
         last.id.as_str().clone_into(&mut before);
         let seen = batch.into_iter().filter(|grant| !grant.slices.is_empty());
@@ -160,14 +185,59 @@ pub fn page(
     }
     let more = items.len() > limit;
     items.truncate(limit);
-    if !with_reasons {
-        for grant in &mut items {
-            grant.reason = None;
-        }
-    }
     let last = items.last().filter(|_| more);
     let next_cursor = last.map(|grant| cursor::write(LIST, grant.id.as_str()));
     Ok(List { items, next_cursor })
+}
+
+/// A grant among those of all wallets: for those who may see every one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// The wallet it was made for; an account by its id, and its pool is meant.
+    pub wallet: WalletRef,
+    /// The account it was made for.
+    pub account: AccountId,
+    /// The grant.
+    #[serde(flatten)]
+    pub grant: Grant,
+}
+
+impl Listed {
+    fn of(tx: &mut Tx<'_>, grant: Grant) -> Result<Self, db::Error> {
+        let (account, place) = store::made_at(tx, &grant.id)?;
+        let wallet = match place {
+            Place::Compartment(Compartment::Site(site)) => WalletRef::Site(site),
+            _ => WalletRef::Account(account.clone().into()),
+        };
+        Ok(Self { wallet, account, grant })
+    }
+}
+
+/// Up to `limit` grants of all wallets, or of one, made before `before`, newest first.
+pub fn list(
+    tx: &mut Tx<'_>,
+    wallet: Option<&Wallet>,
+    status: Option<Status>,
+    before: Option<&GrantId>,
+    limit: usize,
+) -> Result<List<Listed>, db::Error> {
+    let List { items, next_cursor } = match wallet {
+        Some(wallet) => page(tx, wallet, status, true, before, limit)?,
+        None => pages(status, before, limit, |before| store::all_grants_before(tx, before, BATCH_LENGTH))?,
+    };
+    let mut listed = Vec::with_capacity(items.len());
+    for grant in items {
+        listed.push(Listed::of(tx, grant)?);
+    }
+    Ok(List { items: listed, next_cursor })
+}
+
+/// The grant, if there is one.
+pub fn get(tx: &mut Tx<'_>, id: &GrantId) -> Result<Option<Listed>, db::Error> {
+    // No other id lies between this one and itself with a letter more.
+    let found = store::all_grants_before(tx, &format!("{id}z"), 1)?;
+    let found = found.into_iter().find(|grant| grant.id == *id);
+    found.map(|grant| Listed::of(tx, grant)).transpose()
 }
 
 impl Grant {

@@ -9,8 +9,10 @@
 
 pub mod activity;
 pub mod cursor;
+pub mod explain;
 pub mod grants;
 pub mod page;
+pub mod past;
 mod store;
 pub mod usage;
 pub mod wallet;

@@ -10,7 +10,8 @@ use super::usage::Group;
 use super::wallet::{Scope, Shows, Wallet};
 use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, ClientId, GrantId, SiteId};
-use crate::ledger::slice::Compartment;
+use crate::ledger::entry::Place;
+use crate::ledger::slice::{Category, Compartment};
 use crate::params;
 use crate::rate;
 use crate::time::Timestamp;
@@ -39,6 +40,16 @@ pub(super) fn wallet(
                 shows,
             })
         },
+    )
+}
+
+/// Why the account is frozen, if it is.
+pub(super) fn frozen_reason(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<String>, db::Error> {
+    tx.query_one(
+        "-- feed::store::frozen_reason
+         SELECT frozen_reason FROM account WHERE id = $1",
+        params![account],
+        |row| row.get(0),
     )
 }
 
@@ -316,35 +327,88 @@ pub(super) fn grants_before(
     before: &str,
     limit: usize,
 ) -> Result<Vec<Grant>, db::Error> {
-    let now = tx.now();
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut grants = tx.query(
+    let grants = tx.query(
         "-- feed::store::grants_before
          SELECT id, category, priority, label, reason, granted_at, effective_at, expires_at, voided_at, order_id,
-                amount, spent, reversed, expired, clawed, voided, adjusted, repaid, frozen
+                amount, spent, reversed, expired, clawed, voided, adjusted, repaid, frozen, void_reason
          FROM credit_grant
          WHERE id IN (SELECT DISTINCT grant_id FROM slice WHERE account_id = $1 AND grant_id < $2
                       ORDER BY grant_id DESC LIMIT $3)
          ORDER BY id DESC",
         params![&wallet.account, before, limit],
-        |row| Ok((grant(row)?, row.get::<bool>(18)?)),
+        read_grant,
     )?;
-    for (grant, frozen) in &mut grants {
-        let slices = tx.query(
-            "-- feed::store::grants_before (slices)
-             SELECT account_id, site, remaining, held FROM slice WHERE grant_id = $1 ORDER BY site",
-            params![&grant.id],
-            |row| Ok((row.get::<AccountId>(0)?, part(row, &wallet.shows)?)),
-        )?;
-        grant.remaining = slices.iter().map(|(_, part)| part.remaining).sum();
-        grant.held = slices.iter().map(|(_, part)| part.held).sum();
-        let shown = slices.into_iter().filter(|(holder, part)| {
-            *holder == wallet.account && wallet.shows.compartment(&part.compartment)
-        });
-        grant.slices = shown.map(|(_, part)| part).collect();
-        grant.settle(*frozen, now);
+    let mut told = Vec::with_capacity(grants.len());
+    for (grant, frozen) in grants {
+        told.push(with_slices(tx, grant, frozen, Some(wallet))?);
     }
-    Ok(grants.into_iter().map(|(grant, _)| grant).collect())
+    Ok(told)
+}
+
+/// Up to `limit` grants of all accounts, newest first, from before the id `before`.
+pub(super) fn all_grants_before(
+    tx: &mut Tx<'_>,
+    before: &str,
+    limit: usize,
+) -> Result<Vec<Grant>, db::Error> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let grants = tx.query(
+        "-- feed::store::all_grants_before
+         SELECT id, category, priority, label, reason, granted_at, effective_at, expires_at, voided_at, order_id,
+                amount, spent, reversed, expired, clawed, voided, adjusted, repaid, frozen, void_reason
+         FROM credit_grant WHERE id < $1 ORDER BY id DESC LIMIT $2",
+        params![before, limit],
+        read_grant,
+    )?;
+    let mut told = Vec::with_capacity(grants.len());
+    for (grant, frozen) in grants {
+        told.push(with_slices(tx, grant, frozen, None)?);
+    }
+    Ok(told)
+}
+
+/// The account a grant was made for, and where in it: the entry that made it tells.
+pub(super) fn made_at(tx: &mut Tx<'_>, grant: &GrantId) -> Result<(AccountId, Place), db::Error> {
+    tx.query_one(
+        "-- feed::store::made_at
+         SELECT account_id, target FROM entry WHERE grant_id = $1 AND kind = 'granted'",
+        params![grant],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// A grant, and whether it is frozen.
+fn read_grant(row: &Row<'_>) -> Result<(Grant, bool), db::Error> {
+    Ok((grant(row)?, row.get(18)?))
+}
+
+/// The grant with the sums over its slices, those slices that the wallet shows, or all, and how it stands.
+fn with_slices(
+    tx: &mut Tx<'_>,
+    mut grant: Grant,
+    frozen: bool,
+    wallet: Option<&Wallet>,
+) -> Result<Grant, db::Error> {
+    let shows = wallet.map_or(&Shows::Account, |wallet| &wallet.shows);
+    let slices = tx.query(
+        "-- feed::store::with_slices
+         SELECT account_id, site, remaining, held FROM slice WHERE grant_id = $1 ORDER BY site, account_id",
+        params![&grant.id],
+        |row| Ok((row.get::<AccountId>(0)?, part(row, shows)?)),
+    )?;
+    grant.remaining = slices.iter().map(|(_, part)| part.remaining).sum();
+    grant.held = slices.iter().map(|(_, part)| part.held).sum();
+    for (holder, mut part) in slices {
+        match wallet {
+            None => part.account = Some(holder),
+            Some(wallet) if holder != wallet.account || !shows.compartment(&part.compartment) => continue,
+            Some(_) => {}
+        }
+        grant.slices.push(part);
+    }
+    grant.settle(frozen, tx.now());
+    Ok(grant)
 }
 
 /// A grant without what its slices say.
@@ -356,6 +420,7 @@ fn grant(row: &Row<'_>) -> Result<Grant, db::Error> {
         priority: row.get(2)?,
         label: row.get(3)?,
         reason: row.get(4)?,
+        void_reason: row.get(19)?,
         granted_at: row.get(5)?,
         effective_at: row.get(6)?,
         expires_at: row.get(7)?,
@@ -379,12 +444,156 @@ fn grant(row: &Row<'_>) -> Result<Grant, db::Error> {
 fn part(row: &Row<'_>, shows: &Shows) -> Result<Part, db::Error> {
     let compartment: Compartment = row.get(1)?;
     Ok(Part {
+        account: None,
         scope: Scope::of(&compartment),
         site: shows.column(&compartment),
         remaining: row.get(2)?,
         held: row.get(3)?,
         compartment,
     })
+}
+
+// What a number is made of --------------------------------------------------------------------------
+
+/// An entry with what is known of its grant and its debit.
+#[derive(Debug)]
+pub(super) struct Movement {
+    pub(super) seq: i64,
+    pub(super) at: Timestamp,
+    pub(super) kind: String,
+    pub(super) grant: Option<GrantId>,
+    pub(super) source: String,
+    pub(super) target: String,
+    pub(super) amount: Credits,
+    pub(super) label: Option<String>,
+    pub(super) order: Option<i64>,
+    /// The site of the debit, and its words.
+    pub(super) debit: Option<(SiteId, String)>,
+    pub(super) reason: Option<String>,
+}
+
+/// Up to `limit` entries before the number `before`, newest first: of the places `places`, or of all if there are
+/// none.
+pub(super) fn movements_before(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    places: Option<&[String; 2]>,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<Movement>, db::Error> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let [one, other] = places.map_or(["", ""], |[one, other]| [one.as_str(), other.as_str()]);
+    tx.query(
+        "-- feed::store::movements_before
+         SELECT e.seq, e.booked_at, e.kind, e.grant_id, e.source, e.target, e.amount, g.label, g.order_id,
+                d.site, d.label, d.quantity,
+                CASE e.kind WHEN 'granted' THEN g.reason WHEN 'voided' THEN g.void_reason ELSE c.reason END
+         FROM entry e
+         LEFT JOIN credit_grant g ON g.id = e.grant_id
+         LEFT JOIN debit d ON d.id = e.operation
+         LEFT JOIN correction c ON c.operation = e.operation
+         WHERE e.account_id = $1 AND e.seq < $2
+           AND ($3 = '' OR e.source IN ($3, $4) OR e.target IN ($3, $4))
+         ORDER BY e.seq DESC LIMIT $5",
+        params![account, before, one, other, limit],
+        |row| {
+            let debit = match (row.get::<Option<SiteId>>(9)?, row.get::<Option<String>>(10)?) {
+                (Some(site), Some(label)) => Some((site, rate::say(label, row.get(11)?))),
+                _ => None,
+            };
+            Ok(Movement {
+                seq: row.get(0)?,
+                at: row.get(1)?,
+                kind: row.get(2)?,
+                grant: row.get(3)?,
+                source: row.get(4)?,
+                target: row.get(5)?,
+                amount: row.get(6)?,
+                label: row.get(7)?,
+                order: row.get(8)?,
+                debit,
+                reason: row.get(12)?,
+            })
+        },
+    )
+}
+
+/// The number of the account's newest entry.
+pub(super) fn newest_entry(tx: &mut Tx<'_>, account: &AccountId) -> Result<i64, db::Error> {
+    tx.query_one(
+        "-- feed::store::newest_entry
+         SELECT entry_seq FROM account WHERE id = $1",
+        params![account],
+        |row| row.get(0),
+    )
+}
+
+/// What remains in each compartment of the account by its entries, whether it can be spent or not.
+pub(super) fn remaining(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+) -> Result<Vec<(Compartment, Credits)>, db::Error> {
+    tx.query(
+        "-- feed::store::remaining
+         SELECT site, CAST(SUM(remaining) AS BIGINT) FROM slice
+         WHERE account_id = $1 AND (remaining > 0 OR held > 0) GROUP BY site ORDER BY site",
+        params![account],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// What lay in one place at an instant, of one grant.
+#[derive(Debug)]
+pub(super) struct Lay {
+    pub(super) place: String,
+    pub(super) amount: i64,
+    /// Nothing for a debt that moved, which is of no grant.
+    pub(super) grant: Option<LayOf>,
+}
+
+/// What there is to know of the grant.
+#[derive(Debug)]
+pub(super) struct LayOf {
+    pub(super) id: GrantId,
+    pub(super) category: Category,
+    pub(super) amount: Credits,
+    pub(super) effective_at: Timestamp,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) voided: bool,
+    pub(super) frozen: bool,
+}
+
+/// What lay where in the account at the instant `at`, from the entries that were booked for then or earlier.
+pub(super) fn lay_at(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Result<Vec<Lay>, db::Error> {
+    tx.query(
+        "-- feed::store::lay_at
+         SELECT p.place, CAST(SUM(p.amount) AS BIGINT), g.id, g.category, g.amount, g.effective_at, g.expires_at,
+                g.voided_at,
+                CAST(COALESCE((SELECT f.frozen FROM grant_freeze f WHERE f.grant_id = g.id AND f.at <= $2
+                               ORDER BY f.at DESC LIMIT 1), 0) AS BIGINT)
+         FROM (SELECT grant_id, target AS place, amount FROM entry WHERE account_id = $1 AND booked_at <= $2
+               UNION ALL
+               SELECT grant_id, source, -amount FROM entry WHERE account_id = $1 AND booked_at <= $2) p
+         LEFT JOIN credit_grant g ON g.id = p.grant_id
+         WHERE p.place = 'pool' OR p.place LIKE 'site:%' OR p.place LIKE 'held:%' OR p.place LIKE 'debt:%'
+         GROUP BY p.place, g.id HAVING SUM(p.amount) <> 0",
+        params![account, at],
+        |row| {
+            let grant = match row.get::<Option<String>>(2)? {
+                None => None,
+                Some(_) => Some(LayOf {
+                    id: row.get(2)?,
+                    category: row.get(3)?,
+                    amount: row.get(4)?,
+                    effective_at: row.get(5)?,
+                    expires_at: row.get(6)?,
+                    voided: row.get::<Option<Timestamp>>(7)?.is_some_and(|voided_at| voided_at <= at),
+                    frozen: row.get(8)?,
+                }),
+            };
+            Ok(Lay { place: row.get(0)?, amount: row.get(1)?, grant })
+        },
+    )
 }
 
 // What can be bought -------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ use crate::db::{self, Tx};
 use crate::id::{AccountId, ClientId, GrantId, SiteId};
 use crate::ledger::position::{Mode, Position, Status};
 use crate::ledger::slice::{Category, Compartment, Slice, View, open_slices};
+use crate::ledger::{self, burn};
 use crate::site::{self, AccountRef, WalletRef};
 use crate::time::{Timestamp, month_start};
 use crate::units::Credits;
@@ -147,6 +148,24 @@ impl Wallet {
         Ok(slices)
     }
 
+    /// Which slices a debit of `credits` would take from what the wallet shows: the decision of the debit
+    /// itself, without the write.
+    ///
+    /// # Errors
+    /// [`ledger::store::Error::Frozen`] and [`ledger::store::Error::InsufficientCredits`], as the debit.
+    pub fn burn_plan(&self, tx: &mut Tx<'_>, credits: Credits) -> Result<BurnPlan, ledger::store::Error> {
+        if let Some(reason) = store::frozen_reason(tx, &self.account)? {
+            return Err(ledger::store::Error::Frozen(reason));
+        }
+        let slices = self.slices(tx)?;
+        let parts = burn::plan(&slices, credits, tx.now()).map_err(|short| {
+            ledger::store::Error::InsufficientCredits { needed: credits, available: short.available }
+        })?;
+        let paid =
+            |part: &burn::Part| Paid { grant: slices[part.slice].grant.clone(), credits: part.credits };
+        Ok(BurnPlan { slices: parts.iter().map(paid).collect() })
+    }
+
     pub(super) fn numbers_of(
         &self,
         tx: &mut Tx<'_>,
@@ -253,6 +272,22 @@ impl Shows {
             (Self::Account | Self::Client { .. }, Compartment::Site(site)) => SiteColumn::Site(site.clone()),
         }
     }
+}
+
+/// What a debit would take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BurnPlan {
+    /// What it would take from each slice, in burn-down order.
+    pub slices: Vec<Paid>,
+}
+
+/// What one slice would give.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Paid {
+    /// Its grant.
+    pub grant: GrantId,
+    /// How many credits.
+    pub credits: Credits,
 }
 
 /// The wallet object of the API.

@@ -233,7 +233,7 @@ fn read_cost(fields: &Map<String, Value>, action: Option<String>, errors: &mut V
 /// What a debit without a label is called.
 const DEFAULT_LABEL: &str = "AI assistant";
 const ACTION_CHARS_MAX: usize = 128;
-const LABEL_CHARS_MAX: usize = 500;
+pub(super) const LABEL_CHARS_MAX: usize = 500;
 const REFERENCE_CHARS_MAX: usize = 255;
 
 /// An amount above zero.

@@ -2,10 +2,14 @@
 //!
 //! Handlers extract, run one transaction or one read, and answer; what a request means is decided below.
 
+pub mod accounts;
+mod admin;
 pub mod auth;
 pub mod claims;
 pub mod debits;
+pub mod explain;
 pub mod extract;
+pub mod grants;
 pub mod health;
 pub mod idempotent;
 pub mod logs;
@@ -52,7 +56,10 @@ pub fn routes(app: App) -> Router {
     let routes = Router::new()
         .route("/webhooks/woocommerce/{store}", post(webhooks::receive))
         .merge(wallets::routes())
+        .merge(explain::routes())
         .merge(orders::routes())
+        .merge(grants::routes())
+        .merge(accounts::routes())
         .route("/v1/debits", post(debits::create))
         .route("/v1/claims", post(claims::create))
         .route("/healthz", get(health::alive))

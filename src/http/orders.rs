@@ -43,7 +43,7 @@ async fn show(
         let story = explain::story(tx, &shop, &app.rules, order)?.ok_or_else(missing)?;
         let story = match story.account.as_ref().map(|owner| owner.id.clone()) {
             _ if caller.is_admin() => story,
-            Some(account) if caller.may_read_orders_of(&account) => story.for_account(&account),
+            Some(account) if caller.is_owner_of(&account) => story.for_account(&account),
             _ => return Err(missing()),
         };
         query.check()?;

@@ -41,7 +41,7 @@ pub enum Code {
     HoldClosed,
     /// The debit was given back before.
     AlreadyReversed,
-    /// The key belongs to another website.
+    /// The site is another account's, or the key another website's.
     SiteMismatch,
     /// The guest's credits were claimed before.
     AlreadyClaimed,
@@ -215,8 +215,8 @@ impl Code {
             Self::SiteMismatch => (
                 S::CONFLICT,
                 "site_mismatch",
-                "The key belongs to another website",
-                "Have the owner say whether the site moved or was copied, and use a key of its own for a copy.",
+                "The site belongs to another",
+                "A site has one owner: take it from its account before another one gets it. A key is good for one website: have its owner say whether that moved or was copied.",
             ),
             Self::AlreadyClaimed => (
                 S::CONFLICT,
@@ -408,7 +408,7 @@ impl Problem {
         Self::new(Code::AlreadyReversed).with_detail(detail)
     }
 
-    /// 409: the key belongs to another website.
+    /// 409: the site is another account's, or the key another website's.
     #[must_use]
     pub fn site_mismatch(detail: impl fmt::Display) -> Self {
         Self::new(Code::SiteMismatch).with_detail(detail)

@@ -30,10 +30,10 @@ const EXPORT_LINES: usize = 1000;
 const FEED_CACHE: HeaderValue = HeaderValue::from_static("private, max-age=15");
 
 /// Balances and histories are somebody's own and true for a moment.
-const NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-store");
+pub(super) const NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-store");
 
-type WalletPath = Result<Path<String>, PathRejection>;
-type QueryPairs = Pairs<Vec<(String, String)>>;
+pub(super) type WalletPath = Result<Path<String>, PathRejection>;
+pub(super) type QueryPairs = Pairs<Vec<(String, String)>>;
 
 /// What can be read of wallets.
 pub fn routes() -> Router<App> {
@@ -46,7 +46,7 @@ pub fn routes() -> Router<App> {
 }
 
 /// The wallet `named`, if there is one for `caller`.
-fn find(tx: &mut Tx<'_>, caller: &Caller, named: WalletPath) -> Result<Wallet, Problem> {
+pub(super) fn find(tx: &mut Tx<'_>, caller: &Caller, named: WalletPath) -> Result<Wallet, Problem> {
     let missing = || Problem::not_found().with_detail("there is no such wallet in the scope of this API key");
     let Ok(Path(name)) = named else { return Err(missing()) };
     let found = if name == "me" {
@@ -244,7 +244,7 @@ impl From<usage::Error> for Problem {
 }
 
 /// One parameter is wrong.
-fn wrong(name: &str, detail: &dyn std::fmt::Display) -> Problem {
+pub(super) fn wrong(name: &str, detail: &dyn std::fmt::Display) -> Problem {
     Problem::invalid(format!("/query/{name}"), detail)
 }
 
@@ -255,7 +255,7 @@ fn broken(error: &dyn std::error::Error) -> Problem {
 }
 
 /// An answer that depends on who asked.
-fn private(cache: HeaderValue, answer: impl IntoResponse) -> Response {
+pub(super) fn private(cache: HeaderValue, answer: impl IntoResponse) -> Response {
     let mut response = answer.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, cache);

@@ -2,13 +2,19 @@
 //!
 //! The key, the request's digest and the answer are stored in the transaction of the effect itself. So after
 //! a lost answer or a crash either both are there, and the same request gets the same answer, or neither is,
-//! and it may be tried again. Only answers of requests that had an effect are stored.
+//! and it may be tried again. Only answers of requests that had an effect are stored, for [`RETENTION_MS`]: a key that is
+//! used again later is new.
 
 pub mod store;
 
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
+
+use crate::time::DAY_MS;
+
+/// How long an answer is given again, in milliseconds.
+pub const RETENTION_MS: i64 = 30 * DAY_MS;
 
 /// The caller's name for a request, scoped to the API key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -134,6 +134,11 @@ fn a_shop_is_set_up_from_the_first_command_to_the_proof() {
     let wallet = desk.json("wallet show site:shop");
     assert_eq!(wallet["available"], "1045.5", "its own credits and the pool's");
     assert_eq!(wallet["breakdown"].as_array().unwrap().len(), 4);
+    let plan = desk.json("wallet burn-plan site:shop --credits 50");
+    let paid: Vec<&str> =
+        plan["slices"].as_array().unwrap().iter().filter_map(|slice| slice["credits"].as_str()).collect();
+    assert_eq!(paid, ["25.5", "20", "4.5"], "the bonus first, the site's before the pool's: {plan}");
+    assert_eq!(desk.run("wallet burn-plan site:shop --credits 1045.6").status, 1, "more than there is");
     let reclaimed = desk.json("wallet reclaim --site shop --credits all");
     assert_eq!(reclaimed["available"], "0");
     assert_eq!(desk.json("wallet show account:lab:customer:1")["available"], "1045.5");
@@ -246,6 +251,7 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
     let desk = Desk::with_customers();
     desk.write("sites.csv", "site,account,client,label\nnew,lab:customer:9,,\n");
     let key = desk.json("key list")["items"][0]["id"].as_str().unwrap().to_owned();
+    let grant = desk.json("wallet grants site:shop")["items"][0]["id"].as_str().unwrap().to_owned();
     let before = desk.content();
     for (args, done) in [
         ("store add two --url https://two.example --webhook-secret-file secret.txt", "added store two"),
@@ -260,6 +266,7 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
         ("wallet adjust account:lab:customer:1 --credits=+5 --reason x", "by +5"),
         ("wallet allocate --account lab:customer:1 --site shop --credits 7", "moved 7 credits"),
         ("wallet reclaim --site shop --credits all", "moved 50.5 credits"),
+        (&format!("wallet void {grant} --reason x"), "withdrew 50.5 credits"),
         ("key create --scope admin --name x", "made key"),
         (&format!("key revoke {key}"), "revoked"),
         ("inbox replay --state all", "0 deliveries replayed"),

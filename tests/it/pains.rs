@@ -619,3 +619,116 @@ async fn p08_refunds_in_another_sequence_are_no_news() {
     assert_eq!(send(&app, &mut draft).await, "granted");
     assert_ne!(ledger(app.db()), before);
 }
+
+/// Forty clients ask first what a debit would take and then debit; what was true when they asked need not be true any
+/// more. Whatever the interleaving, no more is spent than there was.
+#[tokio::test]
+async fn p13_whoever_asks_first_and_spends_then_never_overspends() {
+    let app = Arc::new(TestApp::start().await);
+    send(&app, &mut Draft { site: Some("shop"), ..Draft::new(1, 2) }).await;
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..40 {
+        let app = Arc::clone(&app);
+        clients.spawn(async move {
+            let (mut spent, mut promised) = (0, 0);
+            for number in 0..5 {
+                let path = "/v1/wallets/site:shop/burn-plan?credits=7";
+                let plan = app.request(reqwest::Method::GET, path).send().await.unwrap().status();
+                assert!(plan == 200 || plan == 402, "{plan}");
+                if plan == 200 {
+                    promised += 1;
+                    let status = app.debit("shop", "7", &format!("{client}-{number}")).await.status();
+                    assert!(status == 201 || status == 402, "{status}");
+                    spent += u32::from(status == 201);
+                }
+            }
+            (spent, promised)
+        });
+    }
+    let counts = clients.join_all().await;
+    let spent: u32 = counts.iter().map(|(spent, _)| spent).sum();
+    let promised: u32 = counts.iter().map(|(_, promised)| promised).sum();
+    assert_eq!(spent, 142, "1000 credits are 142 debits of 7; {promised} were promised");
+    assert_eq!(numbers(&app, "site:shop").await, pair("6", "0"));
+}
+
+/// What was spent before its money went back is owed: an amount of its own that everybody sees. No balance and no slice
+/// is ever below zero, and the debt takes nothing from what can be spent.
+#[tokio::test]
+async fn p22_a_balance_is_never_negative_and_a_debt_is_seen_apart() {
+    let app = TestApp::start().await;
+    let mut draft = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    send(&app, &mut draft).await;
+    assert_eq!(app.debit("shop", "700", "all but 300").await.status(), 201);
+    draft.status = "refunded";
+    assert_eq!(send(&app, &mut draft).await, "clawed_back");
+    assert_eq!(numbers(&app, "site:shop").await, pair("0", "700"));
+    assert_eq!(app.count("slice WHERE remaining < 0 OR held < 0"), 0);
+    let balance = app.get("/v1/wallets/site:shop/balance").await;
+    assert_eq!((&balance["available"], &balance["debt"]), (&json!("0"), &json!("700")));
+    // Another purchase repays it first; what is over can be spent.
+    send(&app, &mut Draft { site: Some("shop"), ..Draft::new(2, 2) }).await;
+    assert_eq!(numbers(&app, "site:shop").await, pair("300", "0"));
+    let items = app.get("/v1/wallets/site:shop/explain?limit=200").await;
+    let kinds: Vec<&str> =
+        items["items"].as_array().unwrap().iter().rev().filter_map(|item| item["kind"].as_str()).collect();
+    assert_eq!(kinds, ["granted", "spent", "clawed", "granted", "repaid"]);
+}
+
+/// Credits that moved to a site, to another one and back are the same lots: expiry, category and purchase are kept,
+/// and a refund finds them wherever they are.
+#[tokio::test]
+async fn p35_moved_credits_are_the_same_lots_and_a_refund_finds_them() {
+    let app = TestApp::start().await;
+    let mut draft = Draft { quantity: 2, ..Draft::new(1, 2) };
+    send(&app, &mut draft).await;
+    let alice = app.get(&format!("/v1/wallets/{ALICE}")).await["account"]["id"].as_str().unwrap().to_owned();
+    for site in ["shop", "blog"] {
+        assign(&app, site, &alice);
+    }
+    let lot = |rows: Value| {
+        let row = rows["items"][0].clone();
+        ["id", "category", "order", "expires_at", "priority", "credits"].map(|field| row[field].clone())
+    };
+    let before = lot(app.get(&format!("/v1/wallets/{ALICE}/grants")).await);
+    for (site, credits) in [("shop", "800"), ("blog", "500"), ("shop", "-300"), ("blog", "-100")] {
+        let body = json!({ "account": "lab:customer:2", "site": site, "credits": credits });
+        let moved = app.request(reqwest::Method::POST, "/v1/allocations").body(body.to_string());
+        assert_eq!(moved.send().await.unwrap().status(), 201, "{site} {credits}");
+        app.prove();
+    }
+    assert_eq!(lot(app.get(&format!("/v1/wallets/{ALICE}/grants")).await), before);
+    let rows = app.get("/v1/grants").await;
+    assert_eq!(rows["items"].as_array().unwrap().len(), 1, "moving makes no grant: {rows}");
+    draft.status = "refunded";
+    assert_eq!(send(&app, &mut draft).await, "clawed_back");
+    assert_eq!(numbers(&app, ALICE).await, pair("0", "0"));
+}
+
+/// Whoever is asked about first is not made by asking: only assigning, granting and buying open an account.
+#[tokio::test]
+async fn p38_reading_makes_nothing() {
+    let app = TestApp::start().await;
+    let before = [app.count("account"), app.count("site"), app.count("credit_grant")];
+    let wallets = ["account:lab:customer:900", "site:unheard", "me"];
+    let reads =
+        ["", "/feed", "/activity", "/usage", "/grants", "/balance", "/explain", "/burn-plan?credits=1"];
+    for path in wallets.iter().flat_map(|wallet| reads.map(|read| format!("/v1/wallets/{wallet}{read}"))) {
+        let status = app.request(reqwest::Method::GET, &path).send().await.unwrap().status();
+        assert_eq!(status, 404, "{path}");
+    }
+    for path in ["/v1/sites/unheard", "/v1/grants?wallet=site:unheard"] {
+        assert_eq!(app.request(reqwest::Method::GET, path).send().await.unwrap().status(), 404, "{path}");
+    }
+    assert_eq!(app.get("/v1/accounts?query=900").await["items"], json!([]));
+    assert_eq!(app.debit("unheard", "1", "k").await.status(), 404);
+    assert_eq!([app.count("account"), app.count("site"), app.count("credit_grant")], before);
+    // Provisioning is a word of its own, and who was provisioned is not locked out.
+    let body = json!({ "wallet": "account:lab:customer:900", "credits": "5", "reason": "welcome" });
+    let given = app
+        .request(reqwest::Method::POST, "/v1/grants")
+        .header("Idempotency-Key", "k")
+        .body(body.to_string());
+    assert_eq!(given.send().await.unwrap().status(), 201);
+    assert_eq!(app.get("/v1/wallets/account:lab:customer:900").await["available"], "5");
+}

@@ -106,14 +106,26 @@ impl LockedAccount<'_, '_> {
         Ok((operation, taken))
     }
 
-    /// Freezes or unfreezes what is left of a line's grants.
+    /// Freezes or unfreezes what is left of a line's grants; answers how many were not so before.
     pub fn set_frozen(&mut self, purchase: Purchase, frozen: bool) -> Result<u64, Error> {
-        Ok(self.tx.execute(
+        let now = self.tx.now();
+        let changed: Vec<GrantId> = self.tx.query(
             "-- ledger::store::grant::set_frozen
              UPDATE credit_grant SET frozen = $4
-             WHERE store_id = $1 AND order_id = $2 AND line_id = $3 AND frozen <> $4",
+             WHERE store_id = $1 AND order_id = $2 AND line_id = $3 AND frozen <> $4
+             RETURNING id",
             params![purchase.store, purchase.order, purchase.line, frozen],
-        )?)
+            |row| row.get(0),
+        )?;
+        for grant in &changed {
+            self.tx.execute(
+                "-- ledger::store::grant::set_frozen (since)
+                 INSERT INTO grant_freeze (grant_id, at, frozen) VALUES ($1, $2, $3)
+                 ON CONFLICT (grant_id, at) DO UPDATE SET frozen = excluded.frozen",
+                params![grant, now, frozen],
+            )?;
+        }
+        Ok(changed.len() as u64)
     }
 
     /// Refuses an amount with which the account's grants would add up to more than can be counted.

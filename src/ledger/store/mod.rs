@@ -8,6 +8,7 @@ mod grant;
 mod moves;
 mod show;
 mod spend;
+mod void;
 
 use chrono_tz::Tz;
 

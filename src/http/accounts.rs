@@ -1,0 +1,185 @@
+//! `/v1/accounts` and `/v1/sites/{site}`: who there is, and which websites belong to whom.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Query as Pairs, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Map, Value};
+
+use super::debits::optional;
+use super::extract::{self, Fields, Raw};
+use super::problem::{Fault, Problem};
+use super::query::Query;
+use super::wallets::{NO_CACHE, private};
+use super::{App, admin};
+use crate::access::Caller;
+use crate::account::{self, release_site};
+use crate::db::Tx;
+use crate::feed::{List, cursor, wallet};
+use crate::id::{AccountId, ClientId, SiteId};
+use crate::site::{AccountRef, Field, Site, WalletRef, parse_client, parse_label, store};
+
+/// Accounts and sites.
+pub fn routes() -> Router<App> {
+    Router::new().route("/v1/accounts", get(list)).route("/v1/sites/{site}", get(show_site).put(set_site))
+}
+
+/// The list's name in its cursors.
+const LIST: &str = "accounts";
+
+/// The longest text that accounts are looked for by, in characters.
+const QUERY_CHARS_MAX: usize = 254;
+
+/// `GET /v1/accounts`: accounts whose id, name or name in a store contains the query, by id.
+///
+/// # Errors
+/// `not_found`, `invalid_request`, `try_again`.
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Pairs(pairs): Pairs<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let mut query = Query::new(pairs, &["query", "limit", "cursor"]);
+    let words = query.take("query", |text| match text.chars().count() {
+        0..=QUERY_CHARS_MAX => Ok(text.trim().to_owned()),
+        _ => Err(format!("has at most {QUERY_CHARS_MAX} characters")),
+    });
+    let limit = query.take_limit();
+    let after = query.take("cursor", |text| cursor::read::<AccountId>(LIST, text));
+    let list = app.db.read(|tx| {
+        admin::check(&caller, || Ok(false))?;
+        query.check()?;
+        let one_more = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+        let mut items = store::accounts(tx, words.as_deref(), after.as_ref(), one_more)?;
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().filter(|_| more);
+        let next_cursor = last.map(|account| cursor::write(LIST, account.id.as_str()));
+        Ok::<_, Problem>(List { items, next_cursor })
+    })?;
+    Ok(private(NO_CACHE, Json(list)))
+}
+
+type SitePath = Result<Path<String>, PathRejection>;
+
+fn site_of(named: SitePath) -> Result<SiteId, Problem> {
+    let Ok(Path(named)) = named else { return Err(missing()) };
+    named.parse().map_err(|_| missing())
+}
+
+fn missing() -> Problem {
+    Problem::not_found().with_detail("there is no such site in the scope of this API key")
+}
+
+/// `GET /v1/sites/{site}`: a site and who owns it; an account's key reads its own.
+///
+/// # Errors
+/// `not_found`, `invalid_request`, `try_again`.
+async fn show_site(
+    State(app): State<App>,
+    caller: Caller,
+    named: SitePath,
+    Pairs(pairs): Pairs<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let site = site_of(named)?;
+    let query = Query::new(pairs, &[]);
+    let site = app.db.read(|tx| {
+        let site = store::get(tx, &site)?.ok_or_else(missing)?;
+        let is_own = |site: &Site| site.account.as_ref().is_some_and(|owner| caller.is_owner_of(&owner.id));
+        if !caller.is_admin() && !is_own(&site) {
+            return Err(missing());
+        }
+        query.check()?;
+        Ok::<_, Problem>(site)
+    })?;
+    Ok(private(NO_CACHE, Json(site)))
+}
+
+/// `PUT /v1/sites/{site}`: gives a site to an account, takes it away, or changes its client and label. What is
+/// not said stays; `null` takes away.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`, `invalid_request`, `site_mismatch`.
+async fn set_site(
+    State(app): State<App>,
+    caller: Caller,
+    named: SitePath,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let id = site_of(named)?;
+    let site = app
+        .db
+        .write("accounts::set_site", move |tx| {
+            let wallet = WalletRef::Site(id.clone());
+            let sees = admin::check(&caller, || Ok(wallet::find(tx, &caller, &wallet)?.is_some()));
+            sees.map_err(|refusal| if refusal == Problem::not_found() { missing() } else { refusal })?;
+            let Fields(fields) = extract::parse(&body)?;
+            let asked = read(&fields)?;
+            assign(tx, &id, &asked)?;
+            store::get(tx, &id)?.ok_or_else(missing)
+        })
+        .await?;
+    Ok(private(NO_CACHE, Json(site)).into_response())
+}
+
+/// What is to become of a site.
+struct Asked {
+    account: Field<AccountRef>,
+    client: Field<ClientId>,
+    label: Field<String>,
+}
+
+fn assign(tx: &mut Tx<'_>, site: &SiteId, asked: &Asked) -> Result<(), Problem> {
+    let account = match &asked.account {
+        Field::Clear => {
+            let known = store::get(tx, site)?.ok_or_else(missing)?;
+            // Taken away already: the same request again changes nothing.
+            if known.account.is_some() {
+                release_site(tx, site).map_err(|error| match error {
+                    account::Error::Site(error) => Problem::from(error),
+                    error => error.into(),
+                })?;
+            }
+            return Ok(());
+        }
+        Field::Set(account) => store::open(tx, account)?,
+        Field::Keep => store::owned(tx, site)?,
+    };
+    store::assign(tx, site, &account, &asked.client, &asked.label)?;
+    Ok(())
+}
+
+fn read(fields: &Map<String, Value>) -> Result<Asked, Problem> {
+    let mut errors = admin::unknown(fields, &["account", "client", "label"]);
+    let account = field(fields, "account", &mut errors, |text: &str| text.parse().map(Field::Set));
+    let client = field(fields, "client", &mut errors, parse_client);
+    let label = field(fields, "label", &mut errors, parse_label);
+    if account == Field::Clear {
+        for (name, is_set) in
+            [("client", matches!(client, Field::Set(_))), ("label", matches!(label, Field::Set(_)))]
+        {
+            if is_set {
+                errors.push(Fault::new(format!("/{name}"), "a site without an account has none"));
+            }
+        }
+    }
+    admin::complete(Some(Asked { account, client, label }), errors)
+}
+
+/// A field to be kept if it is not there, and taken away by `null`.
+fn field<T, E: std::fmt::Display>(
+    fields: &Map<String, Value>,
+    name: &str,
+    errors: &mut Vec<Fault>,
+    parse: impl FnOnce(&str) -> Result<Field<T>, E>,
+) -> Field<T> {
+    if fields.get(name).is_some_and(Value::is_null) {
+        return Field::Clear;
+    }
+    let Some(text) = optional::<String>(fields, name, errors) else { return Field::Keep };
+    parse(&text).unwrap_or_else(|error| {
+        errors.push(Fault::new(format!("/{name}"), error));
+        Field::Keep
+    })
+}

@@ -1,0 +1,260 @@
+//! `/v1/grants`, `/v1/allocations`, `/v1/adjustments`: what an administrator does to credits by hand.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Query as Pairs, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Map, Value};
+
+use super::debits::{LABEL_CHARS_MAX, optional, positive, text};
+use super::extract::{self, Fields, Raw};
+use super::idempotent::{self, Requested};
+use super::problem::{Fault, Problem};
+use super::query::Query;
+use super::wallets::{NO_CACHE, private};
+use super::{App, admin};
+use crate::access::Caller;
+use crate::account::by_hand;
+use crate::db::{self, Tx};
+use crate::feed::{grants, wallet};
+use crate::id::{GrantId, SiteId};
+use crate::idempotency::Answer;
+use crate::ledger::slice::{Category, Compartment};
+use crate::ledger::store::{Expiry, NewGrant, Shown};
+use crate::site::{self, AccountRef, WalletRef};
+use crate::time::{Timestamp, Validity};
+
+/// What is done to credits by hand.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/v1/grants", get(list).post(create))
+        .route("/v1/grants/{id}/void", post(void))
+        .route("/v1/allocations", post(allocate))
+        .route("/v1/adjustments", post(adjust))
+}
+
+/// The lowest and the highest place in the burn-down order that a grant may be given.
+const PRIORITIES: std::ops::RangeInclusive<i64> = 0..=1000;
+
+/// `GET /v1/grants`: the grants of all wallets, or of one, newest first.
+///
+/// # Errors
+/// `not_found`, `invalid_request`, `try_again`.
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Pairs(pairs): Pairs<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let mut query = Query::new(pairs, &["wallet", "status", "limit", "cursor"]);
+    let named = query.take("wallet", str::parse::<WalletRef>);
+    let status =
+        query.take_word("status", &grants::Status::ALL.map(grants::Status::as_str), grants::Status::named);
+    let limit = query.take_limit();
+    let before = query.take("cursor", |cursor| grants::begin(Some(cursor))).flatten();
+    let list = app.db.read(|tx| {
+        admin::check(&caller, || Ok(false))?;
+        let wallet = match named {
+            Some(named) => Some(wallet::find(tx, &caller, &named)?.ok_or_else(Problem::not_found)?),
+            None => None,
+        };
+        query.check()?;
+        Ok::<_, Problem>(grants::list(tx, wallet.as_ref(), status, before.as_ref(), limit)?)
+    })?;
+    Ok(private(NO_CACHE, Json(list)))
+}
+
+/// `POST /v1/grants`: gives credits to a wallet.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`, `idempotency_mismatch`, `invalid_request`.
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let requested = Requested::new("POST", "/v1/grants", &headers, &body);
+    let Fields(fields) = extract::parse(&body)?;
+    let wallet: WalletRef = admin::name(&fields, "wallet")?;
+    let unit = app.feed.unit.clone();
+    app.db
+        .write("grants::create", move |tx| {
+            admin::check(&caller, || Ok(wallet::find(tx, &caller, &wallet)?.is_some()))?;
+            site::store::open_wallet(tx, &wallet)?;
+            requested.answer(tx, caller.key(), |tx| {
+                let new = read_grant(&fields, unit)?;
+                Answer::created(&by_hand::grant(tx, wallet, new)?)
+            })
+        })
+        .await
+        .map(idempotent::respond)
+}
+
+/// `POST /v1/grants/{id}/void`: withdraws what is left of a grant. The second time nothing is left to do, and the
+/// answer is the same.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`, `idempotency_mismatch`, `invalid_request`.
+async fn void(
+    State(app): State<App>,
+    caller: Caller,
+    named: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let Ok(Path(named)) = named else { return Err(Problem::not_found()) };
+    let grant: GrantId = named.parse().map_err(|_| Problem::not_found())?;
+    let requested = Requested::new("POST", &format!("/v1/grants/{grant}/void"), &headers, &body);
+    app.db
+        .write("grants::void", move |tx| {
+            let found = grants::get(tx, &grant)?.ok_or_else(Problem::not_found)?;
+            admin::check(&caller, || sees(tx, &caller, &found))?;
+            requested.answer_once(tx, caller.key(), |tx| {
+                let Fields(fields) = extract::parse(&body)?;
+                let mut errors = admin::unknown(&fields, &["reason"]);
+                let reason = admin::reason(&fields, &mut errors);
+                by_hand::void(tx, &grant, &admin::complete(reason, errors)?)?;
+                Answer::ok(&grants::get(tx, &grant)?.ok_or_else(Problem::not_found)?)
+            })
+        })
+        .await
+        .map(idempotent::respond)
+}
+
+/// Whether one of the wallets that something of the grant lies in exists for the caller.
+fn sees(tx: &mut Tx<'_>, caller: &Caller, grant: &grants::Listed) -> Result<bool, db::Error> {
+    for part in &grant.grant.slices {
+        let named = match &part.compartment {
+            Compartment::Site(site) => WalletRef::Site(site.clone()),
+            Compartment::Pool => WalletRef::Account(grant.account.clone().into()),
+        };
+        if wallet::find(tx, caller, &named)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// `POST /v1/allocations`: moves credits from an account's pool to one of its sites, or back if they are negative.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`, `idempotency_mismatch`, `invalid_request`,
+/// `site_mismatch`, `insufficient_credits`.
+async fn allocate(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let requested = Requested::new("POST", "/v1/allocations", &headers, &body);
+    let Fields(fields) = extract::parse(&body)?;
+    let (account, site): (AccountRef, SiteId) =
+        (admin::name(&fields, "account")?, admin::name(&fields, "site")?);
+    app.db
+        .write("grants::allocate", move |tx| {
+            let owner = WalletRef::Account(account.clone());
+            admin::check(&caller, || Ok(wallet::find(tx, &caller, &owner)?.is_some()))?;
+            if site::store::resolve(tx, &account)?.is_none() {
+                return Err(site::store::Error::UnknownAccount(account).into());
+            }
+            if site::store::get(tx, &site)?.is_none() {
+                return Err(site::store::Error::UnknownSite(site).into());
+            }
+            requested.answer_once(tx, caller.key(), |tx| {
+                let mut errors = admin::unknown(&fields, &["account", "site", "credits"]);
+                let change = admin::change(&fields, &mut errors);
+                let (change, size) = admin::complete(change, errors)?;
+                let moved = if change.is_negative() {
+                    by_hand::reclaim(tx, site, Some(size), Some(&account))?
+                } else {
+                    by_hand::allocate(tx, &account, site, size)?
+                };
+                Answer::created(&moved)
+            })
+        })
+        .await
+        .map(idempotent::respond)
+}
+
+/// `POST /v1/adjustments`: corrects a balance.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`, `idempotency_mismatch`, `invalid_request`,
+/// `insufficient_credits`.
+async fn adjust(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let requested = Requested::new("POST", "/v1/adjustments", &headers, &body);
+    let Fields(fields) = extract::parse(&body)?;
+    let wallet: WalletRef = admin::name(&fields, "wallet")?;
+    app.db
+        .write("grants::adjust", move |tx| {
+            admin::check(&caller, || Ok(wallet::find(tx, &caller, &wallet)?.is_some()))?;
+            site::store::open_wallet(tx, &wallet)?;
+            requested.answer_once(tx, caller.key(), |tx| {
+                let mut errors = admin::unknown(&fields, &["wallet", "credits", "reason"]);
+                let change = admin::change(&fields, &mut errors);
+                let reason = admin::reason(&fields, &mut errors);
+                let ((change, _), reason) = admin::complete(change.zip(reason), errors)?;
+                Answer::created(&by_hand::adjust(tx, wallet, change, &reason)?)
+            })
+        })
+        .await
+        .map(idempotent::respond)
+}
+
+/// Reads a grant; every field that is wrong is named.
+fn read_grant(fields: &Map<String, Value>, unit: String) -> Result<NewGrant, Problem> {
+    const KNOWN: [&str; 9] = [
+        "wallet",
+        "credits",
+        "category",
+        "priority",
+        "effective_at",
+        "expires",
+        "expires_at",
+        "label",
+        "reason",
+    ];
+    let mut errors = admin::unknown(fields, &KNOWN);
+    let amount = positive(fields, "credits", &mut errors);
+    let category = optional::<Category>(fields, "category", &mut errors).unwrap_or(Category::Bonus);
+    let priority = priority(fields, &mut errors);
+    let effective_at = optional::<Timestamp>(fields, "effective_at", &mut errors);
+    let validity = optional::<Validity>(fields, "expires", &mut errors);
+    let expires_at = optional::<Timestamp>(fields, "expires_at", &mut errors);
+    if validity.is_some() && expires_at.is_some() {
+        errors.push(Fault::new("/expires_at", "give either expires or expires_at"));
+    }
+    let label = text(fields, "label", LABEL_CHARS_MAX, &mut errors);
+    let reason = admin::reason(fields, &mut errors);
+    let (amount, reason) = admin::complete(amount.zip(reason), errors)?;
+    Ok(NewGrant {
+        compartment: Compartment::Pool,
+        amount,
+        category,
+        priority,
+        label: label.unwrap_or(unit),
+        reason: Some(reason),
+        effective_at,
+        expiry: expires_at.map_or(Expiry::After(validity.unwrap_or(Validity::Never)), Expiry::At),
+        purchase: None,
+        shown_as: Shown::grant(category),
+    })
+}
+
+/// A place in the burn-down order, as a JSON number.
+fn priority(fields: &Map<String, Value>, errors: &mut Vec<Fault>) -> Option<i64> {
+    let value = fields.get("priority").filter(|value| !value.is_null())?;
+    let priority = value.as_i64().filter(|priority| PRIORITIES.contains(priority));
+    if priority.is_none() {
+        let (first, last) = (PRIORITIES.start(), PRIORITIES.end());
+        errors.push(Fault::new("/priority", format!("must be a whole number from {first} to {last}")));
+    }
+    priority
+}
