@@ -3,13 +3,14 @@
 use chrono_tz::Tz;
 
 use super::claim::{PURPOSE, Secret};
+use crate::calendar::day_elsewhere;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, SiteId};
 use crate::order::Order;
 use crate::params;
 use crate::site::NaturalKey;
 use crate::site::store::escape_like;
-use crate::time::{Timestamp, day_elsewhere};
+use crate::time::Timestamp;
 
 // Merging ------------------------------------------------------------------------------------------
 

@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use super::{Settings, store};
 use crate::access::{Caller, Own, Subject};
+use crate::calendar::Per;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, ClientId, GrantId, SiteId};
 use crate::ledger::position::{Mode, Position, Status};
 use crate::ledger::slice::{Category, Compartment, Slice, View, open_slices};
 use crate::site::{self, AccountRef, WalletRef};
-use crate::time::{Timestamp, month_start};
+use crate::time::Timestamp;
 use crate::units::Credits;
 
 /// Somebody's wallet, as far as they may see it.
@@ -156,7 +157,7 @@ impl Wallet {
         let now = tx.now();
         let position = Position::of(slices, now);
         let status = position.status(self.frozen, &settings.low_balance);
-        let used = store::used(tx, self, month_start(now, self.zone))?;
+        let used = store::used(tx, self, Per::Month.start(now, self.zone))?;
         let debt = store::debt(tx, &self.account)?
             .into_iter()
             .filter(|(compartment, _)| self.shows.compartment(compartment))
