@@ -11,6 +11,7 @@ pub mod activity;
 pub mod cursor;
 pub mod grants;
 pub mod page;
+pub mod runway;
 mod store;
 pub mod usage;
 pub mod wallet;
