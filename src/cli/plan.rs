@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{Column, Rows, count, minute, or_dash};
-use super::values::{some_credits, words};
+use super::values::{Begin, some_credits, words};
 use super::{DryRun, Failure, Session};
 use crate::calendar::Per;
 use crate::db;
@@ -45,9 +45,10 @@ Examples:
         /// Whose: site:ID for one site, account:ACC for the pool of all of its sites
         #[arg(value_name = "W")]
         wallet: WalletRef,
-        /// When its first period begins, like 2027-01-31 or 2027-01-31T12:00:00Z [default: now]
+        /// When its first period begins: 2027-01-31, a day in the account's time zone, or
+        /// 2027-01-31T12:00:00Z [default: now]
         #[arg(long, value_name = "T")]
-        from: Option<Timestamp>,
+        from: Option<Begin>,
         #[command(flatten)]
         dry_run: DryRun,
     },
@@ -179,15 +180,16 @@ fn start(
     session: &mut Session<'_>,
     name: PlanId,
     wallet: WalletRef,
-    from: Option<Timestamp>,
+    from: Option<Begin>,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
     let done = session.change("cli::plan_start", dry_run, move |tx| {
         let now = tx.now();
         known(plan::in_force(tx, &name, now)?, &name)?;
         let (account, compartment) = store::open_wallet(tx, &wallet)?;
-        let (subscription, change) =
-            LockedAccount::lock(tx, &account)?.start_plan(&name, &compartment, from)?;
+        let mut account = LockedAccount::lock(tx, &account)?;
+        let from = from.map(|from| from.in_zone(account.zone()));
+        let (subscription, change) = account.start_plan(&name, &compartment, from)?;
         Ok::<_, Failure>(Changed { shown: Shown::of(subscription, now), change })
     })?;
     session.out.show_change(&done, dry_run.dry_run, |page| {

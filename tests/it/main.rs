@@ -20,6 +20,7 @@ mod reconcile;
 mod config;
 mod debits;
 mod rates;
+mod plans;
 mod crash;
 mod tidy;
 mod errors;
