@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn what_is_left_lasts_as_long_as_the_last_weeks_say() {
-        for (available, used, expected) in [
-            ("120", &[(28, 10)] as &[_], Some((12, 12, 12))),
+        let table: &[(&str, &[(usize, i64)], Option<(u32, u32, u32)>)] = &[
+            ("120", &[(28, 10)], Some((12, 12, 12))),
             ("129.999999", &[(28, 10)], Some((12, 12, 12))),
             // A quarter of the days 5, half of them 10, a quarter 20.
             ("120", &[(8, 5), (12, 10), (8, 20)], Some((12, 6, 24))),
@@ -128,9 +128,10 @@ mod tests {
             ("120", &[(28, 0)], None),
             ("120", &[(6, 10)], None),
             ("120", &[(7, 10), (21, 0)], None),
-        ] {
+        ];
+        for (available, used, expected) in table {
             let supply = Supply { top_up: credits(available), ..Supply::default() };
-            assert_eq!(said(&supply, used), expected, "{available} after {used:?}");
+            assert_eq!(said(&supply, used), *expected, "{available} after {used:?}");
         }
     }
 
