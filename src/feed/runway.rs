@@ -1,8 +1,9 @@
 //! How long the credits last. Pure: no database, no clock.
 //!
-//! A plain estimate from what was used on each of the last 28 full days: it goes on with the median of them,
-//! at most with the upper quartile, at least with the lower one. Days before the first use do not count, and
-//! with fewer than seven days of use nothing is said. A plan's credits are used first and come again when
+//! A plain estimate from the last 28 full days, without those before the first use: of the daily averages of
+//! every seven days in a row it goes on with the median, at most with the upper quartile, at least with the
+//! lower one. Seven days, because many rest on weekends. With fewer than seven days of use nothing is said.
+//! A plan's credits are used first and come again when
 //! they do; what else will expire is not looked at.
 
 use super::page::Runway;
@@ -13,6 +14,9 @@ pub const DAYS: usize = 28;
 
 /// On how many of them something must have been used.
 const USED_DAYS_MIN: usize = 7;
+
+/// How many days in a row make an average.
+const WEEK: usize = 7;
 
 /// Further ahead nothing is said.
 pub const DAYS_MAX: u32 = 365;
@@ -41,17 +45,17 @@ pub struct Renewal {
 
 /// For how many days `supply` lasts after days on which so many micro-credits were `used`, oldest first.
 ///
-/// `None` when that cannot be said: too little was used, on most days nothing, or what comes again is enough.
+/// `None` when that cannot be said: too little was used, in most weeks nothing, or what comes again is enough.
 #[must_use]
 pub fn runway(supply: &Supply, used: &[i64]) -> Option<Runway> {
     let used = &used[used.len().saturating_sub(DAYS)..];
-    let mut days: Vec<i64> =
-        used.iter().copied().skip_while(|used| *used <= 0).map(|used| used.max(0)).collect();
-    if days.iter().filter(|used| **used > 0).count() < USED_DAYS_MIN {
+    let used: Vec<i64> = used.iter().map(|used| (*used).max(0)).skip_while(|used| *used == 0).collect();
+    if used.iter().filter(|used| **used > 0).count() < USED_DAYS_MIN {
         return None;
     }
-    days.sort_unstable();
-    let quartile = |quarters: usize| days[(days.len() - 1) * quarters / 4];
+    let mut averages: Vec<i64> = used.windows(WEEK).map(|week| week.iter().sum::<i64>() / 7).collect();
+    averages.sort_unstable();
+    let quartile = |quarters: usize| averages[(averages.len() - 1) * quarters / 4];
     let median = quartile(2);
     if median == 0 {
         return None;
@@ -93,6 +97,9 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// What there is, days on which so many credits were used, what is said.
+    type Row = (&'static str, &'static [(usize, i64)], Option<(u32, u32, u32)>);
+
     /// Days on which so many credits were used.
     fn days(groups: &[(usize, i64)]) -> Vec<i64> {
         groups.iter().flat_map(|(days, used)| std::iter::repeat_n(used * 1_000_000, *days)).collect()
@@ -104,11 +111,11 @@ mod tests {
 
     #[test]
     fn what_is_left_lasts_as_long_as_the_last_weeks_say() {
-        let table: &[(&str, &[(usize, i64)], Option<(u32, u32, u32)>)] = &[
+        let table: &[Row] = &[
             ("120", &[(28, 10)], Some((12, 12, 12))),
             ("129.999999", &[(28, 10)], Some((12, 12, 12))),
             // A quarter of the days 5, half of them 10, a quarter 20.
-            ("120", &[(8, 5), (12, 10), (8, 20)], Some((12, 6, 24))),
+            ("120", &[(8, 5), (12, 10), (8, 20)], Some((12, 9, 15))),
             // Of older days only 28 count, and not those before the first use.
             ("120", &[(10, 1000), (28, 10)], Some((12, 12, 12))),
             ("120", &[(21, 0), (7, 10)], Some((12, 12, 12))),
@@ -116,10 +123,10 @@ mod tests {
             (
                 "120",
                 &[(5, 10), (2, 0), (5, 10), (2, 0), (5, 10), (2, 0), (5, 10), (2, 0)],
-                Some((12, 12, 12)),
+                Some((16, 16, 16)),
             ),
-            // One of three days without use: the lower quartile is nothing, so there is no end to see.
-            ("120", &[(18, 10), (10, 0)], Some((12, 12, 365))),
+            // Nothing lately: it may last longer.
+            ("120", &[(18, 10), (10, 0)], Some((12, 12, 42))),
             ("0", &[(28, 10)], Some((0, 0, 0))),
             ("5", &[(28, 10)], Some((0, 0, 0))),
             ("1000000", &[(28, 1)], Some((365, 365, 365))),

@@ -682,7 +682,7 @@ fn p30_changing_or_renewing_a_plan_leaves_paid_credits_alone() {
         stage.turn("2026-12-01T00:00:00Z");
         stage.touch("lab:customer:1");
         assert_eq!(stage.numbers("site:a1").top_up.balance.to_string(), "1000");
-        assert_eq!(stage.sums("site:a1"), "1007 of 7 until 2027-01-01T00:00:00Z, used 0");
+        assert_eq!(stage.sums("site:a1"), "1012 of 7 until 2027-01-01T00:00:00Z, used 0");
     }
 }
 

@@ -233,6 +233,9 @@ const PURE: [&str; 13] = [
     "src/access/caller.rs",
     "src/shop/health.rs",
     "src/shop/finding.rs",
+    "src/ledger/plan.rs",
+    "src/feed/runway.rs",
+    "src/calendar.rs",
 ];
 
 #[test]
