@@ -1,4 +1,4 @@
-//! Periods of the calendar, in somebody's time zone. Pure: no database, no clock.
+//! Periods of the calendar, in somebody's time zone. No clock here.
 //!
 //! Every instant lies in exactly one period of each length, and the end of one is the start of the next: also
 //! where a clock change skips or repeats an hour, and where a place moved across the date line and skipped a day.
