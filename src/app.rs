@@ -15,6 +15,7 @@ use crate::feed;
 use crate::http::{self, server};
 use crate::idempotency;
 use crate::inbox;
+use crate::ledger::{self, LockedAccount};
 use crate::order::apply::Rules;
 use crate::reconcile::{answers, schedule};
 use crate::shop;
@@ -59,6 +60,7 @@ pub struct Running {
     worker: tokio::task::JoinHandle<()>,
     watcher: tokio::task::JoinHandle<()>,
     reconciler: tokio::task::JoinHandle<()>,
+    renewer: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
@@ -92,8 +94,9 @@ impl Running {
             Watch::new(app.db.clone(), public_url, app.refusals.clone(), clients.clone()),
             stopped.clone(),
         ));
+        let renewer = tokio::spawn(renew(app.db.clone(), stopped.clone()));
         let worker = tokio::spawn(work(app.clone(), clients, retention, stopped));
-        Ok(Self { address, app, stop, server, worker, watcher, reconciler })
+        Ok(Self { address, app, stop, server, worker, watcher, reconciler, renewer })
     }
 
     /// Stops taking requests, finishes those that were accepted, and closes the database.
@@ -106,6 +109,7 @@ impl Running {
         self.worker.await?;
         self.watcher.await?;
         self.reconciler.await?;
+        self.renewer.await?;
         if let Err(error) = self.app.refusals.flush(&self.app.db).await {
             tracing::warn!(%error, "refused deliveries could not be written down: {error}");
         }
@@ -247,6 +251,43 @@ async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: 
             }
         }
     }
+}
+
+/// Accounts whose plans bring their credits in one step, each in a transaction of its own.
+const RENEWALS_MAX: i64 = 100;
+
+/// Books what plans bring for accounts that nobody touches: apart from [`work`], so that a shop that hangs
+/// makes no customer wait for their credits.
+async fn renew(db: Db, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() && stopped.has_changed().is_ok() {
+        let is_idle = renewals(&db).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "what plans bring could not be booked: {error}");
+            true
+        });
+        if is_idle {
+            tokio::select! {
+                () = tokio::time::sleep(WORKER_PAUSE) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    }
+}
+
+/// One step of [`renew`]; answers whether there is nothing to do for now.
+async fn renewals(db: &Db) -> Result<bool, db::Error> {
+    let due = db.read(|tx| ledger::store::plan::due(tx, RENEWALS_MAX))?;
+    let mut is_idle = due.is_empty();
+    for account in due {
+        let id = account.clone();
+        // Locking books what is due.
+        let locked = db.write("app::renewals", move |tx| LockedAccount::lock(tx, &id).map(drop)).await;
+        if let Err(error) = locked {
+            // The others need not wait for this one.
+            tracing::error!(%error, "what the plans of {account} bring could not be booked: {error}");
+            is_idle = true;
+        }
+    }
+    Ok(is_idle)
 }
 
 /// Looks after the shops' webhooks: apart from [`work`], so that a shop that hangs holds up no order.

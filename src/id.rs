@@ -135,6 +135,7 @@ chosen_id!(SiteId, "a site id", "What the assistant spends for: a customer's web
 chosen_id!(ClientId, "a client id", "A label an agency puts on sites.");
 chosen_id!(AgentId, "an agent id", "An assistant configuration of a site.");
 chosen_id!(ActionId, "an action", "Something an assistant does that has a price.");
+chosen_id!(PlanId, "a plan name", "Credits that come again, by the name the shop gave them.");
 
 fn shorten(text: &str) -> String {
     text.chars().take(64).collect()

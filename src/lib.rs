@@ -20,6 +20,7 @@
 pub mod units;
 pub mod id;
 pub mod time;
+pub mod calendar;
 
 pub mod config;
 pub mod app;

@@ -8,9 +8,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, SecondsFormat, TimeZone, Utc};
+use chrono::{DateTime, Days, Months, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::calendar::{Per, local_day, start_of_day};
 
 /// An instant, in milliseconds since 1970 UTC; written as RFC 3339 with `Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,7 +152,7 @@ pub enum Validity {
     Days(u32),
     /// To the end of the local day this many calendar months later; short months clamp.
     Months(u32),
-    /// To the end of the calendar month (or of the plan's period, where there is one).
+    /// To the end of the calendar month; the ledger knows whether a plan's period takes its place.
     Cycle,
 }
 
@@ -159,12 +161,12 @@ impl Validity {
     /// their last one, in `zone`. `None` when they never expire.
     #[must_use]
     pub fn expires_at(self, from: Timestamp, zone: Tz) -> Option<Timestamp> {
-        let day = zone.from_utc_datetime(&from.utc().naive_utc()).date_naive();
+        let day = local_day(from, zone);
         let next = match self {
             Self::Never => return None,
             Self::Days(days) => day.checked_add_days(Days::new(u64::from(days) + 1))?,
             Self::Months(months) => day.checked_add_months(Months::new(months))?.succ_opt()?,
-            Self::Cycle => first_of_month(day).checked_add_months(Months::new(1))?,
+            Self::Cycle => return Some(Per::Month.span(from, zone).1),
         };
         Some(start_of_day(next, zone))
     }
@@ -214,51 +216,9 @@ impl fmt::Display for Validity {
     }
 }
 
-/// The start of the calendar month `at` lies in, in `zone`.
-#[must_use]
-pub fn month_start(at: Timestamp, zone: Tz) -> Timestamp {
-    let day = zone.from_utc_datetime(&at.utc().naive_utc()).date_naive();
-    start_of_day(first_of_month(day), zone)
-}
-
-/// When the local day that begins at `start` in the zone `from` begins in the zone `to`.
-#[must_use]
-pub fn day_elsewhere(start: Timestamp, from: Tz, to: Tz) -> Timestamp {
-    start_of_day(from.from_utc_datetime(&start.utc().naive_utc()).date_naive(), to)
-}
-
-fn first_of_month(day: NaiveDate) -> NaiveDate {
-    day.with_day(1).unwrap_or(day)
-}
-
-/// The first instant of `day` in `zone`; where a clock change skips midnight, the first that exists.
-fn start_of_day(day: NaiveDate, zone: Tz) -> Timestamp {
-    let midnight = day.and_hms_opt(0, 0, 0).unwrap_or_default();
-    let start = (0..=8)
-        .find_map(|quarters| {
-            zone.from_local_datetime(&(midnight + chrono::TimeDelta::minutes(15 * quarters))).earliest()
-        })
-        .map_or_else(|| midnight.and_utc().timestamp_millis(), |start| start.timestamp_millis());
-    Timestamp(start)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_day_begins_elsewhere_at_its_own_midnight() {
-        let zone = |name: &str| name.parse::<Tz>().unwrap();
-        for (from, start, to, there) in [
-            ("UTC", "2026-11-01T00:00:00Z", "UTC", "2026-11-01T00:00:00Z"),
-            ("Pacific/Auckland", "2026-10-31T11:00:00Z", "America/New_York", "2026-11-01T04:00:00Z"),
-            ("America/New_York", "2026-11-01T04:00:00Z", "Pacific/Auckland", "2026-10-31T11:00:00Z"),
-            ("Europe/Vienna", "2026-02-28T23:00:00Z", "UTC", "2026-03-01T00:00:00Z"),
-        ] {
-            let begins = day_elsewhere(start.parse().unwrap(), zone(from), zone(to));
-            assert_eq!(begins, there.parse().unwrap(), "{from} {start} in {to}");
-        }
-    }
 
     #[test]
     fn validity_is_counted_in_local_days() {

@@ -1,4 +1,4 @@
--- Spending in full.
+-- Spending: what comes again, what is set aside, what is limited.
 -- Keep this file and its twin for PostgreSQL alike, statement for statement.
 
 -- By hand ------------------------------------------------------------------------------------------
@@ -16,3 +16,52 @@ CREATE TABLE grant_freeze (
 ) STRICT;
 INSERT INTO grant_freeze (grant_id, at, frozen)
     SELECT id, granted_at, 1 FROM credit_grant WHERE frozen = 1;
+
+-- Plans and account settings -----------------------------------------------------------------------
+
+-- What a plan brings each period. A version is never changed; a period takes the one in force at its start.
+CREATE TABLE plan (
+    name       TEXT    NOT NULL,
+    version    INTEGER NOT NULL,
+    credits    INTEGER NOT NULL CHECK (credits > 0),
+    per        TEXT    NOT NULL CHECK (per IN ('day', 'week', 'month', 'year')),
+    rollover   INTEGER NOT NULL CHECK (rollover >= 0),
+    label      TEXT,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+) STRICT;
+
+-- Which compartment has or had which plan.
+CREATE TABLE subscription (
+    plan         TEXT    NOT NULL,
+    account_id   TEXT    NOT NULL REFERENCES account (id),
+    site         TEXT    NOT NULL, -- '' for the pool
+    started_at   INTEGER NOT NULL,
+    stopped_at   INTEGER,          -- NULL: it goes on
+    due_at       INTEGER NOT NULL, -- when the next period begins
+    counted_from INTEGER NOT NULL, -- the same day in the account's time zone of today
+    credits      INTEGER,          -- what the newest period brought
+    per          TEXT,
+    PRIMARY KEY (account_id, plan, site),
+    CHECK ((credits IS NULL) = (per IS NULL))
+) STRICT;
+
+CREATE INDEX subscription_due ON subscription (due_at, account_id) WHERE stopped_at IS NULL;
+CREATE INDEX subscription_plan ON subscription (plan);
+
+-- What each period of a plan granted: once, and once more for what was carried over.
+CREATE TABLE plan_grant (
+    plan         TEXT    NOT NULL,
+    account_id   TEXT    NOT NULL REFERENCES account (id),
+    site         TEXT    NOT NULL,
+    period_start INTEGER NOT NULL,
+    carried_over INTEGER NOT NULL CHECK (carried_over IN (0, 1)),
+    grant_id     TEXT    NOT NULL UNIQUE REFERENCES credit_grant (id),
+    PRIMARY KEY (account_id, plan, site, period_start, carried_over)
+) STRICT;
+
+-- No plan of the account brings anything before this; NULL: none does.
+ALTER TABLE account ADD COLUMN next_renewal INTEGER;
+
+-- When a person gave it its name; orders do not change it any more.
+ALTER TABLE account ADD COLUMN named_at INTEGER;

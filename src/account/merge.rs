@@ -1,7 +1,8 @@
 //! Making one account part of another.
 //!
 //! Everything that lies in the first moves: credits with their expiry, category, purchase and whether they can
-//! be refunded, debts, sites, the names shops know it by, its orders, and what counts as used in this cycle.
+//! be refunded, debts, sites, plans, the names shops know it by, its orders, and what counts as used in this
+//! cycle.
 //! What was booked stays in its own chain, and what customers read of it in its own history.
 
 use std::collections::BTreeSet;
@@ -11,8 +12,8 @@ use serde::Serialize;
 use super::{Error, store};
 use crate::db::Tx;
 use crate::id::{AccountId, SiteId};
-use crate::ledger::LockedAccount;
 use crate::ledger::slice::{Compartment, View, open_slices};
+use crate::ledger::{self, LockedAccount};
 use crate::site::{self, AccountRef};
 use crate::units::Credits;
 
@@ -68,7 +69,7 @@ pub fn merge(tx: &mut Tx<'_>, from: &AccountRef, into: &AccountRef) -> Result<Me
     let sites = store::move_sites(tx, &id, &target)?;
     let sent = LockedAccount::lock(tx, &id)?.send_all(&target)?;
     let debts = LockedAccount::lock(tx, &id)?.send_debts(&target)?;
-    let credits = sent.iter().map(crate::ledger::store::Sent::amount).sum();
+    let credits = sent.iter().map(ledger::store::Sent::amount).sum();
     LockedAccount::lock(tx, &target)?.check_room(credits)?;
     for sent in &sent {
         let at = place(tx, &target, sent.compartment())?;
@@ -80,9 +81,11 @@ pub fn merge(tx: &mut Tx<'_>, from: &AccountRef, into: &AccountRef) -> Result<Me
     }
     let names = store::move_names(tx, &id, &target)?;
     let orders = store::move_orders(tx, &id, &target)?;
-    store::move_spending(tx, &id, &target)?;
+    let zones = (store::zone(tx, &id)?, store::zone(tx, &target)?);
+    store::move_spending(tx, (&id, zones.0), (&target, zones.1))?;
+    ledger::store::plan::move_to(tx, (&id, zones.0), (&target, zones.1), |tx, at| place(tx, &target, at))?;
     store::set_merged(tx, &id, &target)?;
-    let debt = debts.iter().map(crate::ledger::store::SentDebt::amount).sum();
+    let debt = debts.iter().map(ledger::store::SentDebt::amount).sum();
     Ok(Merged { from: id, into: target, change: Change::Merged, credits, debt, sites, orders, names })
 }
 

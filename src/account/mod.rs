@@ -1,5 +1,5 @@
-//! What is done to an account as a whole: merging it into another, claiming a guest's, erasing a person; and what is
-//! done to its credits by hand.
+//! What is done to an account as a whole: merging it into another, claiming a guest's, erasing a person, what can be
+//! set about it; and what is done to its credits by hand.
 //!
 //! Credits and debts move only through [`LockedAccount`], so each of these acts is one that `verify` proves.
 //! History is never rewritten: what was booked in an account stays in its chain, and a merged account stays
@@ -9,6 +9,7 @@ pub mod by_hand;
 pub mod claim;
 pub mod erase;
 pub mod merge;
+pub mod settings;
 pub mod store;
 
 use crate::db::Tx;

@@ -3,13 +3,14 @@
 use chrono_tz::Tz;
 
 use super::claim::{PURPOSE, Secret};
+use crate::calendar::day_elsewhere;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, GrantId, SiteId};
 use crate::order::Order;
 use crate::params;
 use crate::site::NaturalKey;
 use crate::site::store::escape_like;
-use crate::time::{Timestamp, day_elsewhere};
+use crate::time::Timestamp;
 
 // Merging ------------------------------------------------------------------------------------------
 
@@ -71,13 +72,21 @@ pub(super) fn move_orders(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -> 
 
 /// Adds what one account used in each period to what another used in the same days, which may begin at
 /// another instant there.
-pub(super) fn move_spending(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -> Result<(), db::Error> {
-    let (here, there) = (zone(tx, from)?, zone(tx, to)?);
+pub(super) fn move_spending(
+    tx: &mut Tx<'_>,
+    (from, here): (&AccountId, Tz),
+    (to, there): (&AccountId, Tz),
+) -> Result<(), db::Error> {
     let counters: Vec<(String, String, String, Timestamp, i64)> = tx.query(
         "-- account::store::move_spending (read)
          SELECT site, agent, per, period_start, captured FROM spending WHERE account_id = $1",
         params![from],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+    )?;
+    tx.execute(
+        "-- account::store::move_spending (forget)
+         DELETE FROM spending WHERE account_id = $1",
+        params![from],
     )?;
     for (site, agent, per, start, captured) in &counters {
         let start = day_elsewhere(*start, here, there);
@@ -90,15 +99,11 @@ pub(super) fn move_spending(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -
             params![to, site, agent, per, start, *captured],
         )?;
     }
-    tx.execute(
-        "-- account::store::move_spending (forget)
-         DELETE FROM spending WHERE account_id = $1",
-        params![from],
-    )?;
     Ok(())
 }
 
-fn zone(tx: &mut Tx<'_>, account: &AccountId) -> Result<Tz, db::Error> {
+/// The account's time zone.
+pub(super) fn zone(tx: &mut Tx<'_>, account: &AccountId) -> Result<Tz, db::Error> {
     tx.query_one(
         "-- account::store::zone
          SELECT time_zone FROM account WHERE id = $1",
@@ -160,6 +165,29 @@ pub(super) fn holders(tx: &mut Tx<'_>, grant: &GrantId) -> Result<Option<Holders
         |row| row.get(0),
     )?;
     Ok(Some(Holders { made_for, accounts, voided_at }))
+}
+
+// Setting ------------------------------------------------------------------------------------------
+
+/// Calls the account `name`, whatever its orders say from now on.
+pub(super) fn set_name(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), db::Error> {
+    let now = tx.now();
+    tx.execute(
+        "-- account::store::set_name
+         UPDATE account SET name = $2, named_at = $3 WHERE id = $1",
+        params![account, name, now],
+    )?;
+    Ok(())
+}
+
+/// Sets whose midnight ends the account's days.
+pub(super) fn set_zone(tx: &mut Tx<'_>, account: &AccountId, zone: Tz) -> Result<(), db::Error> {
+    tx.execute(
+        "-- account::store::set_zone
+         UPDATE account SET time_zone = $2 WHERE id = $1",
+        params![account, zone.name()],
+    )?;
+    Ok(())
 }
 
 // Claiming -----------------------------------------------------------------------------------------

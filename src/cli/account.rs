@@ -1,5 +1,6 @@
 //! `account`: the shops' customers.
 
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -8,12 +9,13 @@ use super::values::{Ending, words};
 use super::{DryRun, Failure, Session};
 use crate::account::claim;
 use crate::account::merge::{Change, Merged};
+use crate::account::settings::{self, Settings};
 use crate::db::{self, Tx};
 use crate::feed;
 use crate::feed::wallet::Numbers;
-use crate::id::AccountId;
+use crate::id::{AccountId, SiteId};
 use crate::ledger::store::Expiry;
-use crate::site::{self, Account, AccountRef, Site, WalletRef};
+use crate::site::{self, Account, AccountRef, Field, Site, WalletRef};
 use crate::{account, app};
 
 #[derive(Subcommand, Debug)]
@@ -34,6 +36,16 @@ Examples:
         #[arg(value_name = "ACC")]
         account: AccountRef,
     },
+    /// Set an account's time zone, name and the site its purchases go to
+    #[command(after_help = "\
+The time zone says when days, months and a plan's periods begin. Another one counts for what comes:
+credits keep the instant they expire, and a plan's present period its end. A name that was set here
+stays when orders say another.
+
+Examples:
+  nivella-wallet account set shop:customer:17 --time-zone Europe/Vienna
+  nivella-wallet account set shop:customer:17 --default-site site-123 --name \"Acme GmbH\"")]
+    Set(Set),
     /// Make an account part of another, with all that it has and that comes for it later
     #[command(after_help = "\
 FROM is named by its id if it has more than one name, so that nothing is merged that was not meant.
@@ -116,6 +128,41 @@ Example:
 }
 
 #[derive(Args, Debug)]
+#[group(id = "settings", required = true, multiple = true, args = ["time_zone", "default_site", "name"])]
+pub(super) struct Set {
+    /// The account: `acc_…`, STORE:customer:ID or STORE:email:ADDRESS; opened if new
+    #[arg(value_name = "ACC")]
+    account: AccountRef,
+    /// Whose midnight ends its days, as the time zone database names it, like Europe/Vienna
+    #[arg(long, value_name = "ZONE", value_parser = time_zone)]
+    time_zone: Option<Tz>,
+    /// Where purchases go that name no site: one of its own sites, or none for the pool
+    #[arg(long, value_name = "S|none", value_parser = site_or_none)]
+    default_site: Option<Field<SiteId>>,
+    /// What people call it
+    #[arg(long, value_name = "N", value_parser = words)]
+    name: Option<String>,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// Reads the name of a time zone.
+fn time_zone(text: &str) -> Result<Tz, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "{text:?} is not a time zone: write a name of the time zone database, like Europe/Vienna or UTC"
+        )
+    })
+}
+
+fn site_or_none(text: &str) -> Result<Field<SiteId>, String> {
+    if text == "none" {
+        return Ok(Field::Clear);
+    }
+    text.parse().map(Field::Set).map_err(|wrong: crate::id::NotAnId| wrong.to_string())
+}
+
+#[derive(Args, Debug)]
 pub(super) struct Freeze {
     /// The account: `acc_…`, STORE:customer:ID or STORE:email:ADDRESS
     #[arg(value_name = "ACC")]
@@ -162,6 +209,7 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
             show_merged(session, &joined, dry_run)
         }
         Verb::Erase { account, dry_run } => erase(session, account, dry_run),
+        Verb::Set(options) => set(session, options),
         Verb::Freeze(options) => set_frozen(session, options, true),
         Verb::Unfreeze(options) => set_frozen(session, options, false),
     }
@@ -227,7 +275,7 @@ fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> 
             ("Time zone", account.time_zone.clone()),
             ("Default site", or_dash(account.default_site.as_ref())),
             ("Available", format!("{} {}", wallet.available, wallet.unit)),
-            ("Used", format!("{} of {} this month", wallet.used, wallet.total)),
+            ("Used", format!("{} of {} in this cycle", wallet.used, wallet.total)),
         ]);
         page.gap();
         if sites.is_empty() {
@@ -245,6 +293,25 @@ fn state(account: &Account) -> String {
         (None, None, Some(at)) => format!("ok; names and addresses were erased {} UTC", minute(at)),
         (None, None, None) => "ok".to_owned(),
     }
+}
+
+fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
+    let Set { account, time_zone, default_site, name, dry_run } = options;
+    let settings = Settings { name, time_zone, default_site: default_site.unwrap_or_default() };
+    let done =
+        session.change("cli::account_set", dry_run, move |tx| settings::set(tx, &account, &settings))?;
+    session.out.show_change(&done, dry_run.dry_run, |page| {
+        if done.changed.is_empty() {
+            page.line(format!("nothing to do: {} is set so already", done.account));
+            return;
+        }
+        page.line(format!("changed {}: {}", done.account, done.changed.join(", ").replace('_', " ")));
+        page.facts([
+            ("Name", done.name.clone()),
+            ("Time zone", done.time_zone.clone()),
+            ("Default site", or_dash(done.default_site.as_ref())),
+        ]);
+    })
 }
 
 fn merge(

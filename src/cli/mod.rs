@@ -16,6 +16,7 @@ mod key;
 mod order;
 mod output;
 mod package;
+mod plan;
 mod progress;
 mod rate;
 mod reconcile;
@@ -125,6 +126,9 @@ enum Command {
     /// Show what somebody has, give credits, correct and move them
     #[command(subcommand, arg_required_else_help = true)]
     Wallet(wallet::Verb),
+    /// Let wallets have credits that come again, each day, week, month or year
+    #[command(subcommand, arg_required_else_help = true)]
+    Plan(plan::Verb),
     /// Say what an assistant's actions cost
     #[command(subcommand, arg_required_else_help = true)]
     Rate(rate::Verb),
@@ -313,6 +317,7 @@ pub fn run(cli: Cli, to: &mut (dyn Write + Send)) -> Result<(), Failure> {
         Command::Site(verb) => site::run(verb, &mut session(to)?),
         Command::Account(verb) => account::run(verb, &mut session(to)?),
         Command::Wallet(verb) => wallet::run(verb, &mut session(to)?),
+        Command::Plan(verb) => plan::run(verb, &mut session(to)?),
         Command::Rate(verb) => rate::run(verb, &mut session(to)?),
         Command::Key(verb) => key::run(verb, &mut session(to)?),
         Command::Order(verb) => order::run(verb, &mut session(to)?),

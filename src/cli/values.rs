@@ -3,6 +3,10 @@
 use std::net::SocketAddr;
 use std::str::FromStr;
 
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
+use crate::calendar::start_of_day;
 use crate::ledger::store::Expiry;
 use crate::time::{DAY_MS, HOUR_MS, Timestamp, Validity};
 use crate::units::{Credits, Delta};
@@ -43,6 +47,33 @@ impl FromStr for Ending {
                 Err(format!("{text:?} is neither how long nor a time: write 30d, 3mo, 1y or 2027-01-31"))
             }
         }
+    }
+}
+
+/// When something begins: an instant, or a day wherever it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begin {
+    Day(NaiveDate),
+    At(Timestamp),
+}
+
+impl Begin {
+    pub(super) fn in_zone(self, zone: Tz) -> Timestamp {
+        match self {
+            Self::Day(day) => start_of_day(day, zone),
+            Self::At(time) => time,
+        }
+    }
+}
+
+impl FromStr for Begin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            return Ok(Self::Day(day));
+        }
+        text.parse().map(Self::At).map_err(|wrong: crate::time::NotATime| wrong.to_string())
     }
 }
 

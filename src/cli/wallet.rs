@@ -274,7 +274,7 @@ fn facts(page: &mut Page, numbers: &Numbers) {
             facts.push((name, amount.to_string()));
         }
     }
-    facts.push(("Used", format!("{} of {} this month", numbers.used, numbers.total)));
+    facts.push(("Used", format!("{} of {} in this cycle", numbers.used, numbers.total)));
     facts.push(("Recurring", numbers.recurring.balance.to_string()));
     facts.push(("Top-up", numbers.top_up.balance.to_string()));
     facts.push(("Status", format!("{}, assistant mode {}", word(&numbers.status), word(&numbers.mode))));

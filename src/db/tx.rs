@@ -378,5 +378,6 @@ id_column!(
     id::SiteId,
     id::ClientId,
     id::AgentId,
-    id::ActionId
+    id::ActionId,
+    id::PlanId
 );

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod grants;
 pub mod page;
 pub mod past;
+pub mod runway;
 mod store;
 pub mod usage;
 pub mod wallet;

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::activity::{self, Filter, Line};
 use super::wallet::{Numbers, Wallet};
-use super::{Settings, store};
+use super::{Settings, runway, store};
 use crate::db::{self, Tx};
 use crate::ledger::position::{AlertLevel, Status};
 use crate::ledger::slice::Slice;
@@ -153,11 +153,16 @@ pub fn read(tx: &mut Tx<'_>, wallet: &Wallet, settings: &Settings) -> Result<Pag
     let slices = wallet.slices(tx)?;
     let numbers = wallet.numbers_of(tx, settings, &slices)?;
     let top_up = super::top_up_url(tx, settings, &wallet.account)?;
+    let usage = usage(tx, wallet, now)?;
+    // Today is not over.
+    let over = &usage.by_day[..usage.by_day.len() - 1];
+    let days: Vec<i64> = over.iter().map(|day| day.credits.micro()).collect();
+    let runway = runway::runway(&wallet.supply(tx, &numbers)?, &days);
     Ok(Page {
         activity: activity::page(tx, wallet, &Filter::default(), i64::MAX, LINES)?.items,
-        usage: usage(tx, wallet, now)?,
+        usage,
         packages: store::packages_for_sale(tx, &wallet.account)?,
-        runway: None,
+        runway,
         expiring: expiring(&slices, now),
         alerts: alert(numbers.status, &settings.low_balance).into_iter().collect(),
         links: Links { top_up, docs: settings.docs_url.clone() },

@@ -8,6 +8,7 @@ use super::page::Used;
 use super::page::{PACKAGES_MAX, Package};
 use super::usage::Group;
 use super::wallet::{Scope, Shows, Wallet};
+use crate::calendar::Per;
 use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, ClientId, GrantId, SiteId};
 use crate::ledger::entry::Place;
@@ -92,28 +93,36 @@ pub(super) fn client_sites(
 
 // Numbers ------------------------------------------------------------------------------------------
 
-/// What the wallet's sites used in the month that begins at `month`.
-pub(super) fn used(tx: &mut Tx<'_>, wallet: &Wallet, month: Timestamp) -> Result<Credits, db::Error> {
-    let mut sum = 0_i64;
-    let sites = wallet.shows.compartments();
-    let Some(sites) = sites else {
+/// What the wallet's sites used in a period of the calendar, added up from the counters of days or months.
+pub(super) fn used(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    (per, (from, to)): (Per, (Timestamp, Timestamp)),
+) -> Result<Credits, db::Error> {
+    let counted = match per {
+        Per::Day | Per::Week => Per::Day.as_str(),
+        Per::Month | Per::Year => Per::Month.as_str(),
+    };
+    let Some(sites) = wallet.shows.compartments() else {
         return tx.query_one(
             "-- feed::store::used (account)
              SELECT CAST(COALESCE(SUM(captured), 0) AS BIGINT) FROM spending
-             WHERE account_id = $1 AND agent = '' AND per = 'month' AND period_start = $2",
-            params![&wallet.account, month],
+             WHERE account_id = $1 AND agent = '' AND per = $2 AND period_start >= $3 AND period_start < $4",
+            params![&wallet.account, counted, from, to],
             |row| row.get(0),
         );
     };
+    let mut sum = 0_i64;
     for site in sites.iter().filter_map(Compartment::site) {
-        let used = tx.query_opt(
+        let used: i64 = tx.query_one(
             "-- feed::store::used (site)
-             SELECT captured FROM spending
-             WHERE account_id = $1 AND site = $2 AND agent = '' AND per = 'month' AND period_start = $3",
-            params![&wallet.account, site, month],
-            |row| row.get::<i64>(0),
+             SELECT CAST(COALESCE(SUM(captured), 0) AS BIGINT) FROM spending
+             WHERE account_id = $1 AND site = $2 AND agent = '' AND per = $3
+               AND period_start >= $4 AND period_start < $5",
+            params![&wallet.account, site, counted, from, to],
+            |row| row.get(0),
         )?;
-        sum = sum.saturating_add(used.unwrap_or(0));
+        sum = sum.saturating_add(used);
     }
     Credits::from_micro(sum).ok_or_else(|| db::Error::Column { column: 0, found: sum.to_string() })
 }

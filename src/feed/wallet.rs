@@ -5,15 +5,19 @@ use std::collections::BTreeSet;
 use chrono_tz::Tz;
 use serde::Serialize;
 
+use super::runway::{Renewal, Supply};
 use super::{Settings, store};
 use crate::access::{Caller, Own, Subject};
+use crate::calendar::Per;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, ClientId, GrantId, SiteId};
+use crate::ledger::plan::Subscription;
 use crate::ledger::position::{Mode, Position, Status};
 use crate::ledger::slice::{Category, Compartment, Slice, View, open_slices};
+use crate::ledger::store::plan;
 use crate::ledger::{self, burn};
 use crate::site::{self, AccountRef, WalletRef};
-use crate::time::{Timestamp, month_start};
+use crate::time::{DAY_MS, Timestamp};
 use crate::units::Credits;
 
 /// Somebody's wallet, as far as they may see it.
@@ -175,7 +179,8 @@ impl Wallet {
         let now = tx.now();
         let position = Position::of(slices, now);
         let status = position.status(self.frozen, &settings.low_balance);
-        let used = store::used(tx, self, month_start(now, self.zone))?;
+        let plans = self.plans(tx)?;
+        let used = store::used(tx, self, self.cycle(&plans, now))?;
         let debt = store::debt(tx, &self.account)?
             .into_iter()
             .filter(|(compartment, _)| self.shows.compartment(compartment))
@@ -204,12 +209,49 @@ impl Wallet {
             debt,
             used,
             total: [position.posted, used].into_iter().sum(),
-            recurring: Recurring { balance: position.recurring, cap: Credits::ZERO, renews_at: None },
+            recurring: Recurring {
+                balance: position.recurring,
+                cap: plans.iter().filter_map(|plan| plan.present(now)).map(|present| present.credits).sum(),
+                renews_at: plans.iter().filter_map(|plan| plan.renews_at(now, self.zone)).min(),
+            },
             top_up: TopUp { balance: position.top_up },
             status,
             mode: status.mode(),
             breakdown: counted.map(|slice| self.part(slice, now)).collect(),
         })
+    }
+
+    /// The plans of the compartments it shows, also those that were stopped, the next due first.
+    pub(super) fn plans(&self, tx: &mut Tx<'_>) -> Result<Vec<Subscription>, db::Error> {
+        let mut plans = plan::subscriptions(tx, &self.account)?;
+        plans.retain(|plan| self.shows.compartment(&plan.compartment));
+        Ok(plans)
+    }
+
+    /// What it has to be used, and what comes again.
+    pub(super) fn supply(&self, tx: &mut Tx<'_>, numbers: &Numbers) -> Result<Supply, db::Error> {
+        let now = numbers.as_of;
+        let plans = self.plans(tx)?;
+        let days = |from: Timestamp, to: Timestamp| {
+            u32::try_from((to.millis() - from.millis() + DAY_MS - 1) / DAY_MS).unwrap_or(u32::MAX)
+        };
+        // The next to come stands for all: plans of one wallet with different periods are rare.
+        let renewal = numbers.recurring.renews_at.map(|at| {
+            let next = plans.iter().filter(|plan| plan.stopped_at.is_none()).find_map(|plan| plan.newest);
+            let (start, end) = next.map_or(Per::Month, |next| next.per).span(at, self.zone);
+            Renewal { in_days: days(now, at), every_days: days(start, end), credits: numbers.recurring.cap }
+        });
+        Ok(Supply {
+            recurring: numbers.recurring.balance,
+            top_up: numbers.top_up.balance,
+            renewal: renewal.filter(|renewal| !renewal.credits.is_zero()),
+        })
+    }
+
+    /// The present cycle: the period of the plan that ends first, else the calendar month.
+    fn cycle(&self, plans: &[Subscription], now: Timestamp) -> (Per, (Timestamp, Timestamp)) {
+        let per = plans.iter().find_map(|plan| plan.present(now)).map_or(Per::Month, |present| present.per);
+        (per, per.span(now, self.zone))
     }
 
     /// A row of the breakdown. What cannot be spent counts in no sum, so it is not shown as remaining.

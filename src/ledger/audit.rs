@@ -448,6 +448,25 @@ const CHECKS: &[Check] = &[
               WHERE c.counted <> COALESCE(d.spent, 0)",
     },
     Check {
+        rule: "plans",
+        sql: "-- ledger::audit::periods
+              SELECT p.grant_id, 'plan ' || p.plan || ' brought it before the period that another grant is for was over'
+              FROM (SELECT r.grant_id, r.plan, r.period_start,
+                           LAG(g.expires_at) OVER (PARTITION BY r.account_id, r.plan, r.site
+                                                   ORDER BY r.period_start) AS over_at
+                    FROM plan_grant r JOIN credit_grant g ON g.id = r.grant_id WHERE r.carried_over = 0) p
+              WHERE p.over_at > p.period_start",
+    },
+    Check {
+        rule: "plans",
+        sql: "-- ledger::audit::renewals
+              SELECT a.id, 'it does not know when its plans bring credits next'
+              FROM account a
+              LEFT JOIN (SELECT account_id, MIN(due_at) AS due_at FROM subscription WHERE stopped_at IS NULL
+                         GROUP BY account_id) s ON s.account_id = a.id
+              WHERE COALESCE(a.next_renewal, -1) <> COALESCE(s.due_at, -1)",
+    },
+    Check {
         rule: "merged accounts",
         sql: "-- ledger::audit::merged
               SELECT a.id, 'it is part of ' || a.merged_into || ' and something is still its own'
@@ -456,6 +475,7 @@ const CHECKS: &[Check] = &[
                  OR EXISTS (SELECT 1 FROM slice s WHERE s.account_id = a.id AND (s.remaining > 0 OR s.held > 0))
                  OR EXISTS (SELECT 1 FROM debt d WHERE d.account_id = a.id AND d.amount > 0)
                  OR EXISTS (SELECT 1 FROM spending c WHERE c.account_id = a.id)
+                 OR EXISTS (SELECT 1 FROM subscription p WHERE p.account_id = a.id)
                  OR EXISTS (SELECT 1 FROM site s WHERE s.account_id = a.id)
                  OR EXISTS (SELECT 1 FROM customer c WHERE c.account_id = a.id)
                  OR EXISTS (SELECT 1 FROM shop_order o WHERE o.account_id = a.id)",

@@ -5,14 +5,15 @@
 //! places is zero at all times. An entry is never changed or deleted; a mistake is undone by an entry the
 //! other way. Balances are kept in the slices' rows and proved from the entries by [`audit`].
 //!
-//! This module knows nothing of HTTP, WooCommerce or WordPress, and the decisions in [`burn`] and
-//! [`position`] know nothing of a database or a clock either.
+//! This module knows nothing of HTTP, WooCommerce or WordPress, and the decisions in [`burn`],
+//! [`plan`] and [`position`] know nothing of a database or a clock either.
 
 pub mod act;
 pub mod audit;
 pub mod burn;
 pub mod chain;
 pub mod entry;
+pub mod plan;
 pub mod position;
 pub mod slice;
 pub mod store;

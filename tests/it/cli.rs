@@ -252,6 +252,7 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
     desk.write("sites.csv", "site,account,client,label\nnew,lab:customer:9,,\n");
     let key = desk.json("key list")["items"][0]["id"].as_str().unwrap().to_owned();
     let grant = desk.json("wallet grants site:shop")["items"][0]["id"].as_str().unwrap().to_owned();
+    desk.ok("plan set basic --credits 100 --per month");
     let before = desk.content();
     for (args, done) in [
         ("store add two --url https://two.example --webhook-secret-file secret.txt", "added store two"),
@@ -272,6 +273,11 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
         ("inbox replay --state all", "0 deliveries replayed"),
         ("account freeze lab:customer:1 --reason x", "froze acc_"),
         ("store set lab --url https://new.example", "changed store lab: its address"),
+        ("account set lab:customer:1 --time-zone Europe/Vienna --name Acme", "name, time zone"),
+        ("account set lab:customer:1 --default-site none", "nothing to do"),
+        ("plan set more --credits 9 --per week", "plan more brings 9 credits each week"),
+        ("plan start basic account:lab:customer:9 --from 2099-01-01", "begins later"),
+        ("plan start basic site:shop", "started plan basic of site:shop"),
     ] {
         let out = desk.ok(&format!("{args} --dry-run"));
         assert!(out.contains(done), "{args}: {out}");
@@ -387,6 +393,14 @@ fn wrong_input_gets_its_own_words_and_its_own_status() {
         ("site import nowhere.csv", 1, "nowhere.csv cannot be read"),
         ("account freeze lab:customer:1", 2, "--reason"),
         ("account freeze lab:customer:1 --reason ''", 2, "it is empty"),
+        ("account set lab:customer:1", 2, "--time-zone"),
+        ("account set lab:customer:1 --time-zone Mars", 2, "\"Mars\" is not a time zone"),
+        ("account set lab:customer:1 --default-site nope", 1, "nope"),
+        ("plan set basic --credits 0 --per month", 2, "0 credits would change nothing"),
+        ("plan set basic --credits 5 --per century", 2, "invalid value 'century'"),
+        ("plan start basic site:shop", 1, "there is no plan basic"),
+        ("plan stop basic site:shop", 1, "there is no plan basic"),
+        ("plan start basic site:shop --from soon", 2, "is not a time"),
         ("account freeze lab:customer:7 --reason x", 1, "there is no account lab:customer:7"),
         ("account unfreeze lab:customer:7 --reason x", 1, "there is no account lab:customer:7"),
         ("account show lab:customer:7", 1, "there is no account lab:customer:7"),

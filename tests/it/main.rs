@@ -21,6 +21,7 @@ mod config;
 mod debits;
 mod rates;
 mod admin;
+mod plans;
 mod crash;
 mod tidy;
 mod errors;

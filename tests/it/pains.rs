@@ -12,6 +12,7 @@ use std::time::Duration;
 use nivella_wallet::db::{self, Db};
 use nivella_wallet::inbox::{self, signature};
 use nivella_wallet::ledger::audit;
+use nivella_wallet::ledger::slice::Category;
 use nivella_wallet::ledger::store::Shortfall;
 use nivella_wallet::order::explain;
 use nivella_wallet::order::target::Discount;
@@ -23,7 +24,8 @@ use serde_json::{Value, json};
 
 use crate::app::{SECRET, TestApp, recordings, scenario, write};
 use crate::crash::{self, Daemon};
-use crate::support::seeded;
+use crate::plans;
+use crate::support::{databases, seeded};
 use crate::twists::{Draft, numbers, pair};
 
 const ALICE: &str = "account:lab:customer:2";
@@ -731,4 +733,90 @@ async fn p38_reading_makes_nothing() {
         .body(body.to_string());
     assert_eq!(given.send().await.unwrap().status(), 201);
     assert_eq!(app.get("/v1/wallets/account:lab:customer:900").await["available"], "5");
+}
+
+/// What is good through 30 November is good until that day ends where the customer is, also over a clock change.
+#[test]
+fn p28_credits_expire_and_come_again_at_the_customers_own_midnight() {
+    for test in databases() {
+        let stage = plans::Stage::on(test);
+        stage.turn("2026-10-20T23:30:00Z");
+        stage.zone("lab:customer:1", "Europe/Vienna");
+        stage.set("basic 100 month 0");
+        stage.start("basic", "site:a1");
+        // Already the 21st there; the clock goes back on the 25th.
+        let bought = stage.pay("site:a1", "5", "40d", Category::Paid);
+        assert_eq!(bought.unwrap().to_string(), "2026-11-30T23:00:00Z");
+        assert_eq!(stage.sums("site:a1"), "105 of 100 until 2026-10-31T23:00:00Z, used 0");
+        for (instant, left) in [
+            ("2026-10-31T22:59:59.999Z", "105"),
+            ("2026-10-31T23:00:00Z", "105"),
+            ("2026-11-30T22:59:59.999Z", "105"),
+            ("2026-11-30T23:00:00Z", "100"),
+        ] {
+            stage.turn(instant);
+            stage.touch("lab:customer:1");
+            assert_eq!(stage.numbers("site:a1").available.to_string(), left, "at {instant}");
+        }
+    }
+}
+
+/// A daemon that did not run for five months loses no period, no rollover and nothing that was bought.
+#[test]
+fn p29_nothing_is_lost_because_no_job_ran() {
+    for test in databases() {
+        let stage = plans::Stage::on(test);
+        stage.set("basic 100 month 40");
+        stage.start("basic", "site:a1");
+        stage.pay("site:a1", "5", "never", Category::Paid);
+        stage.turn("2027-04-20T00:00:00Z");
+        // No worker, no read: the first debit after all that time finds all there should be.
+        stage.debit("a1", "145").unwrap();
+        assert_eq!(stage.sums("site:a1"), "0 of 100 until 2027-05-01T00:00:00Z, used 145");
+        assert_eq!(stage.periods().len(), 1 + 5 * 2, "each month once, and once what was carried over");
+    }
+}
+
+/// A plan that is changed, renewed or stopped takes nothing away that was granted.
+#[test]
+fn p30_changing_or_renewing_a_plan_leaves_paid_credits_alone() {
+    for test in databases() {
+        let stage = plans::Stage::on(test);
+        stage.set("basic 100 month 0");
+        stage.start("basic", "site:a1");
+        stage.pay("site:a1", "1000", "never", Category::Paid);
+        let present = "basic 2026-11-20T16:00:00Z 2026-12-01T00:00:00Z 100";
+        for change in ["basic 1 month 0", "basic 1 day 0", "basic 7 year 5"] {
+            stage.set(change);
+            stage.start("basic", "site:a1");
+            assert_eq!(stage.numbers("site:a1").available.to_string(), "1100", "after {change}");
+            assert_eq!(stage.periods(), [present]);
+        }
+        stage.turn("2026-12-01T00:00:00Z");
+        stage.touch("lab:customer:1");
+        assert_eq!(stage.numbers("site:a1").top_up.balance.to_string(), "1000");
+        assert_eq!(stage.sums("site:a1"), "1012 of 7 until 2027-01-01T00:00:00Z, used 0");
+    }
+}
+
+/// However often a period is asked for it comes once, and it pays for nothing that was refused before it came.
+#[test]
+fn p31_a_period_comes_once_and_pays_for_nothing_earlier() {
+    for test in databases() {
+        let stage = plans::Stage::on(test);
+        stage.set("basic 100 day 0");
+        for _ in 0..3 {
+            stage.start("basic", "site:a1");
+            stage.touch("lab:customer:1");
+        }
+        stage.debit("a1", "100").unwrap();
+        assert_eq!(stage.debit("a1", "1").unwrap_err(), "1 credits needed, 0 available");
+        stage.turn("2026-11-21T00:00:00Z");
+        for _ in 0..3 {
+            stage.start("basic", "site:a1");
+            stage.touch("lab:customer:1");
+        }
+        assert_eq!(stage.sums("site:a1"), "100 of 100 until 2026-11-22T00:00:00Z, used 0");
+        assert_eq!(stage.periods().len(), 2);
+    }
 }

@@ -7,14 +7,20 @@ use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::position::Position;
 use crate::ledger::slice::{Compartment, View, open_slices};
 use crate::params;
+use crate::time::{Timestamp, Validity};
 use crate::units::{Credits, Delta};
 
 impl LockedAccount<'_, '_> {
     /// Adds credits. A debt of their compartment is paid from them first.
     pub fn grant(&mut self, new: &NewGrant) -> Result<Granted, Error> {
-        let now = self.tx.now();
+        self.grant_at(self.tx.now(), new)
+    }
+
+    /// [`LockedAccount::grant`], booked for the instant `now`, which may have passed.
+    pub(super) fn grant_at(&mut self, now: Timestamp, new: &NewGrant) -> Result<Granted, Error> {
         let effective_at = new.effective_at.unwrap_or(now);
         let expires_at = match new.expiry {
+            Expiry::After(Validity::Cycle) => Some(self.cycle_end(&new.compartment, effective_at)?),
             Expiry::After(validity) => validity.expires_at(effective_at, self.zone),
             Expiry::At(instant) => Some(instant),
         };
@@ -73,11 +79,29 @@ impl LockedAccount<'_, '_> {
         }
         let first = self.post(&postings)?;
         let order = new.purchase.map(|purchase| purchase.order);
-        self.show(first, 0, new.shown_as, &new.compartment, &new.label, Delta::plus(new.amount), order)?;
+        self.show_at(
+            now,
+            first,
+            0,
+            new.shown_as,
+            &new.compartment,
+            &new.label,
+            Delta::plus(new.amount),
+            order,
+        )?;
         if !repaid.is_zero() {
             // The debt is of an earlier order, or of several; the new one only pays it.
             let label = "Credits owed from a refunded order";
-            self.show(first + 1, 0, Shown::Refund, &new.compartment, label, Delta::minus(repaid), None)?;
+            self.show_at(
+                now,
+                first + 1,
+                0,
+                Shown::Refund,
+                &new.compartment,
+                label,
+                Delta::minus(repaid),
+                None,
+            )?;
         }
         Ok(Granted { id, effective_at, expires_at, priority, repaid })
     }

@@ -6,6 +6,7 @@ mod clawback;
 mod expire;
 mod grant;
 mod moves;
+pub mod plan;
 mod show;
 mod spend;
 mod void;
@@ -62,7 +63,8 @@ pub enum Error {
 /// An account that nobody else can post to until the transaction ends.
 ///
 /// Locking is the only way to reach the functions that post, so a balance that was checked is still the
-/// balance when the entry is written. What expired before now is booked as expired before anything else.
+/// balance when the entry is written. What expired before now is booked as expired, and what plans bring is booked,
+/// before anything else.
 #[derive(Debug)]
 pub struct LockedAccount<'t, 'c> {
     pub(super) tx: &'t mut Tx<'c>,
@@ -73,10 +75,11 @@ pub struct LockedAccount<'t, 'c> {
     entry_seq: i64,
     entry_hash: chain::Hash,
     pub(super) next_expiry: Option<Timestamp>,
+    pub(super) next_renewal: Option<Timestamp>,
 }
 
 impl<'t, 'c> LockedAccount<'t, 'c> {
-    /// Locks `id` and books what has expired.
+    /// Locks `id` and books what has expired and what its plans have brought.
     ///
     /// # Errors
     /// [`Error::UnknownAccount`]; [`Error::Merged`], so that nothing is booked where nobody looks any more.
@@ -84,7 +87,8 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         let head = tx.query_opt(
             "-- ledger::store::lock
              UPDATE account SET version = version + 1 WHERE id = $1
-             RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into",
+             RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into,
+                       next_renewal",
             params![id],
             |row| {
                 Ok((
@@ -95,10 +99,11 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                     row.get::<Vec<u8>>(4)?,
                     row.get::<Option<Timestamp>>(5)?,
                     row.get::<Option<AccountId>>(6)?,
+                    row.get::<Option<Timestamp>>(7)?,
                 ))
             },
         )?;
-        let (zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into) =
+        let (zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into, next_renewal) =
             head.ok_or_else(|| Error::UnknownAccount(id.clone()))?;
         if let Some(into) = merged_into {
             return Err(Error::Merged { account: id.clone(), into });
@@ -113,8 +118,9 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             entry_seq,
             entry_hash: entry_hash.try_into().map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
             next_expiry,
+            next_renewal,
         };
-        account.expire()?;
+        account.catch_up()?;
         Ok(account)
     }
 

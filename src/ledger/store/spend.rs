@@ -1,13 +1,16 @@
 //! Credits are used.
 
 use super::{Error, LockedAccount};
+use crate::calendar::Per;
 use crate::id::DebitId;
 use crate::ledger::act::{Debited, NewDebit};
 use crate::ledger::entry::{Kind, Place};
 use crate::ledger::position::Position;
 use crate::ledger::slice::{View, open_slices};
 use crate::params;
-use crate::time::month_start;
+
+/// The periods in which spending is counted; weeks and years are added up from them.
+const COUNTED: [Per; 2] = [Per::Day, Per::Month];
 
 impl LockedAccount<'_, '_> {
     /// Spends credits for a site, all or nothing.
@@ -47,14 +50,16 @@ impl LockedAccount<'_, '_> {
                 i64::try_from(parts.len()).unwrap_or(i64::MAX),
             ],
         )?;
-        self.tx.execute(
-            "-- ledger::store::spend::count_spending
-             INSERT INTO spending (account_id, site, agent, per, period_start, captured)
-             VALUES ($1, $2, '', 'month', $3, $4)
-             ON CONFLICT (account_id, site, agent, per, period_start)
-             DO UPDATE SET captured = spending.captured + excluded.captured",
-            params![&self.id, &new.site, month_start(now, self.zone), new.amount],
-        )?;
+        for per in COUNTED {
+            self.tx.execute(
+                "-- ledger::store::spend::count_spending
+                 INSERT INTO spending (account_id, site, agent, per, period_start, captured)
+                 VALUES ($1, $2, '', $3, $4, $5)
+                 ON CONFLICT (account_id, site, agent, per, period_start)
+                 DO UPDATE SET captured = spending.captured + excluded.captured",
+                params![&self.id, &new.site, per.as_str(), per.start(now, self.zone), new.amount],
+            )?;
+        }
         self.show_usage(first, new)?;
         for part in &parts {
             let remaining = &mut slices[part.slice].remaining;
