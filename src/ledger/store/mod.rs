@@ -2,6 +2,7 @@
 //!
 //! Here is the lock and what is common to all acts; each kind of act has a file of its own.
 
+pub mod admit;
 mod clawback;
 mod expire;
 mod grant;

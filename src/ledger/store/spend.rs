@@ -1,13 +1,15 @@
 //! Credits are used.
 
+use super::admit::{Admitted, Payer, Spender, admit};
 use super::{Error, LockedAccount};
 use crate::calendar::Per;
-use crate::id::DebitId;
+use crate::id::{AgentId, DebitId, SiteId};
 use crate::ledger::act::{Debited, NewDebit};
 use crate::ledger::entry::{Kind, Place};
 use crate::ledger::position::Position;
-use crate::ledger::slice::{View, open_slices};
 use crate::params;
+use crate::time::Timestamp;
+use crate::units::{Credits, Delta};
 
 /// The periods in which spending is counted; weeks and years are added up from them.
 const COUNTED: [Per; 2] = [Per::Day, Per::Month];
@@ -18,13 +20,9 @@ impl LockedAccount<'_, '_> {
     /// # Errors
     /// [`Error::Frozen`], [`Error::InsufficientCredits`].
     pub fn debit(&mut self, new: &NewDebit) -> Result<Debited, Error> {
-        if let Some(reason) = &self.frozen_reason {
-            return Err(Error::Frozen(reason.clone()));
-        }
         let now = self.tx.now();
-        let view = View::Site { site: new.site.clone(), pool: new.uses_pool };
-        let mut slices = open_slices(self.tx, &self.id, &view)?;
-        let parts = self.plan(&slices, new.amount)?;
+        let spender = Spender { site: &new.site, agent: new.agent.as_ref(), uses_pool: new.uses_pool };
+        let Admitted { mut slices, parts } = self.admit(&spender, new.amount)?;
         let id = DebitId::new();
         let (first, taken) = self.take(id.as_str(), Kind::Spent, &slices, &parts, &Place::Revenue)?;
         self.tx.execute(
@@ -50,21 +48,42 @@ impl LockedAccount<'_, '_> {
                 i64::try_from(parts.len()).unwrap_or(i64::MAX),
             ],
         )?;
-        for per in COUNTED {
-            self.tx.execute(
-                "-- ledger::store::spend::count_spending
-                 INSERT INTO spending (account_id, site, agent, per, period_start, captured)
-                 VALUES ($1, $2, '', $3, $4, $5)
-                 ON CONFLICT (account_id, site, agent, per, period_start)
-                 DO UPDATE SET captured = spending.captured + excluded.captured",
-                params![&self.id, &new.site, per.as_str(), per.start(now, self.zone), new.amount],
-            )?;
-        }
+        self.count_spending(&new.site, new.agent.as_ref(), now, Delta::plus(new.amount))?;
         self.show_usage(first, new)?;
         for part in &parts {
             let remaining = &mut slices[part.slice].remaining;
             *remaining = remaining.saturating_sub(part.credits);
         }
         Ok(Debited { id, taken, position: Position::of(&slices, now) })
+    }
+
+    /// [`admit`] for this account.
+    pub(super) fn admit(&mut self, spender: &Spender<'_>, amount: Credits) -> Result<Admitted, Error> {
+        let payer =
+            Payer { account: &self.id, zone: self.zone, frozen_reason: self.frozen_reason.as_deref() };
+        admit(self.tx, &payer, spender, amount)
+    }
+
+    /// Adds `change` to what was spent in the periods of `at`, of the site and of the assistant.
+    pub(super) fn count_spending(
+        &mut self,
+        site: &SiteId,
+        agent: Option<&AgentId>,
+        at: Timestamp,
+        change: Delta,
+    ) -> Result<(), Error> {
+        for counted in std::iter::once("").chain(agent.map(AgentId::as_str)) {
+            for per in COUNTED {
+                self.tx.execute(
+                    "-- ledger::store::spend::count_spending
+                     INSERT INTO spending (account_id, site, agent, per, period_start, captured)
+                     VALUES ($1, $2, $3, $4, $5, $6)
+                     ON CONFLICT (account_id, site, agent, per, period_start)
+                     DO UPDATE SET captured = spending.captured + excluded.captured",
+                    params![&self.id, site, counted, per.as_str(), per.start(at, self.zone), change],
+                )?;
+            }
+        }
+        Ok(())
     }
 }
