@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::App;
 use super::extract::{self, Fields, Raw};
-use super::idempotent::{self, Requested};
+use super::idempotent::{self, Answered, Requested};
 use super::problem::{Fault, Problem};
 use crate::access::{Caller, Refusal};
 use crate::db::Tx;
@@ -53,28 +53,36 @@ pub async fn create(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let requested = Requested::new("POST", "/v1/debits", &headers, &body);
+    let requested = Requested::new("POST", PATH, &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
-    let site = read_site(&fields)?;
     let settings = Arc::clone(&app.feed);
     app.db
-        .write("debits::create", move |tx| {
-            let spender = find_spender(tx, &caller, &site)?;
-            requested.answer(tx, caller.key(), |tx| {
-                let debit = read(&fields)?.priced(tx, spender.uses_pool, site)?;
-                let made =
-                    LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit));
-                match made {
-                    Ok(made) => answer(&settings, debit.amount, &made),
-                    Err(refusal) => {
-                        let top_up_url = feed::top_up_url(tx, &settings, &spender.account)?;
-                        Err(super::refused(refusal, top_up_url.as_deref()))
-                    }
-                }
-            })
-        })
+        .write("debits::create", move |tx| book(tx, &settings, &caller, &requested, &fields))
         .await
         .map(idempotent::respond)
+}
+
+/// Books one debit, or gives the answer it was given before.
+pub(super) fn book(
+    tx: &mut Tx<'_>,
+    settings: &Settings,
+    caller: &Caller,
+    requested: &Requested,
+    fields: &Map<String, Value>,
+) -> Result<Answered, Problem> {
+    let site = read_site(fields)?;
+    let spender = find_spender(tx, caller, &site)?;
+    requested.answer(tx, caller.key(), |tx| {
+        let debit = read(fields)?.priced(tx, spender.uses_pool, site)?;
+        let made = LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit));
+        match made {
+            Ok(made) => answer(settings, debit.amount, &made),
+            Err(refusal) => {
+                let top_up_url = feed::top_up_url(tx, settings, &spender.account)?;
+                Err(super::refused(refusal, top_up_url.as_deref()))
+            }
+        }
+    })
 }
 
 fn answer(settings: &Settings, credits: Credits, made: &Debited) -> Result<Answer, Problem> {
@@ -230,6 +238,8 @@ fn read_cost(fields: &Map<String, Value>, action: Option<String>, errors: &mut V
     }
 }
 
+/// Where debits are sent.
+pub(super) const PATH: &str = "/v1/debits";
 /// What a debit without a label is called.
 const DEFAULT_LABEL: &str = "AI assistant";
 const ACTION_CHARS_MAX: usize = 128;

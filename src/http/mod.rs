@@ -5,6 +5,7 @@
 pub mod accounts;
 mod admin;
 pub mod auth;
+pub mod batch;
 pub mod claims;
 pub mod debits;
 pub mod explain;
@@ -61,6 +62,7 @@ pub fn routes(app: App) -> Router {
         .merge(grants::routes())
         .merge(accounts::routes())
         .route("/v1/debits", post(debits::create))
+        .route("/v1/debits/batch", post(batch::create))
         .route("/v1/claims", post(claims::create))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

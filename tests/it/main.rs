@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 
 mod app;
+mod batch;
 mod support;
 mod fake_shop;
 
