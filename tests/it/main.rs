@@ -32,3 +32,4 @@ mod explain;
 mod assign;
 mod sim;
 mod pains;
+mod pains_reading;
