@@ -23,6 +23,7 @@ mod debits;
 mod rates;
 mod admin;
 mod plans;
+mod model;
 mod crash;
 mod tidy;
 mod errors;

@@ -1,0 +1,824 @@
+//! The books as the rules tell them, as plainly as can be: lists of what there is and of what happened, and every
+//! number added up anew whenever somebody asks. It knows nothing of the program.
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
+use super::calendar::{self, Good, Span};
+
+pub(super) type Micro = i64;
+pub(super) type Ms = i64;
+
+/// A compartment of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Comp {
+    Pool,
+    Site(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Recurring,
+    Bonus,
+    Paid,
+}
+
+/// A grant.
+#[derive(Clone, Debug)]
+pub(super) struct Lot {
+    /// The account it was made for, and its number there.
+    pub(super) made: (usize, i64),
+    pub(super) order: Option<usize>,
+    pub(super) kind: Kind,
+    pub(super) priority: i64,
+    pub(super) amount: Micro,
+    pub(super) effective: Ms,
+    pub(super) expires: Option<Ms>,
+    pub(super) frozen: bool,
+    pub(super) voided: bool,
+    /// The plan and its compartment, if one brought it.
+    pub(super) plan: Option<(usize, Comp)>,
+    pub(super) parts: Vec<Part>,
+    /// What the program calls it, once that is known.
+    pub(super) id: String,
+}
+
+/// What can be spent of a lot in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) account: usize,
+    pub(super) comp: Comp,
+    pub(super) remaining: Micro,
+}
+
+/// Something that happened to a lot.
+#[derive(Clone, Debug)]
+pub(super) struct Flow {
+    pub(super) lot: usize,
+    pub(super) what: &'static str,
+    pub(super) micro: Micro,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) zone: Tz,
+    pub(super) frozen: bool,
+    pub(super) into: Option<usize>,
+    /// When what happens by itself was booked last.
+    pub(super) locked: Ms,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub(super) owner: usize,
+    pub(super) pool: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Debt {
+    account: usize,
+    comp: Comp,
+    /// Negative: repaid.
+    micro: Micro,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Debit {
+    pub(super) account: usize,
+    pub(super) site: usize,
+    day: NaiveDate,
+    pub(super) micro: Micro,
+}
+
+#[derive(Clone, Debug)]
+struct Version {
+    plan: usize,
+    made: Ms,
+    micro: Micro,
+    span: Span,
+    rollover: Micro,
+}
+
+/// A plan that a compartment has.
+#[derive(Clone, Debug)]
+struct Sub {
+    account: usize,
+    plan: usize,
+    comp: Comp,
+    /// When the next period begins, and which day that was meant to be.
+    due: (Ms, NaiveDate),
+    stopped: bool,
+    period: Option<Period>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Period {
+    micro: Micro,
+    span: Span,
+    end: Ms,
+}
+
+#[derive(Clone, Debug)]
+struct RateVersion {
+    action: usize,
+    from: Ms,
+    parts: i64,
+    round: Round,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Round {
+    Up,
+    Down,
+    HalfUp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bears {
+    Debt,
+    WriteOff,
+    Freeze,
+}
+
+/// Whose wallet is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wallet {
+    Account(usize),
+    Site(usize),
+}
+
+/// What came of a step, as both sides tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Numbers the step answers, and what each lot gave, in order.
+    Done(Vec<Micro>, Vec<(usize, Micro)>),
+    Short {
+        needed: Micro,
+        available: Micro,
+    },
+    Refused(&'static str),
+}
+
+/// The numbers of a wallet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Numbers {
+    pub(super) available: Micro,
+    pub(super) posted: Micro,
+    pub(super) held: Micro,
+    pub(super) frozen: Micro,
+    pub(super) debt: Micro,
+    pub(super) used: Micro,
+    pub(super) total: Micro,
+    pub(super) recurring: Micro,
+    pub(super) cap: Micro,
+    pub(super) renews_at: Option<Ms>,
+    pub(super) top_up: Micro,
+    pub(super) status: &'static str,
+    pub(super) mode: &'static str,
+    /// Lot, compartment, remaining and held, sorted.
+    pub(super) rows: Vec<(usize, Comp, Micro, Micro)>,
+}
+
+/// The numbers that a past instant had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Past {
+    pub(super) available: Micro,
+    pub(super) posted: Micro,
+    pub(super) held: Micro,
+    pub(super) frozen: Micro,
+    pub(super) debt: Micro,
+    pub(super) recurring: Micro,
+    pub(super) top_up: Micro,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Books {
+    pub(super) now: Ms,
+    pub(super) accounts: Vec<Account>,
+    pub(super) sites: Vec<Site>,
+    pub(super) lots: Vec<Lot>,
+    pub(super) flows: Vec<Flow>,
+    pub(super) debts: Vec<Debt>,
+    pub(super) debits: Vec<Debit>,
+    plans: Vec<Version>,
+    subs: Vec<Sub>,
+    rates: Vec<RateVersion>,
+}
+
+/// A grant that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    pub(super) kind: Kind,
+    pub(super) micro: Micro,
+    pub(super) priority: Option<i64>,
+    pub(super) later: Option<Ms>,
+    pub(super) good: Good,
+    pub(super) order: Option<usize>,
+}
+
+impl Lot {
+    pub(super) fn is_over(&self, now: Ms) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    fn is_spendable(&self, now: Ms) -> bool {
+        self.effective <= now && !self.is_over(now) && !self.frozen && !self.voided
+    }
+}
+
+impl Books {
+    pub(super) fn new(now: Ms, owners: &[usize], accounts: usize) -> Self {
+        let account = Account { zone: Tz::UTC, frozen: false, into: None, locked: now };
+        Self {
+            now,
+            accounts: vec![account; accounts],
+            sites: owners.iter().map(|&owner| Site { owner, pool: true }).collect(),
+            lots: Vec::new(),
+            flows: Vec::new(),
+            debts: Vec::new(),
+            debits: Vec::new(),
+            plans: Vec::new(),
+            subs: Vec::new(),
+            rates: Vec::new(),
+        }
+    }
+
+    // Who is asked about -----------------------------------------------------------------------------
+
+    pub(super) fn follow(&self, account: usize) -> usize {
+        self.accounts[account].into.map_or(account, |into| self.follow(into))
+    }
+
+    /// The account behind a wallet and its compartment for grants.
+    pub(super) fn place(&self, wallet: Wallet) -> (usize, Comp) {
+        match wallet {
+            Wallet::Account(account) => (self.follow(account), Comp::Pool),
+            Wallet::Site(site) => (self.sites[site].owner, Comp::Site(site)),
+        }
+    }
+
+    /// Whether a wallet shows what lies there.
+    fn shows(&self, wallet: Wallet, account: usize, comp: Comp) -> bool {
+        account == self.place(wallet).0
+            && match (wallet, comp) {
+                (Wallet::Account(_), _) => true,
+                (Wallet::Site(site), Comp::Pool) => self.sites[site].pool,
+                (Wallet::Site(site), Comp::Site(other)) => site == other,
+            }
+    }
+
+    pub(super) fn debt(&self, account: usize, comp: Comp) -> Micro {
+        self.debts.iter().filter(|debt| (debt.account, debt.comp) == (account, comp)).map(|debt| debt.micro).sum()
+    }
+
+    pub(super) fn sum(&self, lot: usize, what: &str) -> Micro {
+        self.flows.iter().filter(|flow| flow.lot == lot && flow.what == what).map(|flow| flow.micro).sum()
+    }
+
+    /// What can be spent now of a compartment's own.
+    pub(super) fn own(&self, account: usize, comp: Comp) -> Micro {
+        self.payers(account, &[comp]).iter().map(|&(lot, part)| self.lots[lot].parts[part].remaining).sum()
+    }
+
+    /// What a debit of the site could take.
+    pub(super) fn in_reach(&self, site: usize) -> Micro {
+        self.spending(site).iter().map(|&(lot, part)| self.lots[lot].parts[part].remaining).sum()
+    }
+
+    fn spending(&self, site: usize) -> Vec<(usize, usize)> {
+        let comps = [Comp::Site(site), Comp::Pool];
+        self.payers(self.sites[site].owner, if self.sites[site].pool { &comps } else { &comps[..1] })
+    }
+
+    /// The lots and their parts that may pay, in burn-down order.
+    fn payers(&self, account: usize, comps: &[Comp]) -> Vec<(usize, usize)> {
+        let mut payers = Vec::new();
+        for (at, lot) in self.lots.iter().enumerate().filter(|(_, lot)| lot.is_spendable(self.now)) {
+            for (part, found) in lot.parts.iter().enumerate() {
+                if found.account == account && comps.contains(&found.comp) && found.remaining > 0 {
+                    payers.push((at, part));
+                }
+            }
+        }
+        payers.sort_by_key(|&(at, part)| {
+            let lot = &self.lots[at];
+            let last = lot.expires.unwrap_or(Ms::MAX);
+            let is_pool = lot.parts[part].comp == Comp::Pool;
+            (lot.priority, last, is_pool, lot.effective, lot.made.1, lot.id.clone())
+        });
+        payers
+    }
+
+    // The wallet's numbers ---------------------------------------------------------------------------
+
+    pub(super) fn numbers(&self, wallet: Wallet) -> Numbers {
+        let Past { available, posted, held, frozen, debt, recurring, top_up } = self.past(wallet, self.now);
+        let (account, _) = self.place(wallet);
+        let zone = self.accounts[account].zone;
+        let mut subs: Vec<&Sub> =
+            self.subs.iter().filter(|sub| self.shows(wallet, sub.account, sub.comp)).collect();
+        subs.sort_by_key(|sub| (sub.due.0, sub.plan, sub.comp));
+        // What follows on a period that is over and is not booked yet looks like it.
+        let present = |sub: &&Sub| {
+            let goes_on = |period: &Period| !sub.stopped && period.end == sub.due.0;
+            sub.period.filter(|period| self.now < period.end || goes_on(period))
+        };
+        let periods: Vec<Period> = subs.iter().filter_map(present).collect();
+        let cycle = periods.first().map_or(Span::Month, |period| period.span);
+        let today = calendar::day(self.now, zone);
+        let used = self
+            .debits
+            .iter()
+            .filter(|debit| match wallet {
+                Wallet::Account(_) => self.follow(debit.account) == account,
+                Wallet::Site(site) => debit.site == site && self.follow(debit.account) == account,
+            })
+            .filter(|debit| calendar::first(debit.day, cycle) == calendar::first(today, cycle))
+            .map(|debit| debit.micro)
+            .sum();
+        let mut rows = Vec::new();
+        let mut active = 0;
+        for (at, lot) in self.lots.iter().enumerate().filter(|(_, lot)| lot.is_spendable(self.now)) {
+            let parts = lot.parts.iter().filter(|part| self.shows(wallet, part.account, part.comp));
+            let open: Vec<&Part> = parts.filter(|part| part.remaining > 0).collect();
+            rows.extend(open.iter().map(|part| (at, part.comp, part.remaining, 0)));
+            active += if open.is_empty() { 0 } else { lot.amount };
+        }
+        rows.sort_unstable();
+        let under = |percent: i64| i128::from(available) <= i128::from(active) * i128::from(percent) / 100;
+        let status = match () {
+            () if self.accounts[account].frozen => "frozen",
+            () if available == 0 => "empty",
+            () if under(5) => "critical",
+            () if under(20) => "low",
+            () => "ok",
+        };
+        let mode = match status {
+            "frozen" | "empty" => "handover",
+            "critical" => "saver",
+            _ => "normal",
+        };
+        let (cap, total) = (periods.iter().map(|period| period.micro).sum(), posted + used);
+        let comes = |sub: &&Sub| match sub.period {
+            Some(period) if sub.due.0 <= self.now => {
+                calendar::begins(calendar::next(calendar::day(self.now, zone), period.span), zone)
+            }
+            _ => sub.due.0,
+        };
+        let renews_at = subs.iter().filter(|sub| !sub.stopped).map(comes).min();
+        Numbers {
+            available,
+            posted,
+            held,
+            frozen,
+            debt,
+            used,
+            total,
+            recurring,
+            cap,
+            renews_at,
+            top_up,
+            status,
+            mode,
+            rows,
+        }
+    }
+
+    /// What a wallet has at `at` by these books, in which nothing happened since.
+    pub(super) fn past(&self, wallet: Wallet, at: Ms) -> Past {
+        let sum = |wanted: &dyn Fn(&Lot) -> bool| -> Micro {
+            let parts = self.lots.iter().filter(|lot| wanted(lot)).flat_map(|lot| &lot.parts);
+            parts.filter(|part| self.shows(wallet, part.account, part.comp)).map(|part| part.remaining).sum()
+        };
+        let available = sum(&|lot| lot.is_spendable(at));
+        let recurring = sum(&|lot| lot.is_spendable(at) && lot.kind == Kind::Recurring);
+        let frozen = sum(&|lot| lot.frozen && !lot.voided && !lot.is_over(at));
+        let debts = self.debts.iter().filter(|debt| self.shows(wallet, debt.account, debt.comp));
+        let debt = debts.map(|debt| debt.micro).sum();
+        Past { available, posted: available, held: 0, frozen, debt, recurring, top_up: available - recurring }
+    }
+
+    // What happens by itself -------------------------------------------------------------------------
+
+    /// Expiry and renewals until now, in the order of time.
+    pub(super) fn catch_up(&mut self, account: usize) {
+        let now = self.now;
+        while let Some(at) = self.due(account).filter(|at| *at <= now) {
+            self.expire(account, at - 1);
+            let mut due: Vec<usize> = (0..self.subs.len()).collect();
+            due.retain(|&sub| {
+                let sub = &self.subs[sub];
+                sub.account == account && !sub.stopped && sub.due.0 == at
+            });
+            due.sort_by_key(|&sub| (self.subs[sub].plan, self.subs[sub].comp));
+            let left: Vec<Micro> = due.iter().map(|&sub| self.left(sub)).collect();
+            self.expire(account, at);
+            for (sub, left) in due.into_iter().zip(left) {
+                self.renew(sub, left);
+            }
+        }
+        self.expire(account, now);
+        self.accounts[account].locked = now;
+    }
+
+    fn due(&self, account: usize) -> Option<Ms> {
+        let running = self.subs.iter().filter(|sub| sub.account == account && !sub.stopped);
+        running.map(|sub| sub.due.0).min()
+    }
+
+    fn expire(&mut self, account: usize, until: Ms) {
+        for (at, lot) in self.lots.iter_mut().enumerate().filter(|(_, lot)| lot.is_over(until)) {
+            for part in lot.parts.iter_mut().filter(|part| part.account == account && part.remaining > 0) {
+                self.flows.push(Flow { lot: at, what: "expired", micro: part.remaining });
+                part.remaining = 0;
+            }
+        }
+    }
+
+    /// What is left of the period that ends when the next one of this plan begins.
+    fn left(&self, sub: usize) -> Micro {
+        let Sub { account, plan, comp, due, .. } = self.subs[sub];
+        let of_period = self.lots.iter().filter(|lot| {
+            lot.plan == Some((plan, comp)) && lot.expires == Some(due.0) && !lot.voided && !lot.frozen
+        });
+        let parts = of_period.flat_map(|lot| &lot.parts).filter(|part| part.account == account);
+        parts.map(|part| part.remaining).sum()
+    }
+
+    fn renew(&mut self, at: usize, left: Micro) {
+        let Sub { account, plan, comp, due: (start, meant), .. } = self.subs[at];
+        let mut versions = self.plans.iter().filter(|version| version.plan == plan);
+        let first = versions.next().unwrap();
+        let version = versions.filter(|version| version.made <= start).next_back().unwrap_or(first).clone();
+        let mut day = calendar::next(meant, version.span);
+        while calendar::begins(day, self.accounts[account].zone) <= start {
+            day = calendar::next(day, version.span);
+        }
+        let end = calendar::begins(day, self.accounts[account].zone);
+        for micro in [left.min(version.rollover), version.micro].into_iter().filter(|micro| *micro > 0) {
+            self.add(account, comp, Kind::Recurring, micro, (start, Some(end)));
+            self.lots.last_mut().unwrap().plan = Some((plan, comp));
+        }
+        let sub = &mut self.subs[at];
+        sub.due = (end, day);
+        sub.period = Some(Period { micro: version.micro, span: version.span, end });
+    }
+
+    /// A new lot, of which a debt of its compartment is paid first.
+    fn add(&mut self, account: usize, comp: Comp, kind: Kind, micro: Micro, good: (Ms, Option<Ms>)) {
+        let repaid = self.debt(account, comp).min(micro);
+        let seq = self.lots.iter().filter(|lot| lot.made.0 == account).count();
+        let lot = self.lots.len();
+        self.lots.push(Lot {
+            made: (account, i64::try_from(seq).unwrap() + 1),
+            order: None,
+            kind,
+            priority: match kind {
+                Kind::Recurring => 10,
+                Kind::Bonus => 20,
+                Kind::Paid => 30,
+            },
+            amount: micro,
+            effective: good.0,
+            expires: good.1,
+            frozen: false,
+            voided: false,
+            plan: None,
+            parts: vec![Part { account, comp, remaining: micro - repaid }],
+            id: String::new(),
+        });
+        if repaid > 0 {
+            self.flows.push(Flow { lot, what: "repaid", micro: repaid });
+            self.debts.push(Debt { account, comp, micro: -repaid });
+        }
+    }
+
+    // What people and programs do --------------------------------------------------------------------
+
+    pub(super) fn grant(&mut self, wallet: Wallet, ask: &Ask) -> Answer {
+        let (account, comp) = self.place(wallet);
+        self.catch_up(account);
+        let from = self.now + ask.later.unwrap_or(0);
+        let over = match ask.good {
+            Good::Cycle => Some(self.cycle_end(account, comp, from)),
+            good => good.over(from, self.now, self.accounts[account].zone),
+        };
+        // A purchase is booked whatever its dates are.
+        if ask.order.is_none() && over.is_some_and(|over| over <= from) {
+            return Answer::Refused("past");
+        }
+        self.add(account, comp, ask.kind, ask.micro, (from, over));
+        let lot = self.lots.last_mut().unwrap();
+        lot.order = ask.order;
+        lot.priority = ask.priority.unwrap_or(lot.priority);
+        let repaid = self.sum(self.lots.len() - 1, "repaid");
+        let priority = self.lots.last().unwrap().priority;
+        let mut numbers = vec![from, over.unwrap_or(-1), priority, repaid];
+        numbers.extend(ask.order.is_none().then(|| self.own(account, comp)));
+        Answer::Done(numbers, Vec::new())
+    }
+
+    /// The end of the plan's period around `at`, else of the calendar month.
+    fn cycle_end(&self, account: usize, comp: Comp, at: Ms) -> Ms {
+        let zone = self.accounts[account].zone;
+        let mut subs: Vec<&Sub> = self.subs.iter().filter(|sub| sub.account == account).collect();
+        subs.sort_by_key(|sub| (sub.due.0, sub.plan, sub.comp));
+        let around = |wanted: Comp| {
+            let own = subs.iter().filter(|sub| sub.comp == wanted);
+            own.filter_map(|sub| Some((sub, sub.period?))).find(|(sub, period)| at < period.end || !sub.stopped)
+        };
+        match around(comp).or_else(|| around(Comp::Pool)) {
+            Some((_, period)) if at < period.end => period.end,
+            Some((_, period)) => calendar::begins(calendar::next(calendar::day(at, zone), period.span), zone),
+            None => calendar::begins(calendar::next(calendar::day(at, zone), Span::Month), zone),
+        }
+    }
+
+    /// Takes from `payers` in their order, all or nothing.
+    fn take(
+        &mut self,
+        payers: &[(usize, usize)],
+        micro: Micro,
+        what: &'static str,
+    ) -> Result<Vec<(usize, Comp, Micro)>, Answer> {
+        let available = payers.iter().map(|&(lot, part)| self.lots[lot].parts[part].remaining).sum();
+        if available < micro {
+            return Err(Answer::Short { needed: micro, available });
+        }
+        let (mut missing, mut taken) = (micro, Vec::new());
+        for &(lot, part) in payers {
+            let found = &mut self.lots[lot].parts[part];
+            let micro = found.remaining.min(missing);
+            if micro > 0 {
+                (found.remaining, missing) = (found.remaining - micro, missing - micro);
+                taken.push((lot, found.comp, micro));
+                self.flows.push(Flow { lot, what, micro });
+            }
+        }
+        Ok(taken)
+    }
+
+    pub(super) fn debit(&mut self, site: usize, micro: Micro) -> Result<Answer, Answer> {
+        let account = self.sites[site].owner;
+        self.catch_up(account);
+        if self.accounts[account].frozen {
+            return Err(Answer::Refused("frozen"));
+        }
+        let taken = self.take(&self.spending(site), micro, "spent")?;
+        let day = calendar::day(self.now, self.accounts[account].zone);
+        self.debits.push(Debit { account, site, day, micro });
+        let after = self.numbers(Wallet::Site(site));
+        Ok(Answer::Done(vec![micro, after.available], slices(taken)))
+    }
+
+    pub(super) fn price(&self, action: usize, quantity: i64) -> Result<Micro, Answer> {
+        let versions = self.rates.iter().filter(|rate| rate.action == action && rate.from <= self.now);
+        let rate = versions.max_by_key(|rate| rate.from).ok_or(Answer::Refused("unknown_action"))?;
+        let (whole, rest) = (quantity * rate.parts / 1_000, quantity * rate.parts % 1_000);
+        let more = match rate.round {
+            Round::Up => rest > 0,
+            Round::Down => false,
+            Round::HalfUp => rest >= 500,
+        };
+        let price = whole + i64::from(more);
+        if price == 0 { Err(Answer::Refused("price")) } else { Ok(price) }
+    }
+
+    pub(super) fn set_rate(&mut self, action: usize, parts: i64, round: Round, later: Ms) {
+        self.rates.push(RateVersion { action, from: self.now + later, parts, round });
+    }
+
+    pub(super) fn relocate(&mut self, site: usize, micro: Option<Micro>, back: bool) -> Result<Answer, Answer> {
+        let account = self.sites[site].owner;
+        self.catch_up(account);
+        let (from, to) = if back { (Comp::Site(site), Comp::Pool) } else { (Comp::Pool, Comp::Site(site)) };
+        let micro = micro.unwrap_or_else(|| self.own(account, from));
+        let taken = self.take(&self.payers(account, &[from]), micro, "moved")?;
+        for &(lot, _, micro) in &taken {
+            self.put(lot, account, to, micro);
+        }
+        let change = if back { -micro } else { micro };
+        Ok(Answer::Done(vec![change, self.own(account, Comp::Site(site))], slices(taken)))
+    }
+
+    fn put(&mut self, lot: usize, account: usize, comp: Comp, micro: Micro) {
+        let parts = &mut self.lots[lot].parts;
+        match parts.iter_mut().find(|part| (part.account, part.comp) == (account, comp)) {
+            Some(part) => part.remaining += micro,
+            None => parts.push(Part { account, comp, remaining: micro }),
+        }
+    }
+
+    pub(super) fn adjust(&mut self, wallet: Wallet, change: Micro) -> Result<Answer, Answer> {
+        let (account, comp) = self.place(wallet);
+        self.catch_up(account);
+        let taken = if change < 0 {
+            slices(self.take(&self.payers(account, &[comp]), -change, "adjusted")?)
+        } else {
+            self.add(account, comp, Kind::Bonus, change, (self.now, None));
+            vec![(self.lots.len() - 1, change)]
+        };
+        Ok(Answer::Done(vec![change, self.own(account, comp)], taken))
+    }
+
+    pub(super) fn void(&mut self, lot: usize) -> Answer {
+        if self.lots[lot].voided {
+            return Answer::Done(vec![0, 1], Vec::new());
+        }
+        let holders = self.lots[lot].parts.iter().filter(|part| part.remaining > 0);
+        let mut holders: Vec<usize> = holders.map(|part| part.account).collect();
+        if holders.is_empty() {
+            holders.push(self.follow(self.lots[lot].made.0));
+        }
+        for account in holders {
+            self.catch_up(account);
+        }
+        let mut voided = 0;
+        for part in &mut self.lots[lot].parts {
+            voided += part.remaining;
+            part.remaining = 0;
+        }
+        self.flows.push(Flow { lot, what: "voided", micro: voided });
+        self.lots[lot].voided = true;
+        Answer::Done(vec![voided, 0], Vec::new())
+    }
+
+    /// An order's money goes back, and its credits do: from the newest of its lots first.
+    pub(super) fn claw(&mut self, order: usize, wallet: Wallet, micro: Micro, bears: Bears) -> Answer {
+        let (account, home) = self.place(wallet);
+        self.catch_up(account);
+        let mut lots: Vec<usize> = (0..self.lots.len()).collect();
+        lots.retain(|&lot| self.lots[lot].order == Some(order));
+        lots.reverse();
+        let (mut missing, mut taken) = (micro, 0);
+        for &lot in &lots {
+            let mut parts: Vec<&mut Part> = self.lots[lot].parts.iter_mut().collect();
+            parts.sort_by_key(|part| part.comp);
+            for part in parts {
+                let micro = part.remaining.min(missing);
+                (part.remaining, missing, taken) = (part.remaining - micro, missing - micro, taken + micro);
+                self.flows.push(Flow { lot, what: "clawed", micro });
+            }
+        }
+        // What the shop bore once is not asked for again.
+        missing -= lots.iter().map(|&lot| self.sum(lot, "written_off")).sum::<Micro>().min(missing);
+        let mut short = 0;
+        for &lot in &lots {
+            let sum = |what| self.sum(lot, what);
+            let spent = sum("spent") - sum("reversed") + sum("repaid") - sum("owed") - sum("written_off");
+            let micro = spent.min(missing);
+            (missing, short) = (missing - micro, short + micro);
+            let what = if bears == Bears::WriteOff { "written_off" } else { "owed" };
+            self.flows.push(Flow { lot, what, micro });
+            if bears != Bears::WriteOff {
+                self.debts.push(Debt { account, comp: home, micro });
+            }
+        }
+        self.accounts[account].frozen |= bears == Bears::Freeze && short > 0;
+        Answer::Done(vec![taken, short], Vec::new())
+    }
+
+    pub(super) fn freeze_order(&mut self, order: usize, wallet: Wallet, frozen: bool) -> Answer {
+        self.catch_up(self.place(wallet).0);
+        let mut changed = 0;
+        for lot in self.lots.iter_mut().filter(|lot| lot.order == Some(order) && lot.frozen != frozen) {
+            lot.frozen = frozen;
+            changed += 1;
+        }
+        Answer::Done(vec![changed], Vec::new())
+    }
+
+    pub(super) fn set_zone(&mut self, account: usize, zone: Tz) {
+        let account = self.follow(account);
+        self.catch_up(account);
+        self.accounts[account].zone = zone;
+    }
+
+    pub(super) fn merge(&mut self, from: usize, into: usize) -> Answer {
+        if self.follow(from) == self.follow(into) {
+            return if from == into { Answer::Refused("itself") } else { Answer::Done(vec![0, 0], Vec::new()) };
+        }
+        self.catch_up(from);
+        self.catch_up(into);
+        if self.accounts[from].frozen {
+            return Answer::Refused("frozen");
+        }
+        let (mut moved, mut owed) = (0, 0);
+        for site in self.sites.iter_mut().filter(|site| site.owner == from) {
+            site.owner = into;
+        }
+        for lot in 0..self.lots.len() {
+            let parts = self.lots[lot].parts.clone();
+            self.lots[lot].parts.retain(|part| part.account != from);
+            for part in parts.iter().filter(|part| part.account == from && part.remaining > 0) {
+                moved += part.remaining;
+                self.put(lot, into, part.comp, part.remaining);
+            }
+        }
+        for debt in self.debts.iter_mut().filter(|debt| debt.account == from) {
+            owed += debt.micro;
+            debt.account = into;
+        }
+        // A plan that goes on in both is the other's alone; what was stopped gives way to what comes.
+        while let Some(at) = self.subs.iter().position(|sub| sub.account == from) {
+            let Sub { plan, comp, .. } = self.subs[at];
+            let theirs = |sub: &Sub| (sub.account, sub.plan, sub.comp) == (into, plan, comp);
+            if self.subs.iter().any(|sub| theirs(sub) && !sub.stopped) {
+                self.subs.remove(at);
+            } else {
+                self.subs[at].account = usize::MAX;
+                self.subs.retain(|sub| !theirs(sub));
+                self.subs.iter_mut().find(|sub| sub.account == usize::MAX).unwrap().account = into;
+            }
+        }
+        self.accounts[from].into = Some(into);
+        Answer::Done(vec![moved, owed], Vec::new())
+    }
+
+    pub(super) fn set_plan(&mut self, plan: usize, micro: Micro, span: Span, rollover: Micro) {
+        self.plans.push(Version { plan, made: self.now, micro, span, rollover });
+    }
+
+    pub(super) fn has_plan(&self, plan: usize) -> bool {
+        self.plans.iter().any(|version| version.plan == plan)
+    }
+
+    pub(super) fn start_plan(&mut self, plan: usize, wallet: Wallet, later: Option<Ms>) -> Answer {
+        let (account, comp) = self.place(wallet);
+        self.catch_up(account);
+        let from = self.now + later.unwrap_or(0).max(0);
+        let at = self.subs.iter().position(|sub| (sub.account, sub.plan, sub.comp) == (account, plan, comp));
+        let before = at.map(|at| self.subs.remove(at));
+        let due = (from, calendar::day(from, self.accounts[account].zone));
+        let mut new = Sub { account, plan, comp, due, stopped: false, period: None };
+        if let Some(before) = before {
+            let runs = !before.stopped;
+            if runs && (before.period.is_some() || later.is_none() || from == before.due.0) {
+                self.subs.push(before);
+                return Answer::Done(vec![0], Vec::new());
+            }
+            if let Some(period) = before.period {
+                new.period = Some(period);
+                // Within the period it was stopped in it goes on as if nothing had happened.
+                if from <= before.due.0 {
+                    new.due = before.due;
+                }
+            }
+        }
+        self.subs.push(new);
+        self.catch_up(account);
+        Answer::Done(vec![1], Vec::new())
+    }
+
+    pub(super) fn stop_plan(&mut self, plan: usize, wallet: Wallet) -> Answer {
+        let (account, comp) = self.place(wallet);
+        self.catch_up(account);
+        let known = self.subs.iter_mut().find(|sub| (sub.account, sub.plan, sub.comp) == (account, plan, comp));
+        match known {
+            None => Answer::Done(vec![-1], Vec::new()),
+            Some(sub) => Answer::Done(vec![i64::from(!std::mem::replace(&mut sub.stopped, true))], Vec::new()),
+        }
+    }
+
+    /// What a debit would take now; the look changes nothing, not even what is due by itself.
+    pub(super) fn plan_to_burn(&mut self, site: usize, micro: Micro) -> Result<Vec<(usize, Micro)>, Answer> {
+        if self.accounts[self.sites[site].owner].frozen {
+            return Err(Answer::Refused("frozen"));
+        }
+        self.take(&self.spending(site), micro, "spent").map(slices)
+    }
+
+    /// What a wallet as it is today had at `at`, with all that is booked for that instant, whenever it was booked.
+    pub(super) fn balance(&self, history: &[Self], wallet: Wallet, at: Ms) -> Option<Past> {
+        let mut then = history.iter().rev().find(|then| then.now <= at)?.clone();
+        then.now = at;
+        for account in 0..self.accounts.len() {
+            if at <= self.accounts[account].locked && then.accounts[account].into.is_none() {
+                then.catch_up(account);
+            }
+        }
+        then.accounts.clone_from(&self.accounts);
+        then.sites.clone_from(&self.sites);
+        Some(then.past(wallet, at))
+    }
+
+    /// The instants at which something will happen by itself.
+    pub(super) fn instants(&self) -> Vec<Ms> {
+        let lots = self.lots.iter().flat_map(|lot| [Some(lot.effective), lot.expires]).flatten();
+        let subs = self.subs.iter().map(|sub| sub.due.0);
+        let rates = self.rates.iter().map(|rate| rate.from);
+        let zones = self.accounts.iter().map(|account| account.zone);
+        let days = zones.flat_map(|zone| {
+            let day = calendar::day(self.now, zone);
+            [Span::Day, Span::Month].map(|span| calendar::begins(calendar::next(day, span), zone))
+        });
+        let mut all: Vec<Ms> = lots.chain(subs).chain(rates).chain(days).filter(|at| *at > self.now).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+fn slices(taken: Vec<(usize, Comp, Micro)>) -> Vec<(usize, Micro)> {
+    taken.into_iter().map(|(lot, _, micro)| (lot, micro)).collect()
+}
