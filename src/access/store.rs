@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq as _;
 use super::caller::{Caller, Held};
 use super::{KeySecret, Scope};
 use crate::db::{self, Row, Tx};
-use crate::id::{AccountId, KeyId};
+use crate::id::{AccountId, KeyId, SiteId};
 use crate::params;
 use crate::site::{self, AccountRef};
 use crate::time::Timestamp;
@@ -132,6 +132,16 @@ pub fn list(tx: &mut Tx<'_>) -> Result<Vec<Key>, db::Error> {
             })
         },
     )
+}
+
+/// The keys that read or spend for this one site and still work, oldest first.
+pub fn of_site(tx: &mut Tx<'_>, site: &SiteId) -> Result<Vec<KeyId>, db::Error> {
+    let now = tx.now();
+    let works =
+        |key: &Key| key.revoked_at.is_none() && key.expires_at.is_none_or(|expires_at| now < expires_at);
+    let is_for = |scope: &Scope| matches!(scope, Scope::Site(own) | Scope::DebitSite(own) if own == site);
+    let keys = list(tx)?.into_iter().filter(|key| works(key) && key.scopes.iter().any(is_for));
+    Ok(keys.map(|key| key.id).collect())
 }
 
 /// Takes a key back; requests that come later are refused.

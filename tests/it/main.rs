@@ -7,6 +7,8 @@ mod fake_shop;
 mod server;
 mod shop;
 mod sites;
+mod transfer;
+
 mod accounts;
 mod catalog;
 mod orders;
