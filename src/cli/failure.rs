@@ -263,6 +263,12 @@ impl From<access::store::Error> for Failure {
             E::Database(cause) => cause.into(),
             E::Randomness(cause) => cause.into(),
             E::Name | E::Scopes | E::Expired(_) => Self::usage(error.to_string()),
+            E::Unknown(_) | E::NoWebsite(_) => {
+                Self::refused(error.to_string()).with_help("`nivella-wallet key list` shows the keys")
+            }
+            E::Over(_) => {
+                Self::refused(error.to_string()).with_help("`nivella-wallet key create` makes another one")
+            }
         }
     }
 }

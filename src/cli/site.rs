@@ -223,7 +223,7 @@ fn accept(session: &mut Session<'_>, id: SiteId, dry_run: DryRun) -> Result<(), 
         }
         for key in keys {
             page.line(format!(
-                "key {key} goes on to work for it: `nivella-wallet key rotate {key} --overlap 0h` if the old owner \
+                "key {key} goes on to work for it: `nivella-wallet key rotate {key} --overlap 0` if the old owner \
                  shall not have it"
             ));
         }
