@@ -8,6 +8,7 @@ mod server;
 mod shop;
 mod sites;
 mod transfer;
+mod keys;
 
 mod accounts;
 mod catalog;
