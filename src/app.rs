@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::sync::{Notify, watch};
 
+use crate::access::Uses;
 use crate::catalog;
 use crate::config::Config;
 use crate::db::{self, DatabaseUrl, Db, Tx};
@@ -113,6 +114,9 @@ impl Running {
         if let Err(error) = self.app.refusals.flush(&self.app.db).await {
             tracing::warn!(%error, "refused deliveries could not be written down: {error}");
         }
+        if let Err(error) = self.app.uses.flush(&self.app.db).await {
+            tracing::warn!(%error, "when keys were used could not be written down: {error}");
+        }
         cut_off?;
         Ok(())
     }
@@ -126,6 +130,7 @@ pub fn handlers(db: Db, config: &Config) -> http::App {
         feed: Arc::new(feed_settings(config)),
         rules: Arc::new(rules(config)),
         webhook_body_bytes_max: config.http.webhook_body_bytes_max.get() as usize,
+        uses: Uses::default(),
         refusals: Refusals::default(),
         wake_worker: Arc::new(Notify::new()),
     }
@@ -230,6 +235,9 @@ async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: 
                     prune_at = now.plus_millis(PRUNE_EVERY_MS);
                 }
             }
+        }
+        if let Err(error) = app.uses.flush(&app.db).await {
+            tracing::warn!(%error, "when keys were used could not be written down: {error}");
         }
         // A stop does not wait for a shop: what was being asked is asked again after the next start.
         let stepped = tokio::select! {

@@ -67,6 +67,7 @@ pub fn merge(tx: &mut Tx<'_>, from: &AccountRef, into: &AccountRef) -> Result<Me
     super::resolve_whole(tx, from)?;
     check(tx, &id, &target)?;
     let sites = store::move_sites(tx, &id, &target)?;
+    store::move_offers(tx, &id, &target)?;
     let sent = LockedAccount::lock(tx, &id)?.send_all(&target)?;
     let debts = LockedAccount::lock(tx, &id)?.send_debts(&target)?;
     let credits = sent.iter().map(ledger::store::Sent::amount).sum();

@@ -3,26 +3,34 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
+use http::HeaderMap;
 use serde_json::{Map, Value};
 
-use super::debits::optional;
+use super::debits::{optional, required};
 use super::extract::{self, Fields, Raw};
+use super::idempotent::{self, Requested};
 use super::problem::{Fault, Problem};
 use super::query::Query;
 use super::wallets::{NO_CACHE, private};
 use super::{App, admin};
 use crate::access::Caller;
+use crate::account::transfer::{self, Change};
 use crate::account::{self, release_site};
 use crate::db::Tx;
 use crate::feed::{List, cursor, wallet};
 use crate::id::{AccountId, ClientId, SiteId};
+use crate::idempotency::Answer;
 use crate::site::{AccountRef, Field, Site, WalletRef, parse_client, parse_label, store};
 
 /// Accounts and sites.
 pub fn routes() -> Router<App> {
-    Router::new().route("/v1/accounts", get(list)).route("/v1/sites/{site}", get(show_site).put(set_site))
+    Router::new()
+        .route("/v1/accounts", get(list))
+        .route("/v1/sites/{site}", get(show_site).put(set_site))
+        .route("/v1/sites/{site}/transfer", post(offer_site).delete(withdraw_site))
+        .route("/v1/sites/{site}/transfer/accept", post(accept_site))
 }
 
 /// The list's name in its cursors.
@@ -123,6 +131,98 @@ async fn set_site(
     Ok(private(NO_CACHE, Json(site)).into_response())
 }
 
+/// `POST /v1/sites/{site}/transfer`: offers a site to another account. `201`, or `200` if it was so before.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`, `idempotency_mismatch`, `invalid_request`, `frozen`.
+async fn offer_site(
+    State(app): State<App>,
+    caller: Caller,
+    named: SitePath,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let site = site_of(named)?;
+    let requested = Requested::new("POST", &format!("/v1/sites/{site}/transfer"), &headers, &body);
+    app.db
+        .write("accounts::offer_site", move |tx| {
+            check_site(tx, &caller, &site)?;
+            requested.answer_once(tx, caller.key(), |tx| {
+                let Fields(fields) = extract::parse(&body)?;
+                let mut errors = admin::unknown(&fields, &["to"]);
+                let to = required::<AccountRef>(&fields, "to", &mut errors);
+                let offered = transfer::offer(tx, &site, &admin::complete(to, errors)?).map_err(explained)?;
+                match offered.change {
+                    Change::Unchanged => Answer::ok(&offered),
+                    Change::Offered | Change::Withdrawn => Answer::created(&offered),
+                }
+            })
+        })
+        .await
+        .map(idempotent::respond)
+}
+
+/// `DELETE /v1/sites/{site}/transfer`: takes an offer back; without one nothing changes.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`.
+async fn withdraw_site(State(app): State<App>, caller: Caller, named: SitePath) -> Result<Response, Problem> {
+    let site = site_of(named)?;
+    let offered = app
+        .db
+        .write("accounts::withdraw_site", move |tx| {
+            check_site(tx, &caller, &site)?;
+            transfer::withdraw(tx, &site).map_err(explained)
+        })
+        .await?;
+    Ok(private(NO_CACHE, Json(offered)))
+}
+
+/// `POST /v1/sites/{site}/transfer/accept`: hands a site over to the account that it is offered to.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`, `idempotency_mismatch`, `invalid_request`, `frozen`,
+/// `in_progress` while something of it is held.
+async fn accept_site(
+    State(app): State<App>,
+    caller: Caller,
+    named: SitePath,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let site = site_of(named)?;
+    let requested = Requested::new("POST", &format!("/v1/sites/{site}/transfer/accept"), &headers, &body);
+    app.db
+        .write("accounts::accept_site", move |tx| {
+            check_site(tx, &caller, &site)?;
+            requested.answer_once(tx, caller.key(), |tx| {
+                if !body.trim_ascii().is_empty() {
+                    let Fields(fields) = extract::parse(&body)?;
+                    admin::complete(Some(()), admin::unknown(&fields, &[]))?;
+                }
+                Answer::ok(&transfer::accept(tx, &site).map_err(explained)?)
+            })
+        })
+        .await
+        .map(idempotent::respond)
+}
+
+/// Refuses keys that are no administrator's, and sites that were never heard of.
+fn check_site(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<(), Problem> {
+    let wallet = WalletRef::Site(site.clone());
+    let sees = admin::check(caller, || Ok(wallet::find(tx, caller, &wallet)?.is_some()));
+    sees.map_err(|refusal| if refusal == Problem::not_found() { missing() } else { refusal })?;
+    store::get(tx, site)?.map(drop).ok_or_else(missing)
+}
+
+/// What an administrator may know of a name that says nothing.
+fn explained(error: account::Error) -> Problem {
+    match error {
+        account::Error::Site(error) => error.into(),
+        error => error.into(),
+    }
+}
+
 /// What is to become of a site.
 struct Asked {
     account: Field<AccountRef>,
@@ -136,10 +236,7 @@ fn assign(tx: &mut Tx<'_>, site: &SiteId, asked: &Asked) -> Result<(), Problem> 
             let known = store::get(tx, site)?.ok_or_else(missing)?;
             // Taken away already: the same request again changes nothing.
             if known.account.is_some() {
-                release_site(tx, site).map_err(|error| match error {
-                    account::Error::Site(error) => Problem::from(error),
-                    error => error.into(),
-                })?;
+                release_site(tx, site).map_err(explained)?;
             }
             return Ok(());
         }

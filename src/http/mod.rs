@@ -13,6 +13,7 @@ pub mod extract;
 pub mod grants;
 pub mod health;
 pub mod idempotent;
+pub mod keys;
 pub mod logs;
 pub mod metrics;
 pub mod orders;
@@ -29,6 +30,7 @@ use axum::{Router, middleware};
 use tokio::sync::Notify;
 
 use self::problem::Problem;
+use crate::access::Uses;
 use crate::db::{self, Db};
 use crate::feed;
 use crate::ledger;
@@ -46,6 +48,8 @@ pub struct App {
     pub rules: Arc<Rules>,
     /// The largest webhook body, in bytes.
     pub webhook_body_bytes_max: usize,
+    /// Notes when keys are used.
+    pub uses: Uses,
     /// Counts deliveries that were signed with another secret.
     pub refusals: Refusals,
     /// Tells the worker that there may be something to ask a shop.
@@ -61,6 +65,7 @@ pub fn routes(app: App) -> Router {
         .merge(orders::routes())
         .merge(grants::routes())
         .merge(accounts::routes())
+        .merge(keys::routes())
         .route("/v1/debits", post(debits::create))
         .route("/v1/debits/batch", post(batch::create))
         .route("/v1/claims", post(claims::create))

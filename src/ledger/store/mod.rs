@@ -14,6 +14,7 @@ mod void;
 
 use chrono_tz::Tz;
 
+pub use self::clawback::lock_holders;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, GrantId};
 pub use crate::ledger::act::{
