@@ -46,7 +46,7 @@ struct SliceBody<'a> {
 ///
 /// # Errors
 /// In this order: `unauthorized`, `not_found`, `idempotency_mismatch`, `invalid_request`, `unknown_action`,
-/// `frozen`, `insufficient_credits`.
+/// `frozen`, `paused_for_safety`, `limit_reached`, `insufficient_credits`.
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -56,14 +56,14 @@ pub async fn create(
     let requested = Requested::new("POST", "/v1/debits", &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
     let site = read_site(&fields)?;
-    let settings = Arc::clone(&app.feed);
+    let (settings, brake) = (Arc::clone(&app.feed), app.brake);
     app.db
         .write("debits::create", move |tx| {
             let spender = find_spender(tx, &caller, &site)?;
             requested.answer(tx, caller.key(), |tx| {
                 let debit = read(&fields)?.priced(tx, spender.uses_pool, site)?;
-                let made =
-                    LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit));
+                let made = LockedAccount::lock(tx, &spender.account)
+                    .and_then(|mut account| account.debit(&debit, &brake));
                 match made {
                     Ok(made) => answer(&settings, debit.amount, &made),
                     Err(refusal) => {
@@ -84,7 +84,7 @@ fn answer(settings: &Settings, credits: Credits, made: &Debited) -> Result<Answe
         credits,
         available: made.position.available,
         status,
-        mode: status.mode(),
+        mode: status.mode(made.can_spend),
         slices: made
             .taken
             .slices
