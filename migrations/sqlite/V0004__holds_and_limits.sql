@@ -5,6 +5,78 @@
 
 -- Limits, policies and the brake -------------------------------------------------------------------
 
+-- What a site or one of its assistants may spend in a period of the calendar. No row: no limit.
+CREATE TABLE spending_limit (
+    account_id TEXT    NOT NULL REFERENCES account (id),
+    site       TEXT    NOT NULL,
+    agent      TEXT    NOT NULL, -- '' for the whole site
+    per        TEXT    NOT NULL CHECK (per IN ('day', 'month')),
+    credits    INTEGER NOT NULL CHECK (credits >= 0),
+    on_reached TEXT    NOT NULL CHECK (on_reached IN ('stop', 'use_balance')),
+    PRIMARY KEY (account_id, site, agent, per)
+) STRICT;
+
+-- What a site or one of its assistants may spend from. NULL: as the site; for the site itself the default. Whether
+-- the site itself uses the pool is told by its own row.
+CREATE TABLE spending_policy (
+    account_id   TEXT    NOT NULL REFERENCES account (id),
+    site         TEXT    NOT NULL,
+    agent        TEXT    NOT NULL, -- '' for the whole site
+    on_exhausted TEXT    CHECK (on_exhausted IN ('stop', 'use_balance')),
+    pool         INTEGER CHECK (pool IN (0, 1)),
+    grace        INTEGER CHECK (grace >= 0),
+    PRIMARY KEY (account_id, site, agent),
+    CHECK (agent <> '' OR pool IS NULL)
+) STRICT;
+
+-- What was captured in an hour of UTC, per site; forgotten after 28 days.
+CREATE TABLE spending_hour (
+    account_id TEXT    NOT NULL REFERENCES account (id),
+    site       TEXT    NOT NULL,
+    hour       INTEGER NOT NULL,
+    captured   INTEGER NOT NULL,
+    PRIMARY KEY (account_id, site, hour)
+) STRICT;
+
+CREATE INDEX spending_hour_hour ON spending_hour (hour);
+
+-- The brake of a site.
+CREATE TABLE brake (
+    account_id    TEXT    NOT NULL REFERENCES account (id),
+    site          TEXT    NOT NULL,
+    paused_at     INTEGER, -- NULL: it is not on
+    reason        TEXT,
+    hour          INTEGER, -- what follows is of this hour
+    typical       INTEGER, -- the median of the hours before; NULL: too few days to tell
+    forgiven_hour INTEGER, -- in this hour as much was spent before a person resumed the site
+    forgiven      INTEGER NOT NULL,
+    PRIMARY KEY (account_id, site),
+    CHECK ((paused_at IS NULL) = (reason IS NULL))
+) STRICT;
+
+-- Assistants were not counted before: each debit counts in the period of its site that it lies in.
+INSERT INTO spending (account_id, site, agent, per, period_start, captured)
+    SELECT c.account_id, c.site, c.agent, c.per, c.period_start, CAST(SUM(c.credits) AS BIGINT)
+    FROM (SELECT COALESCE(a.merged_into, a.id) AS account_id, d.site, d.agent, p.per, d.credits - d.reversed AS credits,
+                 COALESCE((SELECT MAX(s.period_start) FROM spending s
+                           WHERE s.account_id = COALESCE(a.merged_into, a.id) AND s.site = d.site AND s.agent = ''
+                             AND s.per = p.per AND s.period_start <= d.booked_at),
+                          (SELECT MIN(s.period_start) FROM spending s
+                           WHERE s.account_id = COALESCE(a.merged_into, a.id) AND s.site = d.site AND s.agent = ''
+                             AND s.per = p.per)) AS period_start
+          FROM debit d JOIN account a ON a.id = d.account_id
+          CROSS JOIN (SELECT 'day' AS per UNION ALL SELECT 'month') p
+          WHERE d.agent IS NOT NULL) c
+    WHERE c.period_start IS NOT NULL
+    GROUP BY c.account_id, c.site, c.agent, c.per, c.period_start;
+
+INSERT INTO spending_hour (account_id, site, hour, captured)
+    SELECT COALESCE(a.merged_into, a.id), d.site, d.booked_at - d.booked_at % 3600000,
+           CAST(SUM(d.credits - d.reversed) AS BIGINT)
+    FROM debit d JOIN account a ON a.id = d.account_id
+    WHERE d.booked_at > (SELECT MAX(n.booked_at) FROM debit n) - 2419200000
+    GROUP BY COALESCE(a.merged_into, a.id), d.site, d.booked_at - d.booked_at % 3600000;
+
 -- Sites and keys -----------------------------------------------------------------------------------
 
 -- A site that its owner offers to another account. No row is left of one that was accepted or withdrawn.

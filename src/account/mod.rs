@@ -10,6 +10,7 @@ pub mod claim;
 pub mod erase;
 pub mod merge;
 pub mod settings;
+pub mod spending;
 pub mod store;
 pub mod transfer;
 

@@ -200,6 +200,15 @@ impl From<account::by_hand::Error> for Failure {
     }
 }
 
+impl From<account::spending::Error> for Failure {
+    fn from(error: account::spending::Error) -> Self {
+        match error {
+            account::spending::Error::Site(error) => error.into(),
+            account::spending::Error::Ledger(error) => error.into(),
+        }
+    }
+}
+
 impl From<account::Error> for Failure {
     fn from(error: account::Error) -> Self {
         use account::Error as E;
@@ -280,6 +289,12 @@ impl From<ledger::store::Error> for Failure {
             E::Database(cause) => cause.into(),
             E::InsufficientCredits { .. } => Self::refused(error.to_string())
                 .with_help("nothing was taken; `nivella-wallet wallet grants W` shows what there is"),
+            E::Paused(_) => Self::refused(error.to_string())
+                .with_help("nothing was taken; `nivella-wallet site resume SITE` when that was as it should be"),
+            E::LimitReached { .. } => Self::refused(error.to_string()).with_help(
+                "nothing was taken; `nivella-wallet site limit SITE --per month --credits N` raises it, `--credits \
+                 none` takes it away",
+            ),
             E::Frozen(_) | E::UnknownAccount(_) | E::Merged { .. } | E::TooMuch => {
                 Self::refused(error.to_string())
             }

@@ -8,7 +8,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{Column, Page, Rows, count, minute, or_dash};
-use super::{DryRun, Failure, Session, account, progress};
+use super::{DryRun, Failure, Session, account, limit, progress};
+use crate::account::spending::{self, Spending};
 use crate::account::transfer::{self, Change, Offered, Transferred};
 use crate::account::{Released, release_site};
 use crate::db::{self, Tx};
@@ -81,6 +82,19 @@ Examples:
     Show {
         /// The site's id
         site: SiteId,
+    },
+    /// Say how much may be spent for a website, or by one of its assistants, each day or month
+    #[command(after_help = limit::LIMIT_HELP)]
+    Limit(limit::LimitOptions),
+    /// Say from what may be spent for a website, or by one of its assistants
+    #[command(after_help = limit::POLICY_HELP)]
+    Policy(limit::PolicyOptions),
+    /// Let a website spend again that was paused for safety
+    Resume {
+        /// The site's id
+        site: SiteId,
+        #[command(flatten)]
+        dry_run: DryRun,
     },
     /// Assign many websites from a spreadsheet, all of them or none
     #[command(after_help = "\
@@ -156,6 +170,9 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
         },
         Verb::List { account, client } => list(session, account.as_ref(), client.as_ref()),
         Verb::Show { site } => show(session, &site),
+        Verb::Limit(options) => limit::set_limit(options, session),
+        Verb::Policy(options) => limit::set_policy(options, session),
+        Verb::Resume { site, dry_run } => limit::resume(session, site, dry_run),
         Verb::Import { file, dry_run } => import_file(session, &file, dry_run),
     }
 }
@@ -265,11 +282,25 @@ pub(super) fn table(page: &mut Page, sites: &[Site]) {
     page.table(&rows);
 }
 
+/// A site, who owns it, and what is set about its spending if somebody does.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    site: Site,
+    #[serde(flatten)]
+    spending: Option<Spending>,
+}
+
 fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
-    let site = session.read(|tx| store::get(tx, id)?.ok_or_else(|| Error::UnknownSite(id.clone())))?;
-    session.out.show(&site, |page| {
+    let shown = session.read(|tx| {
+        let site = store::get(tx, id)?.ok_or_else(|| Error::UnknownSite(id.clone()))?;
+        let spending = spending::of_site(tx, &site)?;
+        Ok::<_, Error>(Shown { site, spending })
+    })?;
+    session.out.show(&shown, |page| {
+        let Shown { site, spending } = &shown;
         let owner = site.account.as_ref();
-        page.facts([
+        let mut facts = vec![
             ("Site", site.id.to_string()),
             ("Label", or_dash(site.label.as_ref())),
             ("Client", or_dash(site.client.as_ref())),
@@ -291,7 +322,14 @@ fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
                 }),
             ),
             ("Known since", format!("{} UTC", minute(site.created_at))),
-        ]);
+        ];
+        if let Some(spending) = spending {
+            limit::facts(&mut facts, spending);
+        }
+        page.facts(facts);
+        if let Some(spending) = spending {
+            limit::tables(page, spending);
+        }
     })
 }
 

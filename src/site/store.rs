@@ -5,6 +5,7 @@ use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, ClientId, SiteId};
 use crate::ledger::chain;
 use crate::ledger::slice::Compartment;
+use crate::ledger::store::limit;
 use crate::params;
 use crate::time::Timestamp;
 
@@ -258,6 +259,16 @@ fn with_names(tx: &mut Tx<'_>, mut account: Account) -> Result<Account, db::Erro
 
 // Sites --------------------------------------------------------------------------------------------
 
+/// Sets whether the site may use its account's pool.
+pub fn set_uses_pool(tx: &mut Tx<'_>, site: &SiteId, uses_pool: bool) -> Result<(), db::Error> {
+    tx.execute(
+        "-- site::store::set_uses_pool
+         UPDATE site SET uses_pool = $2 WHERE id = $1",
+        params![site, uses_pool],
+    )?;
+    Ok(())
+}
+
 /// The site, if it was ever heard of; one without an account was unassigned.
 pub fn get(tx: &mut Tx<'_>, site: &SiteId) -> Result<Option<Site>, db::Error> {
     let now = tx.now();
@@ -455,6 +466,7 @@ pub fn unassign(tx: &mut Tx<'_>, site: &SiteId) -> Result<AccountId, Error> {
          DELETE FROM site_offer WHERE site = $1",
         params![site],
     )?;
+    limit::forget(tx, &owner, site)?;
     Ok(owner)
 }
 

@@ -12,6 +12,7 @@ use nivella_wallet::feed;
 use nivella_wallet::feed::wallet::Numbers;
 use nivella_wallet::id::{AccountId, SiteId};
 use nivella_wallet::inbox::{self, Envelope, Incoming, signature};
+use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::slice::{Category, Compartment, View, open_slices};
 use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, Shown};
 use nivella_wallet::ledger::{LockedAccount, audit};
@@ -186,7 +187,7 @@ impl Stage {
         };
         self.write(move |tx| {
             let account = sites::owned(tx, &debit.site).unwrap();
-            LockedAccount::lock(tx, &account)?.debit(&debit)
+            LockedAccount::lock(tx, &account)?.debit(&debit, &Brake::OFF)
         })
         .is_ok()
     }
