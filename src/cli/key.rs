@@ -155,7 +155,7 @@ fn create(
     expires: Lifetime,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let (key, secret, warnings) = session.change("cli::key_create", dry_run, move |tx| {
+    let (key, secret, warnings) = session.set_up("cli::key_create", dry_run, move |tx| {
         let expires_at = match expires {
             Lifetime::For(validity) => validity.expires_at(tx.now(), chrono_tz::UTC),
             Lifetime::Until(time) => Some(time),
@@ -238,7 +238,7 @@ fn rotate(session: &mut Session<'_>, id: KeyId, overlap: Lasting, dry_run: DryRu
 }
 
 #[derive(Serialize)]
-struct Origins {
+struct Websites {
     key: KeyId,
     origins: Vec<Seen>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,12 +251,12 @@ fn origin(session: &mut Session<'_>, key: KeyId, said: OriginSaid, dry_run: DryR
     let id = key.clone();
     let Some(said) = said else {
         let origins = session.read(|tx| access::websites(tx, &id))?;
-        let shown = Origins { key, origins, change: None };
+        let shown = Websites { key, origins, change: None };
         return session.out.show(&shown, |page| websites(page, &shown.origins));
     };
     let (origins, change) =
         session.change("cli::key_origin", dry_run, move |tx| access::say(tx, &id, &said))?;
-    let done = Origins { key, origins, change: Some(change) };
+    let done = Websites { key, origins, change: Some(change) };
     session.out.show_change(&done, dry_run.dry_run, |page| {
         if change == access::Change::Unchanged {
             page.line("nothing to do: it was so before");

@@ -26,7 +26,7 @@ pub fn routes() -> Router<App> {
 
 /// The websites that are known of a key.
 #[derive(Serialize)]
-struct Origins {
+struct Websites {
     key: KeyId,
     origins: Vec<Seen>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +59,7 @@ async fn show(
         query.check()?;
         Ok::<_, Problem>(origins)
     })?;
-    Ok(private(NO_CACHE, Json(Origins { key, origins, change: None })))
+    Ok(private(NO_CACHE, Json(Websites { key, origins, change: None })))
 }
 
 /// `PUT /v1/keys/{id}/origins`: says what a website is: `{"moved":URL}`, `{"copy":URL}` or `{"forget":URL}`.
@@ -79,7 +79,7 @@ async fn set(
             store::websites(tx, &key)?;
             let Fields(fields) = extract::parse(&body)?;
             let (origins, change) = store::say(tx, &key, &read(&fields)?)?;
-            Ok::<_, Problem>(Origins { key, origins, change: Some(change) })
+            Ok::<_, Problem>(Websites { key, origins, change: Some(change) })
         })
         .await?;
     Ok(private(NO_CACHE, Json(done)))

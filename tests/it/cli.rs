@@ -663,7 +663,7 @@ fn a_new_database_is_private_and_announced() {
 }
 
 #[test]
-fn a_command_that_only_reads_makes_no_database() {
+fn a_command_that_sets_nothing_up_makes_no_database() {
     let desk = Desk::empty();
     for args in [
         "verify",
@@ -681,6 +681,15 @@ fn a_command_that_only_reads_makes_no_database() {
         "key list",
         "order list",
         "order explain lab 5",
+        "inbox replay",
+        "package set --store lab --product 1 --credits 1",
+        "site assign shop --account lab:customer:1",
+        "site transfer shop --accept",
+        "wallet grant site:shop --credits 1 --reason r",
+        "key revoke key_00000000000000000000000000000000",
+        "plan start monthly site:shop",
+        "store set lab --url https://lab.example",
+        "reconcile",
         "inbox list",
         "inbox show dl_00000000000000000000000000000000",
     ] {
@@ -703,7 +712,7 @@ fn a_dry_run_makes_no_database_either() {
     for (args, status) in [
         ("store add lab --url https://lab.example --webhook-secret-file secret.txt", 0),
         ("site import sites.csv", 1),
-        ("inbox replay", 0),
+        ("inbox replay", 1),
         ("key create --scope admin --name x", 0),
         ("store remove lab", 1),
         ("package sync", 1),
