@@ -1,5 +1,5 @@
 //! What is done to an account as a whole: merging it into another, claiming a guest's, erasing a person, what can be
-//! set about it; and what is done to its credits by hand.
+//! set about it; handing one of its sites over; and what is done to its credits by hand.
 //!
 //! Credits and debts move only through [`LockedAccount`], so each of these acts is one that `verify` proves.
 //! History is never rewritten: what was booked in an account stays in its chain, and a merged account stays
@@ -10,11 +10,13 @@ pub mod claim;
 pub mod erase;
 pub mod merge;
 pub mod settings;
+pub mod spending;
 pub mod store;
+pub mod transfer;
 
 use crate::db::Tx;
 use crate::id::{AccountId, SiteId};
-use crate::ledger::slice::{Compartment, View, open_slices};
+use crate::ledger::slice::{Compartment, own_slices};
 use crate::ledger::{self, LockedAccount};
 use crate::site::{self, AccountRef};
 use crate::time::Timestamp;
@@ -60,6 +62,27 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The site is the account's already.
+    #[error("site {site} belongs to account {account} already")]
+    AlreadyTheirs {
+        /// The site.
+        site: SiteId,
+        /// Whose it is.
+        account: AccountId,
+    },
+    /// Nobody can accept what is not offered.
+    #[error("site {0} is not offered to anybody, or no longer")]
+    NotOffered(SiteId),
+    /// Open holds pin credits of a site.
+    #[error("{credits} credits of site {site} are held, at the longest until {}", transfer::until(*.until))]
+    SiteHeld {
+        /// The site.
+        site: SiteId,
+        /// How many.
+        credits: Credits,
+        /// When all holds of now are closed, whatever becomes of them.
+        until: Timestamp,
+    },
     /// Open holds pin its credits.
     #[error("{credits} credits of account {account} are held: it can be merged when its holds are closed")]
     Held {
@@ -94,7 +117,7 @@ fn not_alone(
 /// [`Error::NotAlone`], and when there is no such account.
 pub(crate) fn resolve_whole(tx: &mut Tx<'_>, name: &AccountRef) -> Result<AccountId, Error> {
     let unknown = || Error::Site(site::store::Error::UnknownAccount(name.clone()));
-    let id = site::store::resolve(tx, name)?.ok_or_else(unknown)?;
+    let id = site::store::known(tx, name)?;
     let AccountRef::Customer { store, key } = name else { return Ok(id) };
     let mut others = site::store::account(tx, &id)?.ok_or_else(unknown)?.names;
     others.retain(|other| other != name);
@@ -129,7 +152,7 @@ pub struct Released {
 pub fn release_site(tx: &mut Tx<'_>, site: &SiteId) -> Result<Released, Error> {
     let account = site::store::unassign(tx, site)?;
     let debt = LockedAccount::lock(tx, &account)?.pool_debt(&Compartment::Site(site.clone()))?;
-    let slices = open_slices(tx, &account, &View::Site { site: site.clone(), pool: false })?;
+    let slices = own_slices(tx, &account, &Compartment::Site(site.clone()))?;
     let posted = slices.iter().map(|slice| slice.remaining).sum();
     Ok(Released { id: site.clone(), account, posted, debt })
 }

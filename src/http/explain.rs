@@ -10,7 +10,9 @@ use super::problem::Problem;
 use super::query::Query;
 use super::wallets::{NO_CACHE, QueryPairs, WalletPath, find, private, wrong};
 use crate::access::Caller;
+use crate::feed::wallet::Shows;
 use crate::feed::{self, explain, past};
+use crate::id::AgentId;
 use crate::time::Timestamp;
 use crate::units::Credits;
 
@@ -25,23 +27,28 @@ pub fn routes() -> Router<App> {
 /// `GET /v1/wallets/{wallet}/burn-plan`: what a debit would take, and nothing is taken.
 ///
 /// # Errors
-/// As the debit: `not_found`, `invalid_request`, `frozen`, `insufficient_credits`.
+/// As the debit: `not_found`, `invalid_request`, `frozen`, `paused_for_safety`, `limit_reached`,
+/// `insufficient_credits`.
 async fn plan(
     State(app): State<App>,
     caller: Caller,
     named: WalletPath,
     Pairs(pairs): QueryPairs,
 ) -> Result<Response, Problem> {
-    let mut query = Query::new(pairs, &["credits"]);
+    let mut query = Query::new(pairs, &["credits", "agent"]);
     let given = query.take("credits", |text| match text.parse::<Credits>() {
         Ok(Credits::ZERO) => Err("must be above 0".to_owned()),
         read => read.map_err(|error| error.to_string()),
     });
+    let agent = query.take("agent", str::parse::<AgentId>);
     let plan = app.db.read(|tx| {
         let wallet = find(tx, &caller, named)?;
+        if agent.is_some() && !matches!(wallet.shows(), Shows::Site { .. }) {
+            query.refuse("agent", "an assistant is of one site: ask for site:ID");
+        }
         query.check()?;
         let credits = given.ok_or_else(|| wrong("credits", &"is missing: how many"))?;
-        match wallet.burn_plan(tx, credits) {
+        match wallet.burn_plan(tx, credits, agent.as_ref()) {
             Ok(plan) => Ok(plan),
             Err(refusal) => {
                 let top_up_url = feed::top_up_url(tx, &app.feed, wallet.account())?;

@@ -14,6 +14,7 @@ use http::{HeaderValue, StatusCode};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
+use crate::ledger::limit::{Limit, Pause, Standing};
 use crate::units::Credits;
 
 /// Every kind of problem. Each has a heading in `docs/API.md`.
@@ -352,9 +353,21 @@ impl Problem {
 
     /// 402: a spending limit leaves `available`, and `required` is more.
     #[must_use]
-    pub fn limit_reached(available: Credits, required: Credits, top_up_url: Option<&str>) -> Self {
-        Self::short_of(Code::LimitReached, available, required, top_up_url)
-            .with_detail(format!("{required} credits needed, {available} left under the spending limit"))
+    pub fn limit_reached(available: Credits, required: Credits, standing: &Standing) -> Self {
+        let Limit { agent, per, credits, on_reached } = &standing.limit;
+        let mut limit = serde_json::json!({
+            "per": per, "credits": credits, "on_reached": on_reached, "resets_at": standing.resets_at,
+        });
+        if let (Some(agent), Some(limit)) = (agent, limit.as_object_mut()) {
+            limit.insert("agent".to_owned(), agent.as_str().into());
+        }
+        Self::short_of(Code::LimitReached, available, required, None)
+            .with_detail(format!(
+                "{required} credits needed, {available} available under {}: wait until {}, when it begins anew, or \
+                 have it raised",
+                standing.limit, standing.resets_at,
+            ))
+            .with("limit", limit)
     }
 
     fn short_of(code: Code, available: Credits, required: Credits, top_up_url: Option<&str>) -> Self {
@@ -466,8 +479,14 @@ impl Problem {
 
     /// 423: the brake is on.
     #[must_use]
-    pub const fn paused_for_safety() -> Self {
+    pub fn paused_for_safety(pause: &Pause) -> Self {
         Self::new(Code::PausedForSafety)
+            .with_detail(format!(
+                "spending is paused since {}: {}. Have the site's owner look and resume it; open holds finish",
+                pause.since, pause.reason,
+            ))
+            .with("since", pause.since.to_string())
+            .with("reason", pause.reason.as_str())
     }
 
     /// 429.

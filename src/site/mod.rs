@@ -265,8 +265,21 @@ pub struct Site {
     pub uses_pool: bool,
     /// The order that registered it, if no person has confirmed it since.
     pub from_order: Option<FromOrder>,
+    /// To whom its owner offers it, as long as that stands.
+    pub offer: Option<Offer>,
     /// When it was first known.
     pub created_at: Timestamp,
+}
+
+/// A site that its owner offers to another account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Offer {
+    /// To whom.
+    pub to: Owner,
+    /// When it was offered.
+    pub offered_at: Timestamp,
+    /// From when nobody can accept it.
+    pub ends_at: Timestamp,
 }
 
 /// Who owns a site.
