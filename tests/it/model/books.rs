@@ -72,6 +72,27 @@ pub(super) struct Account {
 pub(super) struct Site {
     pub(super) owner: usize,
     pub(super) pool: bool,
+    /// To whom it is offered, and until when.
+    offer: Option<(usize, Ms)>,
+}
+
+/// What a site, or one of its assistants, may spend in a day or month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Limit {
+    pub(super) site: usize,
+    pub(super) agent: Option<usize>,
+    pub(super) span: Span,
+    pub(super) micro: Micro,
+    pub(super) stops: bool,
+}
+
+/// What is said about the spending of a site, or of one of its assistants.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Policy {
+    /// Only recurring credits.
+    pub(super) stops: Option<bool>,
+    pub(super) pool: Option<bool>,
+    pub(super) grace: Option<Micro>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,6 +107,7 @@ pub(super) struct Debt {
 pub(super) struct Debit {
     pub(super) account: usize,
     pub(super) site: usize,
+    agent: Option<usize>,
     day: NaiveDate,
     pub(super) micro: Micro,
 }
@@ -156,6 +178,11 @@ pub(super) enum Answer {
         needed: Micro,
         available: Micro,
     },
+    /// A limit is reached.
+    Limit {
+        needed: Micro,
+        available: Micro,
+    },
     Refused(&'static str),
 }
 
@@ -177,6 +204,8 @@ pub(super) struct Numbers {
     pub(super) mode: &'static str,
     /// Lot, compartment, remaining and held, sorted.
     pub(super) rows: Vec<(usize, Comp, Micro, Micro)>,
+    /// A site's limits: whose, how long, how much, whether it stops, what was spent and when it begins anew; sorted.
+    pub(super) limits: Vec<(Option<usize>, &'static str, Micro, bool, Micro, Ms)>,
 }
 
 /// The numbers that a past instant had.
@@ -203,6 +232,8 @@ pub(super) struct Books {
     plans: Vec<Version>,
     subs: Vec<Sub>,
     rates: Vec<RateVersion>,
+    limits: Vec<Limit>,
+    policies: Vec<(usize, Option<usize>, Policy)>,
 }
 
 /// A grant that is asked for.
@@ -232,7 +263,7 @@ impl Books {
         Self {
             now,
             accounts: vec![account; accounts],
-            sites: owners.iter().map(|&owner| Site { owner, pool: true }).collect(),
+            sites: owners.iter().map(|&owner| Site { owner, pool: true, offer: None }).collect(),
             lots: Vec::new(),
             flows: Vec::new(),
             debts: Vec::new(),
@@ -240,6 +271,8 @@ impl Books {
             plans: Vec::new(),
             subs: Vec::new(),
             rates: Vec::new(),
+            limits: Vec::new(),
+            policies: Vec::new(),
         }
     }
 
@@ -255,6 +288,14 @@ impl Books {
             Wallet::Account(account) => (self.follow(account), Comp::Pool),
             Wallet::Site(site) => (self.sites[site].owner, Comp::Site(site)),
         }
+    }
+
+    /// Where an order's credits go: to its site while that is its account's.
+    pub(super) fn order_place(&self, order: usize) -> (usize, Comp) {
+        let (account, site) = super::steps::BUYERS[order];
+        let account = self.follow(account);
+        let own = site.filter(|&site| self.sites[site].owner == account);
+        (account, own.map_or(Comp::Pool, Comp::Site))
     }
 
     /// Whether a wallet shows what lies there.
@@ -281,13 +322,61 @@ impl Books {
     }
 
     /// What a debit of the site could take.
-    pub(super) fn in_reach(&self, site: usize) -> Micro {
-        self.spending(site).iter().map(|&(lot, part)| self.lots[lot].parts[part].remaining).sum()
+    pub(super) fn in_reach(&self, site: usize, agent: Option<usize>) -> Micro {
+        self.spending(site, agent).iter().map(|&(lot, part)| self.lots[lot].parts[part].remaining).sum()
     }
 
-    fn spending(&self, site: usize) -> Vec<(usize, usize)> {
+    fn policy(&self, site: usize, agent: Option<usize>) -> Policy {
+        let said = self.policies.iter().find(|(of, whose, _)| (*of, *whose) == (site, agent));
+        said.map_or(Policy::default(), |(.., said)| *said)
+    }
+
+    /// What may pay for the site, as its policy and its assistant's have it.
+    fn spending(&self, site: usize, agent: Option<usize>) -> Vec<(usize, usize)> {
+        let (own, agent) = (self.policy(site, None), agent.map(|agent| self.policy(site, Some(agent))));
+        let agent = agent.unwrap_or_default();
+        let pool = self.sites[site].pool && agent.pool != Some(false);
         let comps = [Comp::Site(site), Comp::Pool];
-        self.payers(self.sites[site].owner, if self.sites[site].pool { &comps } else { &comps[..1] })
+        let mut payers = self.payers(self.sites[site].owner, if pool { &comps } else { &comps[..1] });
+        if agent.stops.or(own.stops) == Some(true) {
+            payers.retain(|&(lot, _)| self.lots[lot].kind == Kind::Recurring);
+        }
+        payers
+    }
+
+    /// What was spent in the present period of a limit.
+    fn spent(&self, limit: &Limit) -> Micro {
+        let owner = self.sites[limit.site].owner;
+        let today = calendar::first(calendar::day(self.now, self.accounts[owner].zone), limit.span);
+        let debits = self.debits.iter().filter(|debit| {
+            debit.site == limit.site
+                && self.follow(debit.account) == owner
+                && (limit.agent.is_none() || limit.agent == debit.agent)
+                && calendar::first(debit.day, limit.span) == today
+        });
+        debits.map(|debit| debit.micro).sum()
+    }
+
+    /// Which parts pay a debit, unless something speaks against it.
+    fn decide(&self, site: usize, agent: Option<usize>, micro: Micro) -> Result<Vec<(usize, usize)>, Answer> {
+        if self.accounts[self.sites[site].owner].frozen {
+            return Err(Answer::Refused("frozen"));
+        }
+        let mut payers = self.spending(site, agent);
+        let limits = self.limits.iter().filter(|limit| limit.site == site);
+        let limits = limits.filter(|limit| limit.agent.is_none() || limit.agent == agent);
+        let rooms = limits.map(|limit| (limit, (limit.micro - self.spent(limit)).max(0)));
+        let passed: Vec<(&Limit, Micro)> = rooms.filter(|(_, room)| micro > *room).collect();
+        if passed.iter().any(|(limit, _)| !limit.stops) {
+            payers.retain(|&(lot, _)| self.lots[lot].kind != Kind::Recurring);
+        }
+        let sum: Micro = payers.iter().map(|&(lot, part)| self.lots[lot].parts[part].remaining).sum();
+        let room = passed.iter().filter(|(limit, _)| limit.stops).map(|(_, room)| *room).min();
+        match room {
+            Some(room) => Err(Answer::Limit { needed: micro, available: sum.min(room) }),
+            None if sum < micro => Err(Answer::Short { needed: micro, available: sum }),
+            None => Ok(payers),
+        }
     }
 
     /// The lots and their parts that may pay, in burn-down order.
@@ -353,11 +442,25 @@ impl Books {
             () if under(20) => "low",
             () => "ok",
         };
+        let can_spend = match wallet {
+            Wallet::Account(_) => true,
+            Wallet::Site(site) => self.decide(site, None, 1).is_ok(),
+        };
         let mode = match status {
             "frozen" | "empty" => "handover",
+            _ if !can_spend => "handover",
             "critical" => "saver",
             _ => "normal",
         };
+        let limits = self.limits.iter().filter(|limit| Wallet::Site(limit.site) == wallet);
+        let mut limits: Vec<_> = limits
+            .map(|limit| {
+                let resets = calendar::begins(calendar::next(today, limit.span), zone);
+                let name = if limit.span == Span::Day { "day" } else { "month" };
+                (limit.agent, name, limit.micro, limit.stops, self.spent(limit), resets)
+            })
+            .collect();
+        limits.sort_unstable();
         let (cap, total) = (periods.iter().map(|period| period.micro).sum(), posted + used);
         let comes = |sub: &&Sub| match sub.period {
             Some(period) if sub.due.0 <= self.now => {
@@ -381,6 +484,7 @@ impl Books {
             status,
             mode,
             rows,
+            limits,
         }
     }
 
@@ -496,7 +600,7 @@ impl Books {
     // What people and programs do --------------------------------------------------------------------
 
     pub(super) fn grant(&mut self, wallet: Wallet, ask: &Ask) -> Answer {
-        let (account, comp) = self.place(wallet);
+        let (account, comp) = ask.order.map_or_else(|| self.place(wallet), |order| self.order_place(order));
         self.catch_up(account);
         let from = self.now + ask.later.unwrap_or(0);
         let over = match ask.good {
@@ -558,17 +662,88 @@ impl Books {
         Ok(taken)
     }
 
-    pub(super) fn debit(&mut self, site: usize, micro: Micro) -> Result<Answer, Answer> {
+    pub(super) fn debit(&mut self, site: usize, agent: Option<usize>, micro: Micro) -> Result<Answer, Answer> {
         let account = self.sites[site].owner;
         self.catch_up(account);
-        if self.accounts[account].frozen {
-            return Err(Answer::Refused("frozen"));
-        }
-        let taken = self.take(&self.spending(site), micro, "spent")?;
+        let taken = self.take(&self.decide(site, agent, micro)?, micro, "spent")?;
         let day = calendar::day(self.now, self.accounts[account].zone);
-        self.debits.push(Debit { account, site, day, micro });
+        self.debits.push(Debit { account, site, agent, day, micro });
         let after = self.numbers(Wallet::Site(site));
         Ok(Answer::Done(vec![micro, after.available], slices(taken)))
+    }
+
+    pub(super) fn set_limit(&mut self, limit: &Limit, none: bool) {
+        self.catch_up(self.sites[limit.site].owner);
+        let whose = |limit: &Limit| (limit.site, limit.agent, limit.span == Span::Day);
+        self.limits.retain(|other| whose(other) != whose(limit));
+        if !none {
+            self.limits.push(limit.clone());
+        }
+    }
+
+    pub(super) fn set_policy(&mut self, site: usize, agent: Option<usize>, new: Policy) {
+        self.catch_up(self.sites[site].owner);
+        let old = self.policy(site, agent);
+        self.policies.retain(|(of, whose, _)| (*of, *whose) != (site, agent));
+        let said = Policy {
+            stops: new.stops.or(old.stops),
+            pool: new.pool.or(old.pool),
+            grace: new.grace.or(old.grace),
+        };
+        self.policies.push((site, agent, said));
+        if let (None, Some(pool)) = (agent, new.pool) {
+            self.sites[site].pool = pool;
+        }
+    }
+
+    pub(super) fn offer(&mut self, site: usize, to: usize) -> Result<Answer, Answer> {
+        let (from, to) = (self.sites[site].owner, self.follow(to));
+        if from == to {
+            return Err(Answer::Refused("already theirs"));
+        }
+        self.lock_both(from, to)?;
+        let stands = self.sites[site].offer.is_some_and(|(other, until)| other == to && self.now < until);
+        if !stands {
+            self.sites[site].offer = Some((to, self.now + 14 * 86_400_000));
+        }
+        Ok(Answer::Done(vec![i64::from(!stands)], Vec::new()))
+    }
+
+    /// The site changes hands with all that lies in it; what it owes and what was said about it stays behind.
+    pub(super) fn accept(&mut self, site: usize) -> Result<Answer, Answer> {
+        let from = self.sites[site].owner;
+        let offer = self.sites[site].offer.filter(|(_, until)| self.now < *until);
+        let to = self.follow(offer.ok_or(Answer::Refused("not offered"))?.0);
+        self.lock_both(from, to)?;
+        let at = Comp::Site(site);
+        for sub in self.subs.iter_mut().filter(|sub| (sub.account, sub.comp) == (from, at)) {
+            sub.stopped = true;
+        }
+        let (mut moved, owed) = (0, self.debt(from, at));
+        for lot in 0..self.lots.len() {
+            let mut taken = 0;
+            for part in self.lots[lot].parts.iter_mut().filter(|part| (part.account, part.comp) == (from, at)) {
+                taken += std::mem::take(&mut part.remaining);
+            }
+            if taken > 0 {
+                self.put(lot, to, at, taken);
+            }
+            moved += taken;
+        }
+        for debt in self.debts.iter_mut().filter(|debt| (debt.account, debt.comp) == (from, at)) {
+            debt.comp = Comp::Pool;
+        }
+        self.limits.retain(|limit| limit.site != site);
+        self.policies.retain(|(of, ..)| *of != site);
+        self.sites[site] = Site { owner: to, pool: true, offer: None };
+        Ok(Answer::Done(vec![moved, owed], Vec::new()))
+    }
+
+    fn lock_both(&mut self, one: usize, other: usize) -> Result<(), Answer> {
+        self.catch_up(one);
+        self.catch_up(other);
+        let frozen = self.accounts[one].frozen || self.accounts[other].frozen;
+        if frozen { Err(Answer::Refused("frozen")) } else { Ok(()) }
     }
 
     pub(super) fn price(&self, action: usize, quantity: i64) -> Result<Micro, Answer> {
@@ -644,20 +819,30 @@ impl Books {
     }
 
     /// An order's money goes back, and its credits do: from the newest of its lots first.
-    pub(super) fn claw(&mut self, order: usize, wallet: Wallet, micro: Micro, bears: Bears) -> Answer {
-        let (account, home) = self.place(wallet);
-        self.catch_up(account);
+    pub(super) fn claw(&mut self, order: usize, micro: Micro, bears: Bears) -> Answer {
+        let (account, home) = self.order_place(order);
         let mut lots: Vec<usize> = (0..self.lots.len()).collect();
         lots.retain(|&lot| self.lots[lot].order == Some(order));
         lots.reverse();
+        self.catch_up(account);
         let (mut missing, mut taken) = (micro, 0);
-        for &lot in &lots {
-            let mut parts: Vec<&mut Part> = self.lots[lot].parts.iter_mut().collect();
-            parts.sort_by_key(|part| part.comp);
-            for part in parts {
-                let micro = part.remaining.min(missing);
-                (part.remaining, missing, taken) = (part.remaining - micro, missing - micro, taken + micro);
-                self.flows.push(Flow { lot, what: "clawed", micro });
+        // What its own account has first, then what went along with a site.
+        for own in [true, false] {
+            for &lot in &lots {
+                let there = |part: &Part| (part.account == account) == own && part.remaining > 0;
+                let holders: Vec<usize> =
+                    self.lots[lot].parts.iter().filter(|part| there(part)).map(|part| part.account).collect();
+                for holder in holders {
+                    self.catch_up(holder);
+                }
+                let mut parts: Vec<&mut Part> =
+                    self.lots[lot].parts.iter_mut().filter(|part| there(part)).collect();
+                parts.sort_by_key(|part| part.comp);
+                for part in parts {
+                    let micro = part.remaining.min(missing);
+                    (part.remaining, missing, taken) = (part.remaining - micro, missing - micro, taken + micro);
+                    self.flows.push(Flow { lot, what: "clawed", micro });
+                }
             }
         }
         // What the shop bore once is not asked for again.
@@ -678,8 +863,8 @@ impl Books {
         Answer::Done(vec![taken, short], Vec::new())
     }
 
-    pub(super) fn freeze_order(&mut self, order: usize, wallet: Wallet, frozen: bool) -> Answer {
-        self.catch_up(self.place(wallet).0);
+    pub(super) fn freeze_order(&mut self, order: usize, frozen: bool) -> Answer {
+        self.catch_up(self.order_place(order).0);
         let mut changed = 0;
         for lot in self.lots.iter_mut().filter(|lot| lot.order == Some(order) && lot.frozen != frozen) {
             lot.frozen = frozen;
@@ -704,8 +889,12 @@ impl Books {
             return Answer::Refused("frozen");
         }
         let (mut moved, mut owed) = (0, 0);
-        for site in self.sites.iter_mut().filter(|site| site.owner == from) {
-            site.owner = into;
+        for site in &mut self.sites {
+            // An offer to oneself is none.
+            site.offer = site.offer.filter(|(to, _)| ![(from, into), (into, from)].contains(&(site.owner, *to)));
+            if site.owner == from {
+                site.owner = into;
+            }
         }
         for lot in 0..self.lots.len() {
             let parts = self.lots[lot].parts.clone();
@@ -781,11 +970,14 @@ impl Books {
     }
 
     /// What a debit would take now; the look changes nothing, not even what is due by itself.
-    pub(super) fn plan_to_burn(&mut self, site: usize, micro: Micro) -> Result<Vec<(usize, Micro)>, Answer> {
-        if self.accounts[self.sites[site].owner].frozen {
-            return Err(Answer::Refused("frozen"));
-        }
-        self.take(&self.spending(site), micro, "spent").map(slices)
+    pub(super) fn plan_to_burn(
+        &self,
+        site: usize,
+        agent: Option<usize>,
+        micro: Micro,
+    ) -> Result<Vec<(usize, Micro)>, Answer> {
+        let mut then = self.clone();
+        then.take(&self.decide(site, agent, micro)?, micro, "spent").map(slices)
     }
 
     /// What a wallet as it is today had at `at`, with all that is booked for that instant, whenever it was booked.

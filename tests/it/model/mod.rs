@@ -148,11 +148,12 @@ impl Walk {
         const KEPT: Ms = 30 * 86_400_000;
         let (nth, other) = match step {
             Step::Again { .. } if self.asked.is_empty() => return Ok(()),
+            Step::Void { .. } if self.books.lots.is_empty() => return Ok(()),
             Step::Again { back, other } => (self.asked.len() - 1 - back % self.asked.len(), other),
             step => {
                 let step = step.exactly(&self.books);
                 let grant = match step {
-                    Step::Void { lot } if !self.books.lots.is_empty() => {
+                    Step::Void { lot } => {
                         Some(self.books.lots[lot % self.books.lots.len()].id.clone())
                     }
                     _ => None,

@@ -6,7 +6,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 
-use super::books::{Answer, Ask, Bears, Books, Comp, Kind, Micro, Ms, Round, Wallet};
+use super::books::{Answer, Ask, Bears, Books, Comp, Kind, Limit, Micro, Ms, Policy, Round, Wallet};
 use super::calendar::{Good, Span};
 
 pub(super) const CREDIT: Micro = 1_000_000;
@@ -39,11 +39,11 @@ pub(super) enum Turn {
 pub(super) enum Step {
     Clock(Turn),
     Grant(Wallet, Ask),
-    Claw { order: usize, much: Much, bears: Bears, home: bool },
+    Claw { order: usize, much: Much, bears: Bears },
     FreezeOrder { order: usize, frozen: bool },
     Void { lot: usize },
-    Debit { site: usize, much: Much },
-    Use { site: usize, action: usize, quantity: i64 },
+    Debit { site: usize, agent: Option<usize>, much: Much },
+    Use { site: usize, agent: Option<usize>, action: usize, quantity: i64 },
     Rate { action: usize, parts: i64, round: Round, later: Ms },
     Allocate { site: usize, much: Much },
     Reclaim { site: usize, much: Option<Much> },
@@ -54,7 +54,10 @@ pub(super) enum Step {
     SetPlan { plan: usize, micro: Micro, span: Span, rollover: Micro },
     StartPlan { plan: usize, wallet: Wallet, later: Option<Ms> },
     StopPlan { plan: usize, wallet: Wallet },
-    Pool { site: usize, on: bool },
+    Limit { site: usize, agent: Option<usize>, span: Span, micro: Option<Micro>, stops: bool },
+    Policy { site: usize, agent: Option<usize>, said: Policy },
+    Offer { site: usize, to: usize },
+    Accept { site: usize },
     Touch { account: usize },
     /// An earlier step is asked for again under its key, or something else under its key.
     Again { back: usize, other: bool },
@@ -70,32 +73,30 @@ const ZONES: [Tz; 7] = [
     Tz::Asia__Kathmandu,
 ];
 
-/// Where an order's credits go.
-pub(super) fn buyer(order: usize) -> Wallet {
-    [Wallet::Account(0), Wallet::Site(1), Wallet::Account(1)][order]
-}
+/// Whose the orders are, and the sites they name.
+pub(super) const BUYERS: [(usize, Option<usize>); ORDERS] = [(0, None), (0, Some(1)), (1, None)];
 
 impl Step {
     pub(super) fn random(rng: &mut StdRng) -> Self {
         let (site, account) = (rng.random_range(0..OWNERS.len()), rng.random_range(0..ACCOUNTS));
         let wallet = any_wallet(rng);
+        let agent = rng.random_bool(0.5).then(|| rng.random_range(0..2));
         match rng.random_range(0..100) {
             0..17 => Self::Clock(turn(rng)),
             17..29 => Self::Grant(wallet, ask(rng)),
             29..33 => {
                 let order = rng.random_range(0..ORDERS);
-                Self::Grant(buyer(order), Ask { kind: Kind::Paid, order: Some(order), ..ask(rng) })
+                Self::Grant(wallet, Ask { kind: Kind::Paid, order: Some(order), ..ask(rng) })
             }
             33..37 => Self::Claw {
                 order: rng.random_range(0..ORDERS),
                 much: Much::Micro(micro(rng)),
                 bears: *[Bears::Debt, Bears::Debt, Bears::WriteOff, Bears::Freeze].choose(rng).unwrap(),
-                home: rng.random(),
             },
             37..39 => Self::FreezeOrder { order: rng.random_range(0..ORDERS), frozen: rng.random_bool(0.4) },
             39..41 => Self::Void { lot: rng.random_range(0..1_000) },
-            41..58 => Self::Debit { site, much: much(rng) },
-            58..62 => Self::Use { site, action: rng.random_range(0..2), quantity: rng.random_range(1..3_000) },
+            41..58 => Self::Debit { site, agent, much: much(rng) },
+            58..62 => Self::Use { site, agent, action: rng.random_range(0..2), quantity: rng.random_range(1..3_000) },
             62..64 => Self::Rate {
                 action: rng.random_range(0..2),
                 parts: *[1, 499, 500, 1_001, 333_333, 2_500_000_500].choose(rng).unwrap(),
@@ -125,8 +126,25 @@ impl Step {
                 later: rng.random_bool(0.3).then(|| rng.random_range(-DAY..20 * DAY)),
             },
             89..91 => Self::StopPlan { plan: rng.random_range(0..2), wallet },
-            91..94 => Self::Pool { site, on: rng.random_bool(0.7) },
-            94..97 => Self::Touch { account },
+            91 => Self::Limit {
+                site,
+                agent,
+                span: if rng.random() { Span::Day } else { Span::Month },
+                micro: rng.random_bool(0.7).then(|| if rng.random_bool(0.1) { 0 } else { 3 * micro(rng) }),
+                stops: rng.random(),
+            },
+            92..94 => Self::Policy {
+                site,
+                agent: agent.filter(|_| rng.random_bool(0.4)),
+                said: Policy {
+                    stops: rng.random_bool(0.4).then(|| rng.random_bool(0.4)),
+                    pool: rng.random_bool(0.6).then(|| rng.random_bool(0.6)),
+                    grace: rng.random_bool(0.4).then(|| micro(rng)),
+                },
+            },
+            94 => Self::Offer { site, to: account },
+            95 => Self::Accept { site },
+            96 => Self::Touch { account },
             _ => Self::Again { back: rng.random_range(0..6), other: rng.random_bool(0.3) },
         }
     }
@@ -163,7 +181,9 @@ impl Step {
                 let at = instants[nth % instants.len()];
                 Self::Clock(Turn::By((at + give - books.now).max(0)))
             }
-            Self::Debit { site, much } => Self::Debit { site, much: known(much, books.in_reach(site)) },
+            Self::Debit { site, agent, much } => {
+                Self::Debit { site, agent, much: known(much, books.in_reach(site, agent)) }
+            }
             Self::Allocate { site, much } => {
                 Self::Allocate { site, much: known(much, books.own(books.sites[site].owner, Comp::Pool)) }
             }
@@ -195,12 +215,13 @@ impl Step {
                 done()
             }
             Self::Grant(wallet, ref ask) => Ok(books.grant(wallet, ask)),
-            Self::Claw { order, much, bears, .. } => Ok(books.claw(order, buyer(order), micros(much), bears)),
-            Self::FreezeOrder { order, frozen } => Ok(books.freeze_order(order, buyer(order), frozen)),
-            Self::Void { lot } if books.lots.is_empty() => Err(none(lot)),
+            Self::Claw { order, much, bears } => Ok(books.claw(order, micros(much), bears)),
+            Self::FreezeOrder { order, frozen } => Ok(books.freeze_order(order, frozen)),
             Self::Void { lot } => Ok(books.void(lot % books.lots.len())),
-            Self::Debit { site, much } => books.debit(site, micros(much)),
-            Self::Use { site, action, quantity } => books.debit(site, books.price(action, quantity)?),
+            Self::Debit { site, agent, much } => books.debit(site, agent, micros(much)),
+            Self::Use { site, agent, action, quantity } => {
+                books.debit(site, agent, books.price(action, quantity)?)
+            }
             Self::Rate { action, parts, round, later } => {
                 books.set_rate(action, parts, round, later);
                 done()
@@ -227,10 +248,17 @@ impl Step {
             Self::StartPlan { plan, .. } if !books.has_plan(plan) => Err(none(plan)),
             Self::StartPlan { plan, wallet, later } => Ok(books.start_plan(plan, wallet, later)),
             Self::StopPlan { plan, wallet } => Ok(books.stop_plan(plan, wallet)),
-            Self::Pool { site, on } => {
-                books.sites[site].pool = on;
+            Self::Limit { site, agent, span, micro, stops } => {
+                let limit = Limit { site, agent, span, micro: micro.unwrap_or(0), stops };
+                books.set_limit(&limit, micro.is_none());
                 done()
             }
+            Self::Policy { site, agent, said } => {
+                books.set_policy(site, agent, said);
+                done()
+            }
+            Self::Offer { site, to } => books.offer(site, to),
+            Self::Accept { site } => books.accept(site),
             Self::Touch { account } => {
                 books.catch_up(books.follow(account));
                 done()

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use nivella_wallet::account::settings::{self, Settings};
-use nivella_wallet::account::{self, by_hand, merge};
+use nivella_wallet::account::{self, by_hand, merge, spending, transfer};
 use nivella_wallet::calendar::Per;
 use nivella_wallet::config::Config;
 use nivella_wallet::db::{self, DatabaseUrl, Db, Durability, Keep, Tx};
 use nivella_wallet::feed::{self, wallet};
-use nivella_wallet::id::{AccountId, GrantId, KeyId, SiteId};
+use nivella_wallet::id::{AccountId, AgentId, GrantId, KeyId, SiteId};
 use nivella_wallet::idempotency::{self, Seen};
+use nivella_wallet::ledger::limit::{Brake, OnExhausted, OnReached};
 use nivella_wallet::ledger::plan::NewPlan;
 use nivella_wallet::ledger::slice::{Category, Compartment};
 use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, Priced, Purchase, Shortfall, Shown, plan};
@@ -22,7 +23,7 @@ use nivella_wallet::units::{Credits, Delta};
 
 use super::books::{Answer, Ask, Bears, Books, Comp, Kind, Lot, Micro, Ms, Numbers, Past, Round, Wallet};
 use super::calendar::{Good, Span};
-use super::steps::{ACCOUNTS, OWNERS, Step, buyer, by, micros};
+use super::steps::{ACCOUNTS, BUYERS, OWNERS, Step, by, micros};
 
 /// A database with accounts and sites and nothing else, to be copied for each walk.
 pub(super) struct Template {
@@ -85,6 +86,10 @@ fn wallet_ref(wallet: Wallet) -> WalletRef {
     }
 }
 
+fn agent_id(agent: usize) -> AgentId {
+    format!("a{agent}").parse().unwrap()
+}
+
 fn comp(column: &str) -> Comp {
     column.strip_prefix('s').map_or(Comp::Pool, |site| Comp::Site(site.parse().unwrap()))
 }
@@ -119,6 +124,7 @@ impl Raw {
 #[derive(Debug)]
 pub(super) enum No {
     Short { needed: Micro, available: Micro },
+    Limit { needed: Micro, available: Micro },
     Refused(&'static str),
     Broken(String),
 }
@@ -135,6 +141,9 @@ impl From<ledger::store::Error> for No {
         match error {
             E::InsufficientCredits { needed, available } => {
                 Self::Short { needed: needed.micro(), available: available.micro() }
+            }
+            E::LimitReached { needed, available, .. } => {
+                Self::Limit { needed: needed.micro(), available: available.micro() }
             }
             E::Frozen(_) => Self::Refused("frozen"),
             other => Self::Broken(other.to_string()),
@@ -156,9 +165,18 @@ impl From<account::Error> for No {
     fn from(error: account::Error) -> Self {
         match error {
             account::Error::Itself(_) => Self::Refused("itself"),
+            account::Error::AlreadyTheirs { .. } => Self::Refused("already theirs"),
+            account::Error::NotOffered(_) => Self::Refused("not offered"),
+            account::Error::Ledger(error) => error.into(),
             account::Error::Frozen { .. } => Self::Refused("frozen"),
             other => Self::Broken(other.to_string()),
         }
+    }
+}
+
+impl From<spending::Error> for No {
+    fn from(error: spending::Error) -> Self {
+        Self::Broken(error.to_string())
     }
 }
 
@@ -291,6 +309,7 @@ impl World {
                 Answer::Done(raw.numbers, slices.collect())
             }
             Err(No::Short { needed, available }) => Answer::Short { needed, available },
+            Err(No::Limit { needed, available }) => Answer::Limit { needed, available },
             Err(No::Refused(why)) => Answer::Refused(why),
             Err(No::Broken(why)) => return Err(format!("the program failed: {why}")),
         })
@@ -392,6 +411,22 @@ impl World {
             })
             .collect();
         rows.sort_unstable();
+        let limits = match wallet {
+            Wallet::Account(_) => Vec::new(),
+            Wallet::Site(site) => {
+                let owner = site::store::owner(tx, &site_id(site))?.unwrap();
+                spending::limits(tx, &owner, &site_id(site))?
+            }
+        };
+        let mut limits: Vec<_> = limits
+            .into_iter()
+            .map(|limit| {
+                let agent = limit.agent.map(|agent| agent.as_str()[1..].parse().unwrap());
+                let (micro, stops) = (limit.credits.unwrap().micro(), limit.on_reached == OnReached::Stop);
+                (agent, limit.per.as_str(), micro, stops, limit.spent.micro(), limit.resets_at.millis())
+            })
+            .collect();
+        limits.sort_unstable();
         Ok(Numbers {
             available: seen.available.micro(),
             posted: seen.posted.micro(),
@@ -407,6 +442,7 @@ impl World {
             status: word(&seen.status),
             mode: word(&seen.mode),
             rows,
+            limits,
         })
     }
 
@@ -415,15 +451,11 @@ impl World {
         for wallet in wallets(books) {
             let (account, _) = books.place(wallet);
             if let Wallet::Site(site) = wallet {
-                // The decision of a debit that would be made now, of an account that nobody touched since.
-                let mut then = books.clone();
-                let expected = match then.plan_to_burn(site, much) {
-                    Ok(slices) => Ok(slices),
-                    Err(refused) => Err(refused),
-                };
+                let agent = (nth % 3).checked_sub(1);
+                let expected = books.plan_to_burn(site, agent, much);
                 let seen = self.db.read(|tx| -> Result<_, No> {
                     let wallet = wallet::open(tx, &wallet_ref(wallet))?.unwrap();
-                    Ok(wallet.burn_plan(tx, credits(much))?.slices)
+                    Ok(wallet.burn_plan(tx, credits(much), agent.map(agent_id).as_ref())?.slices)
                 });
                 let seen = self.translate(seen.map(|slices| {
                     Raw::of(&[], slices.into_iter().map(|paid| (paid.grant, paid.credits)))
@@ -540,13 +572,22 @@ fn purchase(order: usize) -> Purchase {
     Purchase { store: 1, order: i64::try_from(order).unwrap() + 1, line: 1 }
 }
 
-fn new_debit(tx: &mut Tx<'_>, site: usize) -> Result<(AccountId, NewDebit), No> {
+/// The account of an order, and where its credits go there.
+fn order_place(tx: &mut Tx<'_>, order: usize) -> Result<(AccountId, Compartment), No> {
+    let (account, site) = BUYERS[order];
+    let account = site::store::open(tx, &account_ref(account))?;
+    let at = site.map_or(Compartment::Pool, |site| Compartment::Site(site_id(site)));
+    let at = site::store::place(tx, &account, &at)?;
+    Ok((account, at))
+}
+
+fn new_debit(tx: &mut Tx<'_>, site: usize, agent: Option<usize>) -> Result<(AccountId, NewDebit), No> {
     let site = site_id(site);
     let found = site::store::get(tx, &site)?.unwrap();
     let debit = NewDebit {
         site,
         uses_pool: found.uses_pool,
-        agent: None,
+        agent: agent.map(agent_id),
         action: None,
         priced: None,
         label: "used".to_owned(),
@@ -559,7 +600,7 @@ fn new_debit(tx: &mut Tx<'_>, site: usize) -> Result<(AccountId, NewDebit), No> 
 }
 
 fn debit(tx: &mut Tx<'_>, account: &AccountId, debit: &NewDebit) -> Result<Raw, No> {
-    let made = LockedAccount::lock(tx, account)?.debit(debit)?;
+    let made = LockedAccount::lock(tx, account)?.debit(debit, &Brake::OFF)?;
     Ok(Raw::of(&[debit.amount.micro(), made.position.available.micro()], made.taken.slices))
 }
 
@@ -568,8 +609,8 @@ fn act(tx: &mut Tx<'_>, step: Step, grant: Option<String>) -> Result<Raw, No> {
     let done = Raw::default;
     let part = |part: by_hand::Part| (part.grant, part.credits);
     Ok(match step {
-        Step::Grant(wallet, ask) if ask.order.is_some() => {
-            let (account, compartment) = site::store::open_wallet(tx, &wallet_ref(wallet))?;
+        Step::Grant(_, ask @ Ask { order: Some(order), .. }) => {
+            let (account, compartment) = order_place(tx, order)?;
             let new = NewGrant { compartment, ..new_grant(tx, &ask) };
             let granted = LockedAccount::lock(tx, &account)?.grant(&new)?;
             let over = granted.expires_at.map_or(-1, Timestamp::millis);
@@ -582,8 +623,9 @@ fn act(tx: &mut Tx<'_>, step: Step, grant: Option<String>) -> Result<Raw, No> {
             let (repaid, available) = (given.repaid.micro(), given.available.micro());
             Raw::of(&[given.effective_at.millis(), over, given.priority, repaid, available], [])
         }
-        Step::Claw { order, much, bears, home } => {
-            let (account, at) = site::store::open_wallet(tx, &wallet_ref(buyer(order)))?;
+        Step::Claw { order, much, bears } => {
+            let (account, at) = order_place(tx, order)?;
+            ledger::store::lock_holders(tx, &account, purchase(order))?;
             let shortfall = match bears {
                 Bears::Debt => Shortfall::Debt,
                 Bears::WriteOff => Shortfall::WriteOff,
@@ -596,12 +638,12 @@ fn act(tx: &mut Tx<'_>, step: Step, grant: Option<String>) -> Result<Raw, No> {
                 amount,
                 "Refund",
                 shortfall,
-                home.then_some(&at),
+                Some(&at),
             )?;
             Raw::of(&[clawed.taken.micro(), clawed.shortfall.micro()], [])
         }
         Step::FreezeOrder { order, frozen } => {
-            let (account, _) = site::store::open_wallet(tx, &wallet_ref(buyer(order)))?;
+            let (account, _) = order_place(tx, order)?;
             let changed = LockedAccount::lock(tx, &account)?.set_frozen(purchase(order), frozen)?;
             Raw::of(&[i64::try_from(changed).unwrap()], [])
         }
@@ -610,13 +652,13 @@ fn act(tx: &mut Tx<'_>, step: Step, grant: Option<String>) -> Result<Raw, No> {
             let voided = by_hand::void(tx, &grant, "a test")?;
             Raw::of(&[voided.credits.micro(), voided.before.into()], [])
         }
-        Step::Debit { site, much } => {
-            let (account, mut new) = new_debit(tx, site)?;
+        Step::Debit { site, agent, much } => {
+            let (account, mut new) = new_debit(tx, site, agent)?;
             new.amount = credits(micros(much));
             debit(tx, &account, &new)?
         }
-        Step::Use { site, action, quantity } => {
-            let (account, mut new) = new_debit(tx, site)?;
+        Step::Use { site, agent, action, quantity } => {
+            let (account, mut new) = new_debit(tx, site, agent)?;
             let now = tx.now();
             let rate = rate::store::effective(tx, &format!("action{action}").parse().unwrap(), now)?;
             let rate = rate.ok_or(No::Refused("unknown_action"))?;
@@ -697,9 +739,31 @@ fn act(tx: &mut Tx<'_>, step: Step, grant: Option<String>) -> Result<Raw, No> {
             let changed = known.map_or(-1, |(_, change)| (change != plan::Change::Unchanged).into());
             Raw::of(&[changed], [])
         }
-        Step::Pool { site, on } => {
-            tx.execute("-- test\n UPDATE site SET uses_pool = $2 WHERE id = $1", params![&site_id(site), on])?;
+        Step::Limit { site, agent, span, micro, stops } => {
+            let per = if span == Span::Day { Per::Day } else { Per::Month };
+            let reached = if stops { OnReached::Stop } else { OnReached::UseBalance };
+            let agent = agent.map(agent_id);
+            spending::set_limit(tx, &site_id(site), agent.as_ref(), per, micro.map(credits), Some(reached))?;
             done()
+        }
+        Step::Policy { site, agent, said } => {
+            let exhausted =
+                said.stops.map(|stops| if stops { OnExhausted::Stop } else { OnExhausted::UseBalance });
+            let change = spending::PolicyChange {
+                on_exhausted: exhausted.map_or(Field::Keep, Field::Set),
+                pool: said.pool.map_or(Field::Keep, Field::Set),
+                grace: said.grace.map_or(Field::Keep, |micro| Field::Set(credits(micro))),
+            };
+            spending::set_policy(tx, &site_id(site), agent.map(agent_id).as_ref(), &change)?;
+            done()
+        }
+        Step::Offer { site, to } => {
+            let offered = transfer::offer(tx, &site_id(site), &account_ref(to))?;
+            Raw::of(&[(offered.change == transfer::Change::Offered).into()], [])
+        }
+        Step::Accept { site } => {
+            let moved = transfer::accept(tx, &site_id(site))?;
+            Raw::of(&[moved.credits.micro(), moved.debt.micro()], [])
         }
         Step::Touch { account } => {
             let account = site::store::open(tx, &account_ref(account))?;
