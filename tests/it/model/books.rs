@@ -105,11 +105,38 @@ pub(super) struct Debt {
 
 #[derive(Clone, Debug)]
 pub(super) struct Debit {
-    pub(super) account: usize,
-    pub(super) site: usize,
+    account: usize,
+    site: usize,
     agent: Option<usize>,
     day: NaiveDate,
+    micro: Micro,
+    /// What it took, in order; what no lot gave was lent.
+    took: Vec<(Option<usize>, Comp, Micro)>,
+    /// What was given back of it, once that was done.
+    reversed: Option<Micro>,
+}
+
+/// Credits set aside.
+#[derive(Clone, Debug)]
+pub(super) struct Hold {
+    account: usize,
+    site: usize,
+    agent: Option<usize>,
     pub(super) micro: Micro,
+    lent: Micro,
+    parts: Vec<(usize, Comp, Micro)>,
+    expires: Ms,
+    ended: Option<&'static str>,
+}
+
+/// Credits whose money went back while they were held.
+#[derive(Clone, Debug)]
+struct Due {
+    account: usize,
+    lot: usize,
+    micro: Micro,
+    bears: Bears,
+    home: Comp,
 }
 
 #[derive(Clone, Debug)]
@@ -204,8 +231,9 @@ pub(super) struct Numbers {
     pub(super) mode: &'static str,
     /// Lot, compartment, remaining and held, sorted.
     pub(super) rows: Vec<(usize, Comp, Micro, Micro)>,
-    /// A site's limits: whose, how long, how much, whether it stops, what was spent and when it begins anew; sorted.
-    pub(super) limits: Vec<(Option<usize>, &'static str, Micro, bool, Micro, Ms)>,
+    /// A site's limits: whose, how long, how much, whether it stops, what was spent, what is held and when it begins
+    /// anew; sorted.
+    pub(super) limits: Vec<(Option<usize>, &'static str, Micro, bool, Micro, Micro, Ms)>,
 }
 
 /// The numbers that a past instant had.
@@ -229,6 +257,8 @@ pub(super) struct Books {
     pub(super) flows: Vec<Flow>,
     pub(super) debts: Vec<Debt>,
     pub(super) debits: Vec<Debit>,
+    pub(super) holds: Vec<Hold>,
+    dues: Vec<Due>,
     plans: Vec<Version>,
     subs: Vec<Sub>,
     rates: Vec<RateVersion>,
@@ -268,6 +298,8 @@ impl Books {
             flows: Vec::new(),
             debts: Vec::new(),
             debits: Vec::new(),
+            holds: Vec::new(),
+            dues: Vec::new(),
             plans: Vec::new(),
             subs: Vec::new(),
             rates: Vec::new(),
@@ -354,7 +386,37 @@ impl Books {
                 && (limit.agent.is_none() || limit.agent == debit.agent)
                 && calendar::first(debit.day, limit.span) == today
         });
-        debits.map(|debit| debit.micro).sum()
+        debits.map(|debit| debit.micro - debit.reversed.unwrap_or(0)).sum()
+    }
+
+    /// What open holds have set aside under a limit.
+    fn reserved(&self, limit: &Limit) -> Micro {
+        let holds = self.holds.iter().filter(|hold| {
+            hold.ended.is_none()
+                && hold.site == limit.site
+                && hold.account == self.sites[limit.site].owner
+                && (limit.agent.is_none() || limit.agent == hold.agent)
+        });
+        holds.map(|hold| hold.micro).sum()
+    }
+
+    /// What is held of a lot in one place.
+    pub(super) fn held(&self, lot: usize, account: usize, comp: Comp) -> Micro {
+        let open = self.holds.iter().filter(|hold| hold.ended.is_none() && hold.account == account);
+        let parts = open.flat_map(|hold| &hold.parts).filter(|part| (part.0, part.1) == (lot, comp));
+        parts.map(|part| part.2).sum()
+    }
+
+    /// The books as a reader sees them: a hold whose time is over is over, whether that was booked or not.
+    fn seen(&self) -> Self {
+        let mut seen = self.clone();
+        let mut over: Vec<usize> = (0..self.holds.len()).collect();
+        over.retain(|&hold| self.holds[hold].ended.is_none() && self.holds[hold].expires <= self.now);
+        over.sort_by_key(|&hold| self.holds[hold].expires);
+        for hold in over {
+            seen.end(hold, "expired", 0, self.holds[hold].expires);
+        }
+        seen
     }
 
     /// Which parts pay a debit, unless something speaks against it.
@@ -365,7 +427,8 @@ impl Books {
         let mut payers = self.spending(site, agent);
         let limits = self.limits.iter().filter(|limit| limit.site == site);
         let limits = limits.filter(|limit| limit.agent.is_none() || limit.agent == agent);
-        let rooms = limits.map(|limit| (limit, (limit.micro - self.spent(limit)).max(0)));
+        let rooms = limits
+            .map(|limit| (limit, (limit.micro - self.spent(limit).max(0) - self.reserved(limit)).max(0)));
         let passed: Vec<(&Limit, Micro)> = rooms.filter(|(_, room)| micro > *room).collect();
         if passed.iter().any(|(limit, _)| !limit.stops) {
             payers.retain(|&(lot, _)| self.lots[lot].kind != Kind::Recurring);
@@ -401,6 +464,10 @@ impl Books {
     // The wallet's numbers ---------------------------------------------------------------------------
 
     pub(super) fn numbers(&self, wallet: Wallet) -> Numbers {
+        self.seen().count(wallet)
+    }
+
+    fn count(&self, wallet: Wallet) -> Numbers {
         let Past { available, posted, held, frozen, debt, recurring, top_up } = self.past(wallet, self.now);
         let (account, _) = self.place(wallet);
         let zone = self.accounts[account].zone;
@@ -423,15 +490,21 @@ impl Books {
                 Wallet::Site(site) => debit.site == site && self.follow(debit.account) == account,
             })
             .filter(|debit| calendar::first(debit.day, cycle) == calendar::first(today, cycle))
-            .map(|debit| debit.micro)
+            .map(|debit| debit.micro - debit.reversed.unwrap_or(0))
             .sum();
         let mut rows = Vec::new();
         let mut active = 0;
-        for (at, lot) in self.lots.iter().enumerate().filter(|(_, lot)| lot.is_spendable(self.now)) {
-            let parts = lot.parts.iter().filter(|part| self.shows(wallet, part.account, part.comp));
-            let open: Vec<&Part> = parts.filter(|part| part.remaining > 0).collect();
-            rows.extend(open.iter().map(|part| (at, part.comp, part.remaining, 0)));
-            active += if open.is_empty() { 0 } else { lot.amount };
+        for (at, lot) in self.lots.iter().enumerate() {
+            let mut is_open = false;
+            for part in lot.parts.iter().filter(|part| self.shows(wallet, part.account, part.comp)) {
+                let remaining = if lot.is_spendable(self.now) { part.remaining } else { 0 };
+                let held = self.held(at, part.account, part.comp);
+                if remaining + held > 0 {
+                    rows.push((at, part.comp, remaining, held));
+                    is_open |= lot.is_spendable(self.now);
+                }
+            }
+            active += if is_open { lot.amount } else { 0 };
         }
         rows.sort_unstable();
         let under = |percent: i64| i128::from(available) <= i128::from(active) * i128::from(percent) / 100;
@@ -457,7 +530,7 @@ impl Books {
             .map(|limit| {
                 let resets = calendar::begins(calendar::next(today, limit.span), zone);
                 let name = if limit.span == Span::Day { "day" } else { "month" };
-                (limit.agent, name, limit.micro, limit.stops, self.spent(limit), resets)
+                (limit.agent, name, limit.micro, limit.stops, self.spent(limit), self.reserved(limit), resets)
             })
             .collect();
         limits.sort_unstable();
@@ -499,7 +572,12 @@ impl Books {
         let frozen = sum(&|lot| lot.frozen && !lot.voided && !lot.is_over(at));
         let debts = self.debts.iter().filter(|debt| self.shows(wallet, debt.account, debt.comp));
         let debt = debts.map(|debt| debt.micro).sum();
-        Past { available, posted: available, held: 0, frozen, debt, recurring, top_up: available - recurring }
+        let open = self.holds.iter().filter(|hold| hold.ended.is_none());
+        let parts = open.flat_map(|hold| hold.parts.iter().map(|part| (hold.account, part)));
+        let parts = parts.filter(|(account, part)| self.shows(wallet, *account, part.1));
+        let held = parts.map(|(_, part)| part.2).sum();
+        let (posted, top_up) = (available + held, available - recurring);
+        Past { available, posted, held, frozen, debt, recurring, top_up }
     }
 
     // What happens by itself -------------------------------------------------------------------------
@@ -509,6 +587,12 @@ impl Books {
         let now = self.now;
         while let Some(at) = self.due(account).filter(|at| *at <= now) {
             self.expire(account, at - 1);
+            for hold in 0..self.holds.len() {
+                let Hold { account: whose, expires, ended, .. } = self.holds[hold];
+                if (whose, expires, ended) == (account, at, None) {
+                    self.end(hold, "expired", 0, at);
+                }
+            }
             let mut due: Vec<usize> = (0..self.subs.len()).collect();
             due.retain(|&sub| {
                 let sub = &self.subs[sub];
@@ -525,9 +609,11 @@ impl Books {
         self.accounts[account].locked = now;
     }
 
+    /// When the next hold ends or the next period begins.
     fn due(&self, account: usize) -> Option<Ms> {
         let running = self.subs.iter().filter(|sub| sub.account == account && !sub.stopped);
-        running.map(|sub| sub.due.0).min()
+        let open = self.holds.iter().filter(|hold| hold.account == account && hold.ended.is_none());
+        running.map(|sub| sub.due.0).chain(open.map(|hold| hold.expires)).min()
     }
 
     fn expire(&mut self, account: usize, until: Ms) {
@@ -666,10 +752,230 @@ impl Books {
         let account = self.sites[site].owner;
         self.catch_up(account);
         let taken = self.take(&self.decide(site, agent, micro)?, micro, "spent")?;
-        let day = calendar::day(self.now, self.accounts[account].zone);
-        self.debits.push(Debit { account, site, agent, day, micro });
+        let took = taken.iter().map(|&(lot, comp, micro)| (Some(lot), comp, micro)).collect();
+        self.spend(account, site, agent, took);
         let after = self.numbers(Wallet::Site(site));
         Ok(Answer::Done(vec![micro, after.available], slices(taken)))
+    }
+
+    fn spend(
+        &mut self,
+        account: usize,
+        site: usize,
+        agent: Option<usize>,
+        took: Vec<(Option<usize>, Comp, Micro)>,
+    ) {
+        let day = calendar::day(self.now, self.accounts[account].zone);
+        let micro = took.iter().map(|part| part.2).sum();
+        self.debits.push(Debit { account, site, agent, day, micro, took, reversed: None });
+    }
+
+    pub(super) fn hold(
+        &mut self,
+        site: usize,
+        agent: Option<usize>,
+        micro: Micro,
+        lasts: Ms,
+    ) -> Result<Answer, Answer> {
+        let account = self.sites[site].owner;
+        self.catch_up(account);
+        let (payers, lent) = match self.decide(site, agent, micro) {
+            Ok(payers) => (payers, 0),
+            Err(Answer::Short { available, .. }) if self.may_lend(site, agent, micro - available) => {
+                (self.spending(site, agent), micro - available)
+            }
+            Err(refused) => return Err(refused),
+        };
+        let parts = self.take(&payers, micro - lent, "held")?;
+        let expires = self.now + lasts;
+        self.holds.push(Hold { account, site, agent, micro, lent, parts: parts.clone(), expires, ended: None });
+        Ok(Answer::Done(vec![micro, lent, self.numbers(Wallet::Site(site)).available], slices(parts)))
+    }
+
+    /// Whether a last hold may go uncovered by so much: none that did is open or still owed for.
+    fn may_lend(&self, site: usize, agent: Option<usize>, micro: Micro) -> bool {
+        let (own, agent) = (self.policy(site, None), agent.map(|agent| self.policy(site, Some(agent))));
+        let grace = agent.unwrap_or_default().grace.or(own.grace).unwrap_or(0);
+        let owner = self.sites[site].owner;
+        let lent = self.holds.iter().any(|hold| {
+            (hold.account, hold.site, hold.ended) == (owner, site, None) && hold.lent > 0
+        });
+        micro <= grace && !lent && self.debt(owner, Comp::Site(site)) == 0
+    }
+
+    /// Ends a hold of which `used` is captured; what comes back meets what happened to its lots meanwhile.
+    fn end(&mut self, at: usize, how: &'static str, used: Micro, when: Ms) {
+        let Hold { account, parts, .. } = self.holds[at].clone();
+        self.holds[at].ended = Some(how);
+        let mut left = used;
+        let back = parts.iter().map(|&(lot, comp, micro)| {
+            let used = micro.min(left);
+            left -= used;
+            (lot, comp, micro - used)
+        });
+        for (lot, comp, micro) in back.collect::<Vec<_>>() {
+            self.come_back(account, (lot, comp), micro, when);
+        }
+        for (lot, ..) in parts {
+            self.owe_captured(account, lot);
+        }
+    }
+
+    fn come_back(&mut self, account: usize, (lot, comp): (usize, Comp), micro: Micro, at: Ms) {
+        let mut left = micro;
+        for due in self.dues.iter_mut().filter(|due| (due.account, due.lot) == (account, lot)) {
+            let micro = due.micro.min(left);
+            (due.micro, left) = (due.micro - micro, left - micro);
+            self.flows.push(Flow { lot, what: "clawed", micro });
+        }
+        if self.lots[lot].voided {
+            self.flows.push(Flow { lot, what: "voided", micro: left });
+        } else if self.lots[lot].is_over(at) {
+            self.flows.push(Flow { lot, what: "expired", micro: left });
+        } else {
+            self.put(lot, account, self.own_or_pool(account, comp), left);
+        }
+    }
+
+    /// What is due of a lot and can no longer come back, because it was used, is a shortfall.
+    fn owe_captured(&mut self, account: usize, lot: usize) {
+        let comps: std::collections::BTreeSet<Comp> =
+            self.lots[lot].parts.iter().filter(|part| part.account == account).map(|part| part.comp).collect();
+        let held: Micro = comps.into_iter().map(|comp| self.held(lot, account, comp)).sum();
+        let due = |books: &Self| -> Micro {
+            let dues = books.dues.iter().filter(|due| (due.account, due.lot) == (account, lot));
+            dues.map(|due| due.micro).sum()
+        };
+        let mut lacking = (due(self) - held).max(0);
+        for at in 0..self.dues.len() {
+            let Due { account: whose, lot: of, micro, bears, home } = self.dues[at];
+            let micro = micro.min(lacking);
+            if (whose, of) == (account, lot) && micro > 0 {
+                lacking -= micro;
+                self.dues[at].micro -= micro;
+                self.owe(account, lot, micro, bears, home);
+            }
+        }
+    }
+
+    fn owe(&mut self, account: usize, lot: usize, micro: Micro, bears: Bears, home: Comp) {
+        let what = if bears == Bears::WriteOff { "written_off" } else { "owed" };
+        self.flows.push(Flow { lot, what, micro });
+        if bears != Bears::WriteOff {
+            let comp = self.own_or_pool(account, home);
+            self.debts.push(Debt { account, comp, micro });
+        }
+        self.accounts[account].frozen |= bears == Bears::Freeze && micro > 0;
+    }
+
+    fn own_or_pool(&self, account: usize, comp: Comp) -> Comp {
+        match comp {
+            Comp::Site(site) if self.sites[site].owner == account => comp,
+            Comp::Site(_) | Comp::Pool => Comp::Pool,
+        }
+    }
+
+    pub(super) fn capture(&mut self, at: usize, micro: Micro) -> Result<Answer, Answer> {
+        let Hold { account, site, agent, .. } = self.holds[at];
+        self.catch_up(account);
+        let hold = self.holds[at].clone();
+        if hold.ended.is_some() {
+            return Err(Answer::Refused("hold_closed"));
+        }
+        if micro > hold.micro {
+            return Err(Answer::Refused("beyond"));
+        }
+        let (mut left, mut took) = (micro, Vec::new());
+        for (lot, comp, held) in hold.parts {
+            let micro = held.min(left);
+            if micro > 0 {
+                left -= micro;
+                took.push((Some(lot), comp, micro));
+                self.flows.push(Flow { lot, what: "spent", micro });
+            }
+        }
+        if left > 0 {
+            let comp = self.own_or_pool(account, Comp::Site(site));
+            took.push((None, comp, left));
+            self.debts.push(Debt { account, comp, micro: left });
+        }
+        let gave = took.iter().filter_map(|&(lot, _, micro)| Some((lot?, micro))).collect();
+        self.spend(account, site, agent, took);
+        self.end(at, "captured", micro, self.now);
+        Ok(Answer::Done(vec![micro, self.after(account, site)], gave))
+    }
+
+    pub(super) fn release(&mut self, at: usize) -> Result<Answer, Answer> {
+        let Hold { account, site, .. } = self.holds[at];
+        self.catch_up(account);
+        if self.holds[at].ended.is_some() {
+            return Err(Answer::Refused("hold_closed"));
+        }
+        self.end(at, "released", 0, self.now);
+        Ok(Answer::Done(vec![self.after(account, site)], Vec::new()))
+    }
+
+    /// What a site's wallet in this account has available.
+    fn after(&self, account: usize, site: usize) -> Micro {
+        if self.sites[site].owner == account { self.numbers(Wallet::Site(site)).available } else { 0 }
+    }
+
+    /// A debit gives back, the last it took first.
+    pub(super) fn reverse(&mut self, at: usize, micro: Option<Micro>) -> Result<Answer, Answer> {
+        let debit = self.debits[at].clone();
+        let account = self.follow(debit.account);
+        self.catch_up(account);
+        let micro = micro.unwrap_or(debit.micro);
+        if debit.reversed.is_some() {
+            return Err(Answer::Refused("already_reversed"));
+        }
+        if micro > debit.micro {
+            return Err(Answer::Refused("beyond"));
+        }
+        self.debits[at].reversed = Some(micro);
+        let mut left = micro;
+        for &(lot, comp, took) in debit.took.iter().rev() {
+            let micro = took.min(left);
+            left -= micro;
+            let comp = self.own_or_pool(account, comp);
+            match lot {
+                _ if micro == 0 => {}
+                Some(lot) => {
+                    self.flows.push(Flow { lot, what: "reversed", micro });
+                    let settled = self.settle(account, (lot, comp), micro);
+                    self.come_back(account, (lot, comp), micro - settled, self.now);
+                }
+                None => {
+                    let owed = self.debt(account, comp).min(micro);
+                    self.debts.push(Debt { account, comp, micro: -owed });
+                    if micro > owed {
+                        self.add(account, comp, Kind::Bonus, micro - owed, (self.now, None));
+                    }
+                }
+            }
+        }
+        let gave = debit.took.iter().filter_map(|&(lot, _, micro)| Some((lot?, micro))).collect();
+        Ok(Answer::Done(vec![micro, self.after(account, debit.site)], gave))
+    }
+
+    /// What was owed or borne because a lot's money went back is so no more, now that its credits come back.
+    fn settle(&mut self, account: usize, (lot, comp): (usize, Comp), micro: Micro) -> Micro {
+        let owed = self.sum(lot, "owed").min(micro);
+        let borne = self.sum(lot, "written_off").min(micro - owed);
+        self.flows.push(Flow { lot, what: "clawed", micro: owed + borne });
+        self.flows.push(Flow { lot, what: "owed", micro: -owed });
+        self.flows.push(Flow { lot, what: "written_off", micro: -borne });
+        let mut left = owed;
+        let sites = (0..self.sites.len()).map(Comp::Site);
+        for comp in [comp, Comp::Pool].into_iter().chain(sites) {
+            let micro = self.debt(account, comp).min(left);
+            left -= micro;
+            self.debts.push(Debt { account, comp, micro: -micro });
+        }
+        if left > 0 {
+            self.add(account, comp, Kind::Bonus, left, (self.now, None));
+        }
+        owed + borne
     }
 
     pub(super) fn set_limit(&mut self, limit: &Limit, none: bool) {
@@ -716,6 +1022,9 @@ impl Books {
         let to = self.follow(offer.ok_or(Answer::Refused("not offered"))?.0);
         self.lock_both(from, to)?;
         let at = Comp::Site(site);
+        if (0..self.lots.len()).any(|lot| self.held(lot, from, at) > 0) {
+            return Err(Answer::Refused("held"));
+        }
         for sub in self.subs.iter_mut().filter(|sub| (sub.account, sub.comp) == (from, at)) {
             sub.stopped = true;
         }
@@ -845,22 +1154,33 @@ impl Books {
                 }
             }
         }
+        // What is held is taken when it comes back.
+        let mut waits = 0;
+        for &lot in &lots {
+            let parts = self.lots[lot].parts.clone();
+            for account in (0..self.accounts.len()).filter(|&account| parts.iter().any(|part| part.account == account)) {
+                let parts = parts.iter().filter(|part| part.account == account);
+                let held: Micro = parts.map(|part| self.held(lot, account, part.comp)).sum();
+                let dues = self.dues.iter().filter(|due| (due.account, due.lot) == (account, lot));
+                let before: Micro = dues.map(|due| due.micro).sum();
+                let micro = (held - before).min(missing);
+                if micro > 0 {
+                    (missing, waits) = (missing - micro, waits + micro);
+                    self.dues.push(Due { account, lot, micro, bears, home });
+                }
+            }
+        }
         // What the shop bore once is not asked for again.
         missing -= lots.iter().map(|&lot| self.sum(lot, "written_off")).sum::<Micro>().min(missing);
         let mut short = 0;
         for &lot in &lots {
             let sum = |what| self.sum(lot, what);
             let spent = sum("spent") - sum("reversed") + sum("repaid") - sum("owed") - sum("written_off");
-            let micro = spent.min(missing);
+            let micro = spent.max(0).min(missing);
             (missing, short) = (missing - micro, short + micro);
-            let what = if bears == Bears::WriteOff { "written_off" } else { "owed" };
-            self.flows.push(Flow { lot, what, micro });
-            if bears != Bears::WriteOff {
-                self.debts.push(Debt { account, comp: home, micro });
-            }
+            self.owe(account, lot, micro, bears, home);
         }
-        self.accounts[account].frozen |= bears == Bears::Freeze && short > 0;
-        Answer::Done(vec![taken, short], Vec::new())
+        Answer::Done(vec![taken, waits, short], Vec::new())
     }
 
     pub(super) fn freeze_order(&mut self, order: usize, frozen: bool) -> Answer {
@@ -887,6 +1207,9 @@ impl Books {
         self.catch_up(into);
         if self.accounts[from].frozen {
             return Answer::Refused("frozen");
+        }
+        if self.holds.iter().any(|hold| hold.account == from && hold.ended.is_none()) {
+            return Answer::Refused("held");
         }
         let (mut moved, mut owed) = (0, 0);
         for site in &mut self.sites {
@@ -976,8 +1299,9 @@ impl Books {
         agent: Option<usize>,
         micro: Micro,
     ) -> Result<Vec<(usize, Micro)>, Answer> {
-        let mut then = self.clone();
-        then.take(&self.decide(site, agent, micro)?, micro, "spent").map(slices)
+        let mut then = self.seen();
+        let payers = then.decide(site, agent, micro)?;
+        then.take(&payers, micro, "spent").map(slices)
     }
 
     /// What a wallet as it is today had at `at`, with all that is booked for that instant, whenever it was booked.
@@ -998,7 +1322,7 @@ impl Books {
     pub(super) fn instants(&self) -> Vec<Ms> {
         let lots = self.lots.iter().flat_map(|lot| [Some(lot.effective), lot.expires]).flatten();
         let subs = self.subs.iter().map(|sub| sub.due.0);
-        let rates = self.rates.iter().map(|rate| rate.from);
+        let rates = self.rates.iter().map(|rate| rate.from).chain(self.holds.iter().map(|hold| hold.expires));
         let zones = self.accounts.iter().map(|account| account.zone);
         let days = zones.flat_map(|zone| {
             let day = calendar::day(self.now, zone);

@@ -208,8 +208,10 @@ const TALLIES: [&str; 7] = ["spent", "reversed", "expired", "clawed", "voided", 
 impl LotSeen {
     /// As the books have it.
     fn of(books: &Books, at: usize, lot: &Lot) -> Self {
-        let open = lot.parts.iter().filter(|part| part.remaining > 0);
-        let mut parts: Vec<_> = open.map(|part| (part.account, part.comp, part.remaining, 0)).collect();
+        let parts = lot.parts.iter().map(|part| {
+            (part.account, part.comp, part.remaining, books.held(at, part.account, part.comp))
+        });
+        let mut parts: Vec<_> = parts.filter(|(.., remaining, held)| remaining + held > 0).collect();
         parts.sort_unstable();
         Self {
             made: lot.made,
@@ -423,7 +425,8 @@ impl World {
             .map(|limit| {
                 let agent = limit.agent.map(|agent| agent.as_str()[1..].parse().unwrap());
                 let (micro, stops) = (limit.credits.unwrap().micro(), limit.on_reached == OnReached::Stop);
-                (agent, limit.per.as_str(), micro, stops, limit.spent.micro(), limit.resets_at.millis())
+                let (spent, held) = (limit.spent.micro(), limit.held.micro());
+                (agent, limit.per.as_str(), micro, stops, spent, held, limit.resets_at.millis())
             })
             .collect();
         limits.sort_unstable();
@@ -640,7 +643,7 @@ fn act(tx: &mut Tx<'_>, step: Step, grant: Option<String>) -> Result<Raw, No> {
                 shortfall,
                 Some(&at),
             )?;
-            Raw::of(&[clawed.taken.micro(), clawed.shortfall.micro()], [])
+            Raw::of(&[clawed.taken.micro(), 0, clawed.shortfall.micro()], [])
         }
         Step::FreezeOrder { order, frozen } => {
             let (account, _) = order_place(tx, order)?;
