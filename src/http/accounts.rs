@@ -17,7 +17,7 @@ use super::{App, admin};
 use crate::access::Caller;
 use crate::account::spending::{self, Spending};
 use crate::account::{self, release_site};
-use crate::db::Tx;
+use crate::db::{self, Tx};
 use crate::feed::{List, cursor, wallet};
 use crate::id::{AccountId, ClientId, SiteId};
 use crate::site::{AccountRef, Field, Site, WalletRef, parse_client, parse_label, store};
@@ -89,8 +89,7 @@ async fn show_site(
     let shown = app.db.read(|tx| {
         let site = own_site(tx, &caller, &site)?;
         query.check()?;
-        let spending = spending::of_site(tx, &site)?;
-        Ok::<_, Problem>(SiteShown { site, spending })
+        Ok::<_, Problem>(SiteShown::of(tx, site)?)
     })?;
     Ok(private(NO_CACHE, Json(shown)))
 }
@@ -102,6 +101,13 @@ struct SiteShown {
     site: Site,
     #[serde(flatten)]
     spending: Option<Spending>,
+}
+
+impl SiteShown {
+    fn of(tx: &mut Tx<'_>, site: Site) -> Result<Self, db::Error> {
+        let spending = spending::of_site(tx, &site)?;
+        Ok(Self { site, spending })
+    }
 }
 
 /// The site, for an administrator or its own account.
@@ -137,7 +143,8 @@ async fn set_site(
             let Fields(fields) = extract::parse(&body)?;
             let asked = read(&fields)?;
             assign(tx, &id, &asked)?;
-            store::get(tx, &id)?.ok_or_else(missing)
+            let site = store::get(tx, &id)?.ok_or_else(missing)?;
+            Ok::<_, Problem>(SiteShown::of(tx, site)?)
         })
         .await?;
     Ok(private(NO_CACHE, Json(site)).into_response())

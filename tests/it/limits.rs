@@ -487,6 +487,7 @@ fn at(text: &str) -> Timestamp {
 impl Stage {
     fn on(test: TestDb) -> Self {
         let stage = Self { test };
+        stage.turn("2026-01-01T00:00:00Z");
         stage.write(|tx| {
             tx.execute(
                 "-- test
@@ -890,8 +891,9 @@ fn old_hours_are_forgotten_in_small_steps_and_no_others() {
 #[tokio::test]
 async fn a_pause_is_seen_everywhere_it_matters() {
     let world = World::start().await;
-    world.give("site:shop", "100000", "paid").await;
     let now = at("2026-11-20T18:00:00Z");
+    world.app.clock.turn_to(now.plus_millis(-8 * DAY_MS));
+    world.give("site:shop", "100000", "paid").await;
     for day in (1..=7).rev() {
         world.app.clock.turn_to(now.plus_millis(-day * DAY_MS));
         assert_eq!(world.tried("shop", "100").await, "201");
