@@ -847,7 +847,7 @@ async fn p32_no_price_adds_to_a_balance() {
             params![],
         )
     });
-    for quantity in [json!(-1), json!(0), json!("-1"), json!(1.5)] {
+    for quantity in [json!(-1), json!(0), json!("-1"), json!(1.5), json!(1)] {
         let body = json!({ "site": "shop", "action": "tiny", "quantity": quantity });
         assert_eq!(post(body).await, 422, "{quantity}");
     }
