@@ -20,7 +20,7 @@ use crate::access::Caller;
 use crate::account::spending::{self, Spending};
 use crate::account::transfer::{self, Change};
 use crate::account::{self, release_site};
-use crate::db::Tx;
+use crate::db::{self, Tx};
 use crate::feed::{List, cursor, wallet};
 use crate::id::{AccountId, ClientId, SiteId};
 use crate::idempotency::Answer;
@@ -97,8 +97,7 @@ async fn show_site(
     let shown = app.db.read(|tx| {
         let site = own_site(tx, &caller, &site)?;
         query.check()?;
-        let spending = spending::of_site(tx, &site)?;
-        Ok::<_, Problem>(SiteShown { site, spending })
+        Ok::<_, Problem>(SiteShown::of(tx, site)?)
     })?;
     Ok(private(NO_CACHE, Json(shown)))
 }
@@ -110,6 +109,13 @@ struct SiteShown {
     site: Site,
     #[serde(flatten)]
     spending: Option<Spending>,
+}
+
+impl SiteShown {
+    fn of(tx: &mut Tx<'_>, site: Site) -> Result<Self, db::Error> {
+        let spending = spending::of_site(tx, &site)?;
+        Ok(Self { site, spending })
+    }
 }
 
 /// The site, for an administrator or its own account.
@@ -145,7 +151,8 @@ async fn set_site(
             let Fields(fields) = extract::parse(&body)?;
             let asked = read(&fields)?;
             assign(tx, &id, &asked)?;
-            store::get(tx, &id)?.ok_or_else(missing)
+            let site = store::get(tx, &id)?.ok_or_else(missing)?;
+            Ok::<_, Problem>(SiteShown::of(tx, site)?)
         })
         .await?;
     Ok(private(NO_CACHE, Json(site)).into_response())
