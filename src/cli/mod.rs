@@ -14,6 +14,7 @@ mod failure;
 mod inbox;
 mod key;
 mod order;
+mod openapi;
 mod output;
 mod package;
 mod plan;
@@ -145,6 +146,8 @@ enum Command {
     Reconcile(reconcile::Options),
     /// Prove the books: every balance from its entries, every entry from the one before
     Verify(verify::Options),
+    /// Print openapi.json, the document of the HTTP API, as the daemon serves it
+    Openapi,
     /// Print the completion script of a shell
     Completions(completions::Options),
 }
@@ -324,6 +327,7 @@ pub fn run(cli: Cli, to: &mut (dyn Write + Send)) -> Result<(), Failure> {
         Command::Inbox(verb) => inbox::run(verb, &mut session(to)?),
         Command::Reconcile(options) => reconcile::run(options, &mut session(to)?),
         Command::Verify(options) => verify::run(options, &mut session(to)?),
+        Command::Openapi => openapi::run(to),
         Command::Completions(options) => completions::run(&options, to),
     }
 }

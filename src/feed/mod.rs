@@ -66,7 +66,8 @@ impl Default for Settings {
 }
 
 /// One page of a list.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub struct List<T> {
     /// The rows of this page.
     pub items: Vec<T>,

@@ -1,15 +1,16 @@
 //! `/v1/accounts` and `/v1/sites/{site}`: who there is, and which websites belong to whom.
 
+use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::debits::optional;
 use super::extract::{self, Fields, Raw};
-use super::problem::{Fault, Problem};
+use super::openapi::Routes;
+use super::openapi::operation::{Field as Said, Operation, Tag};
+use super::problem::{Code, Fault, Problem};
 use super::query::Query;
 use super::wallets::{NO_CACHE, private};
 use super::{App, admin};
@@ -18,11 +19,69 @@ use crate::account::{self, release_site};
 use crate::db::Tx;
 use crate::feed::{List, cursor, wallet};
 use crate::id::{AccountId, ClientId, SiteId};
-use crate::site::{AccountRef, Field, Site, WalletRef, parse_client, parse_label, store};
+use crate::site::{
+    Account, AccountRef, Field, LABEL_CHARS_MAX, Site, WalletRef, parse_client, parse_label, store,
+};
 
 /// Accounts and sites.
-pub fn routes() -> Router<App> {
-    Router::new().route("/v1/accounts", get(list)).route("/v1/sites/{site}", get(show_site).put(set_site))
+pub fn routes() -> Routes {
+    let site_example = || {
+        json!({
+            "id": "site-123", "label": "Alice's shop", "client": "acme",
+            "account": { "id": "acc_01a1fa67730b778aa2ec748e9839efc7", "name": "Alice Doe" }, "uses_pool": true,
+            "from_order": { "store": "shop", "order": 29 }, "created_at": "2026-11-20T16:00:00Z"
+        })
+    };
+    Routes::new()
+        .get(
+            "/v1/accounts",
+            list,
+            Operation::new(Tag::Accounts, "Finds accounts")
+                .describe("By id. Accounts that are part of another one are left out.")
+                .query_text("query", "Part of an id, a name or a name in a store, in any case.", QUERY_CHARS_MAX)
+                .pages()
+                .answers::<List<Account>>(
+                    200,
+                    "A page of accounts.",
+                    json!({
+                        "items": [{
+                            "id": "acc_01a1fa67730b778aa2ec748e9839efc7", "name": "Alice Doe", "names": ["shop:customer:17"],
+                            "time_zone": "UTC", "default_site": null, "frozen_reason": null, "site_count": 2,
+                            "merged_into": null, "erased_at": null, "created_at": "2026-11-20T16:00:00Z"
+                        }],
+                        "next_cursor": null
+                    }),
+                )
+                .refuses(&[Code::NotFound]),
+        )
+        .get(
+            "/v1/sites/{site}",
+            show_site,
+            Operation::new(Tag::Accounts, "Whose a site is")
+                .scopes(&["admin", "account"])
+                .path::<SiteId>("site", "The site.", "site-123")
+                .answers::<Site>(200, "The site.", site_example())
+                .refuses(&[Code::NotFound, Code::InvalidRequest]),
+        )
+        .put(
+            "/v1/sites/{site}",
+            set_site,
+            Operation::new(Tag::Accounts, "Gives a site to an account, takes it away, or changes its client and label")
+                .describe("What is not said stays, `null` takes away. A site of another account is taken away first.")
+                .path::<SiteId>("site", "The site.", "site-123")
+                .takes(
+                    vec![
+                        Said::optional::<AccountRef>("account", "Its new owner, opened if its store does not know it yet."),
+                        Said::literal("client", "The client an agency runs it for; an empty text takes it away.", json!({
+                            "type": ["string", "null"], "pattern": r"^\s*[A-Za-z0-9._:-]{0,128}\s*$"
+                        })),
+                        Said::line("label", "A name for people.", 0, LABEL_CHARS_MAX),
+                    ],
+                    json!({ "account": "shop:customer:17", "client": "acme", "label": "Alice's shop" }),
+                )
+                .answers::<Site>(200, "The site.", site_example())
+                .refuses(&[Code::Forbidden, Code::NotFound, Code::SiteMismatch]),
+        )
 }
 
 /// The list's name in its cursors.

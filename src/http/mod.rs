@@ -14,6 +14,7 @@ pub mod health;
 pub mod idempotent;
 pub mod logs;
 pub mod metrics;
+pub mod openapi;
 pub mod orders;
 pub mod problem;
 pub mod query;
@@ -23,10 +24,10 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tokio::sync::Notify;
 
+use self::openapi::Routes;
 use self::problem::Problem;
 use crate::db::{self, Db};
 use crate::feed;
@@ -53,20 +54,24 @@ pub struct App {
 
 /// Every route.
 pub fn routes(app: App) -> Router {
-    let routes = Router::new()
-        .route("/webhooks/woocommerce/{store}", post(webhooks::receive))
+    let routes = documented().into_router();
+    extract::with_fallbacks(routes).layer(middleware::from_fn(logs::log)).with_state(app)
+}
+
+/// Every route, with what the API document says of it.
+fn documented() -> Routes {
+    Routes::new()
         .merge(wallets::routes())
         .merge(explain::routes())
-        .merge(orders::routes())
+        .merge(debits::routes())
         .merge(grants::routes())
         .merge(accounts::routes())
-        .route("/v1/debits", post(debits::create))
-        .route("/v1/claims", post(claims::create))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::show))
-        .merge(problem::pages());
-    extract::with_fallbacks(routes).layer(middleware::from_fn(logs::log)).with_state(app)
+        .merge(claims::routes())
+        .merge(orders::routes())
+        .merge(webhooks::routes())
+        .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(openapi::routes())
 }
 
 /// The problem a refusal of the ledger is to a client; `top_up_url` is where there are more credits.

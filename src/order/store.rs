@@ -398,7 +398,8 @@ pub fn list(tx: &mut Tx<'_>, filter: Filter, after: Place, limit: i64) -> Result
 }
 
 /// A grant that an order brought, and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "OrderGrant")]
 pub struct GrantOf {
     /// The grant.
     pub id: GrantId,
@@ -522,7 +523,8 @@ pub fn movements(tx: &mut Tx<'_>, store: i64, order: i64, limit: i64) -> Result<
 }
 
 /// A part of an order's credits, and where it lies.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "OrderRemainder")]
 pub struct Lying {
     /// The grant.
     pub grant: GrantId,

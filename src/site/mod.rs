@@ -16,6 +16,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::{AccountId, ClientId, SiteId};
+use crate::schema;
 use crate::time::Timestamp;
 
 /// The longest label of a site, as for every label.
@@ -205,6 +206,18 @@ impl FromStr for WalletRef {
     }
 }
 
+schema::text!(AccountRef, "AccountName", "An account: by its id, or by the name its store knows it by.", {
+    "pattern": ACCOUNT, "examples": ["shop:customer:17"]
+});
+
+schema::text!(WalletRef, "WalletName", "A wallet: one site's, or all that an account has.", {
+    "pattern": format!(r"^(site:[A-Za-z0-9._:-]{{1,128}}|account:{})$", &ACCOUNT[1..ACCOUNT.len() - 1]),
+    "examples": ["site:site-123", "account:shop:customer:17"]
+});
+
+/// The forms of an account, as a pattern.
+const ACCOUNT: &str = r"^(\s*(acc_[0-9a-f]{32}|[^:]+:customer:[0-9]+|[^:]+:email:.+@.+)\s*)$";
+
 /// Reads and writes a type as the text it is written as everywhere.
 macro_rules! as_text {
     ($($type:ty),*) => {$(
@@ -226,7 +239,7 @@ macro_rules! as_text {
 as_text!(NaturalKey, AccountRef, WalletRef);
 
 /// A customer of a store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Account {
     /// Its id.
     pub id: AccountId,
@@ -251,7 +264,7 @@ pub struct Account {
 }
 
 /// A customer's website, as far as it is known here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Site {
     /// What the customer calls it.
     pub id: SiteId,
@@ -270,7 +283,7 @@ pub struct Site {
 }
 
 /// Who owns a site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Owner {
     /// The account.
     pub id: AccountId,
@@ -279,7 +292,7 @@ pub struct Owner {
 }
 
 /// Which order registered a site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct FromOrder {
     /// The store's name; its number if the store was removed.
     pub store: String,
