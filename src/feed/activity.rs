@@ -64,7 +64,7 @@ pub struct Line {
     #[serde(serialize_with = "signed")]
     #[schemars(with = "schema::SignedCredits")]
     pub credits: Delta,
-    /// For which site; `None` for the whole account.
+    /// For which site; nothing for the whole account.
     pub site: Option<SiteId>,
     /// The order it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]

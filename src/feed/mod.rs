@@ -71,6 +71,6 @@ impl Default for Settings {
 pub struct List<T> {
     /// The rows of this page.
     pub items: Vec<T>,
-    /// Where the next page begins; `None` on the last one.
+    /// Where the next page begins; nothing on the last one.
     pub next_cursor: Option<String>,
 }

@@ -53,7 +53,7 @@ pub struct Page {
     pub usage: Usage,
     /// What can be bought.
     pub packages: Vec<Package>,
-    /// How long the credits last; `None` until that can be said.
+    /// How long the credits last; nothing until that can be said.
     pub runway: Option<Runway>,
     /// What is lost next.
     pub expiring: Vec<Expiring>,

@@ -419,7 +419,7 @@ pub struct GrantOf {
     pub expires_at: Option<Timestamp>,
     /// What is left, held or not.
     pub remaining: Credits,
-    /// Where that lies; `None` is the pool.
+    /// Where that lies; nothing is the pool.
     pub sites: Vec<Option<SiteId>>,
     /// Whether it waits for a decision about its order.
     pub frozen: bool,
@@ -530,7 +530,7 @@ pub struct Lying {
     pub grant: GrantId,
     /// Whose it is.
     pub account: AccountId,
-    /// The site; `None` is the pool.
+    /// The site; nothing is the pool.
     pub site: Option<SiteId>,
     /// What is neither spent nor held.
     pub remaining: Credits,

@@ -131,9 +131,14 @@ fn security(access: &Access) -> Value {
 }
 
 fn write_parameter(parameter: &Parameter, generator: &mut SchemaGenerator) -> Value {
+    let mut schema = parameter.shape.schema(generator);
+    if parameter.place == "query" && !parameter.required {
+        // An empty value is as good as none: that is how forms send a field that was left alone.
+        schema = json!({ "anyOf": [schema, { "type": "string", "maxLength": 0 }] });
+    }
     let mut written = json!({
         "name": parameter.name, "in": parameter.place, "required": parameter.required,
-        "description": parameter.what, "schema": parameter.shape.schema(generator)
+        "description": parameter.what, "schema": schema
     });
     if let (Some(example), Value::Object(written)) = (&parameter.example, &mut written) {
         written.insert("example".to_owned(), example.clone());

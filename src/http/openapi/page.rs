@@ -199,7 +199,9 @@ fn kind(schema: &Value) -> String {
         return format!("<a href=\"#schema-{name}\">{name}</a>");
     }
     for (key, glue) in [("anyOf", " or "), ("oneOf", " or "), ("allOf", " with ")] {
-        let several: Vec<String> = list(&schema[key]).map(kind).filter(|kind| !kind.is_empty()).collect();
+        // That a parameter may be empty goes without saying.
+        let several = list(&schema[key]).filter(|kind| kind["maxLength"] != 0);
+        let several: Vec<String> = several.map(kind).filter(|kind| !kind.is_empty()).collect();
         if !several.is_empty() {
             return several.join(glue);
         }
