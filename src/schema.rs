@@ -69,3 +69,11 @@ pub enum Instant {}
 text!(Instant, "Instant", "An instant: RFC 3339 with any offset, or a date, which means its start in UTC.", {
     "anyOf": [{ "format": "date-time" }, { "format": "date" }], "examples": ["2026-11-20T16:00:00Z"]
 });
+
+/// What a request that may be sent again is called by whoever sends it.
+#[derive(Clone, Copy, Debug)]
+pub enum IdempotencyKey {}
+
+text!(IdempotencyKey, "IdempotencyKey", "1 to 255 printable ASCII characters, new for each new request.", {
+    "pattern": "^[!-~]([ -~]{0,253}[!-~])?$", "minLength": 1, "maxLength": 255, "examples": ["chat-4711-answer-3"]
+});

@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::App;
 use super::extract::{self, Fields, Raw};
-use super::idempotent::{self, Requested};
+use super::idempotent::{self, Answered, Requested};
 use super::openapi::Routes;
-use super::openapi::operation::{Field, Operation, SPEND, Tag};
+use super::openapi::operation::{Field, Object, Operation, SPEND, Tag};
 use super::problem::{Code, Fault, Problem};
 use crate::access::{Caller, Refusal};
 use crate::db::Tx;
@@ -31,7 +31,34 @@ use crate::units::Credits;
 
 /// Spending.
 pub fn routes() -> Routes {
-    let fields = vec![
+    Routes::new().post(
+        "/v1/debits",
+        create,
+        Operation::new(Tag::Spending, "Spends credits of a site")
+            .describe(
+                "Either `credits`, or `action` and `quantity`, which the rate card prices. All or nothing: what cannot be \
+                 covered in full takes nothing.",
+            )
+            .scopes(SPEND)
+            .only_once()
+            .takes_object(
+                asked(),
+                json!({ "site": "site-123", "credits": "3", "label": "Answered a visitor question" }),
+            )
+            .answers::<Body<'_>>(201, "What was spent, and how the site's wallet stands now.", example())
+            .refuses(&[
+                Code::InsufficientCredits,
+                Code::Forbidden,
+                Code::NotFound,
+                Code::UnknownAction,
+                Code::Frozen,
+            ]),
+    )
+}
+
+/// What a debit is asked for with.
+pub(super) fn asked() -> Object {
+    Object::new(vec![
         Field::required::<SiteId>("site", "Whose assistant spends; the site belongs to an account."),
         Field::optional::<AgentId>("agent", "Which assistant of the site."),
         Field::optional::<Amount>("credits", "How many, unless the rate card says so."),
@@ -54,35 +81,12 @@ pub fn routes() -> Routes {
         Field::line("reference", "Your own name for it.", 0, REFERENCE_CHARS_MAX),
         Field::optional::<Instant>("occurred_at", "When it happened; it is booked now all the same."),
         Field::literal("usage", "Any JSON for yourself; kept, never shown.", json!({})),
-    ];
-    Routes::new().post(
-        "/v1/debits",
-        create,
-        Operation::new(Tag::Spending, "Spends credits of a site")
-            .describe(
-                "Either `credits`, or `action` and `quantity`, which the rate card prices. All or nothing: what cannot be \
-                 covered in full takes nothing.",
-            )
-            .scopes(SPEND)
-            .only_once()
-            .takes_either(
-                fields,
-                &[&["credits"], &["quantity", "action"]],
-                json!({ "site": "site-123", "credits": "3", "label": "Answered a visitor question" }),
-            )
-            .answers::<Body<'_>>(201, "What was spent, and how the site's wallet stands now.", example())
-            .refuses(&[
-                Code::InsufficientCredits,
-                Code::Forbidden,
-                Code::NotFound,
-                Code::UnknownAction,
-                Code::Frozen,
-            ]),
-    )
+    ])
+    .either(&[&["credits"], &["quantity", "action"]])
 }
 
 /// A debit as it may be answered.
-fn example() -> Value {
+pub(super) fn example() -> Value {
     json!({
         "id": "db_01a1fa67730b778aa2ec748e9839efc7", "credits": "3", "available": "1247", "status": "ok",
         "mode": "normal", "slices": [{ "grant": "gr_01a1fa67730b778aa2ec748e9839efc7", "credits": "3" }]
@@ -92,7 +96,7 @@ fn example() -> Value {
 /// The debit as it is answered.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Debit")]
-struct Body<'a> {
+pub(super) struct Body<'a> {
     /// Its id.
     id: &'a DebitId,
     /// How many credits were spent.
@@ -110,7 +114,7 @@ struct Body<'a> {
 /// What one grant paid.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DebitSlice")]
-struct SliceBody<'a> {
+pub(super) struct SliceBody<'a> {
     /// The grant.
     grant: &'a GrantId,
     /// How many credits.
@@ -128,28 +132,36 @@ pub async fn create(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let requested = Requested::new("POST", "/v1/debits", &headers, &body);
+    let requested = Requested::new("POST", PATH, &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
-    let site = read_site(&fields)?;
     let settings = Arc::clone(&app.feed);
     app.db
-        .write("debits::create", move |tx| {
-            let spender = find_spender(tx, &caller, &site)?;
-            requested.answer(tx, caller.key(), |tx| {
-                let debit = read(&fields)?.priced(tx, spender.uses_pool, site)?;
-                let made =
-                    LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit));
-                match made {
-                    Ok(made) => answer(&settings, debit.amount, &made),
-                    Err(refusal) => {
-                        let top_up_url = feed::top_up_url(tx, &settings, &spender.account)?;
-                        Err(super::refused(refusal, top_up_url.as_deref()))
-                    }
-                }
-            })
-        })
+        .write("debits::create", move |tx| book(tx, &settings, &caller, &requested, &fields))
         .await
         .map(idempotent::respond)
+}
+
+/// Books one debit, or gives the answer it was given before.
+pub(super) fn book(
+    tx: &mut Tx<'_>,
+    settings: &Settings,
+    caller: &Caller,
+    requested: &Requested,
+    fields: &Map<String, Value>,
+) -> Result<Answered, Problem> {
+    let site = read_site(fields)?;
+    let spender = find_spender(tx, caller, &site)?;
+    requested.answer(tx, caller.key(), |tx| {
+        let debit = read(fields)?.priced(tx, spender.uses_pool, site)?;
+        let made = LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit));
+        match made {
+            Ok(made) => answer(settings, debit.amount, &made),
+            Err(refusal) => {
+                let top_up_url = feed::top_up_url(tx, settings, &spender.account)?;
+                Err(super::refused(refusal, top_up_url.as_deref()))
+            }
+        }
+    })
 }
 
 fn answer(settings: &Settings, credits: Credits, made: &Debited) -> Result<Answer, Problem> {
@@ -305,6 +317,8 @@ fn read_cost(fields: &Map<String, Value>, action: Option<String>, errors: &mut V
     }
 }
 
+/// Where debits are sent.
+pub(super) const PATH: &str = "/v1/debits";
 /// What a debit without a label is called.
 const DEFAULT_LABEL: &str = "AI assistant";
 const ACTION_CHARS_MAX: usize = 128;

@@ -14,11 +14,13 @@ pub const HEADER: &str = "idempotency-key";
 const REPLAYED: &str = "idempotent-replayed";
 /// Where a wrong key is, in the errors of a problem.
 const PLACE: &str = "/headers/Idempotency-Key";
+const ITEM_PLACE: &str = "/idempotency_key";
 
 /// A request as idempotency sees it.
 #[derive(Debug)]
 pub struct Requested {
     key: Result<Option<Key>, idempotency::NotAKey>,
+    place: &'static str,
     digest: Digest,
 }
 
@@ -42,7 +44,14 @@ impl Requested {
             }
             (Some(_), Some(_)) => Err(idempotency::NotAKey),
         };
-        Self { key, digest: idempotency::digest(method, path, body) }
+        Self { key, place: PLACE, digest: idempotency::digest(method, path, body) }
+    }
+
+    /// A request that is an item of another one, with its key in a field of its own.
+    #[must_use]
+    pub fn item(path: &str, key: Option<&str>, body: &[u8]) -> Self {
+        let key = key.map(str::parse).transpose();
+        Self { key, place: ITEM_PLACE, digest: idempotency::digest("POST", path, body) }
     }
 
     /// Gives the stored answer, or does the work and stores its answer with its effect. The key is required.
@@ -56,7 +65,10 @@ impl Requested {
         work: impl FnOnce(&mut Tx<'_>) -> Result<Answer, Problem>,
     ) -> Result<Answered, Problem> {
         if let Ok(None) = self.key {
-            return Err(Problem::invalid(PLACE, "is missing: send a new one of your own with each request"));
+            return Err(Problem::invalid(
+                self.place,
+                "is missing: send a new one of your own with each request",
+            ));
         }
         self.answer_once(tx, caller, work)
     }
@@ -71,20 +83,56 @@ impl Requested {
         caller: &KeyId,
         work: impl FnOnce(&mut Tx<'_>) -> Result<Answer, Problem>,
     ) -> Result<Answered, Problem> {
-        let key = match &self.key {
-            Ok(Some(key)) => key,
-            Ok(None) => return work(tx).map(|answer| Answered { answer, replayed: false }),
-            Err(error) => return Err(Problem::invalid(PLACE, error)),
-        };
-        match idempotency::store::look(tx, caller, key, &self.digest)? {
-            Seen::Answered(answer) => Ok(Answered { answer, replayed: true }),
-            Seen::Mismatch => Err(Problem::idempotency_mismatch()),
-            Seen::Never => {
-                let answer = work(tx)?;
-                idempotency::store::keep(tx, caller, key, &self.digest, &answer)?;
-                Ok(Answered { answer, replayed: false })
-            }
+        if let Some(answered) = self.seen(tx, caller)? {
+            return Ok(answered);
         }
+        let answer = work(tx)?;
+        self.keep(tx, caller, &answer)?;
+        Ok(Answered { answer, replayed: false })
+    }
+
+    /// The answer that was given to the same request before, if one was.
+    ///
+    /// # Errors
+    /// `invalid_request` for a key that is none, `idempotency_mismatch`.
+    pub fn seen(&self, tx: &mut Tx<'_>, caller: &KeyId) -> Result<Option<Answered>, Problem> {
+        match &self.key {
+            Ok(None) => Ok(None),
+            Ok(Some(key)) => match idempotency::store::look(tx, caller, key, &self.digest)? {
+                Seen::Answered(answer) => Ok(Some(Answered { answer, replayed: true })),
+                Seen::Mismatch => Err(Problem::idempotency_mismatch()),
+                Seen::Never => Ok(None),
+            },
+            Err(error) => Err(Problem::invalid(self.place, error)),
+        }
+    }
+
+    /// Stores the answer, in the transaction of the effect it tells of.
+    pub fn keep(&self, tx: &mut Tx<'_>, caller: &KeyId, answer: &Answer) -> Result<(), Problem> {
+        if let Ok(Some(key)) = &self.key {
+            idempotency::store::keep(tx, caller, key, &self.digest, answer)?;
+        }
+        Ok(())
+    }
+}
+
+impl Answered {
+    /// An answer that is given for the first time.
+    #[must_use]
+    pub const fn first(answer: Answer) -> Self {
+        Self { answer, replayed: false }
+    }
+
+    /// What is answered.
+    #[must_use]
+    pub const fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    /// Whether it was answered before.
+    #[must_use]
+    pub const fn is_replayed(&self) -> bool {
+        self.replayed
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod accounts;
 mod admin;
 pub mod auth;
+pub mod batch;
 pub mod claims;
 pub mod debits;
 pub mod explain;
@@ -64,6 +65,7 @@ fn documented() -> Routes {
         .merge(wallets::routes())
         .merge(explain::routes())
         .merge(debits::routes())
+        .merge(batch::routes())
         .merge(grants::routes())
         .merge(accounts::routes())
         .merge(claims::routes())

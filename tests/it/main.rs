@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 
 mod app;
+mod batch;
 mod support;
 mod fake_shop;
 
@@ -25,9 +26,11 @@ mod plans;
 mod crash;
 mod tidy;
 mod errors;
+mod openapi;
 mod twists;
 mod upgrade;
 mod explain;
 mod assign;
 mod sim;
 mod pains;
+mod pains_reading;

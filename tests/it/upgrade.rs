@@ -5,9 +5,9 @@ use std::path::Path;
 use nivella_wallet::config::Config;
 use nivella_wallet::db::{Db, Durability};
 use nivella_wallet::feed;
-use nivella_wallet::ledger::audit;
+use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::order::explain;
-use nivella_wallet::site::WalletRef;
+use nivella_wallet::site::{self, WalletRef};
 use nivella_wallet::time::Clock;
 use nivella_wallet::{app, inbox, shop};
 
@@ -20,20 +20,20 @@ const WALLETS: [(&str, &str, &str); 3] = [
     ("account:lab:email:guest@example.test", "5000", "0"),
 ];
 
-fn restore(dump: &str, folder: &Path) -> Db {
+fn restore(dump: &str, now: &str, folder: &Path) -> Db {
     let path = folder.join("wallet.db");
     let dump = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/upgrade").join(dump);
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.execute_batch(&std::fs::read_to_string(dump).unwrap()).unwrap();
     connection.close().unwrap();
-    let clock = Clock::standing_at("2026-11-21T10:00:00Z".parse().unwrap());
+    let clock = Clock::standing_at(now.parse().unwrap());
     Db::open(&format!("sqlite:{}", path.display()).parse().unwrap(), Durability::Full, clock).unwrap()
 }
 
 #[test]
 fn the_books_of_the_first_version_are_kept_to_the_micro_credit() {
     let folder = tempfile::tempdir().unwrap();
-    let db = restore("schema-1.sql", folder.path());
+    let db = restore("schema-1.sql", "2026-11-21T10:00:00Z", folder.path());
     let report = audit::verify(&db, |_| {}).unwrap();
     assert_eq!((report.faults, report.accounts, report.entries), (vec![], 3, 22));
     let settings = app::feed_settings(&Config::default());
@@ -68,4 +68,31 @@ fn the_books_of_the_first_version_are_kept_to_the_micro_credit() {
         let story = db.read(|tx| explain::story(tx, &lab, &rules, order)).unwrap().unwrap();
         assert_eq!(story.order, order);
     }
+}
+
+/// Plans, rates, voided grants, corrections and merged accounts of the third version go on where they were.
+#[test]
+fn the_books_of_the_third_version_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = restore("schema-3.sql", "2026-11-21T18:00:00Z", folder.path());
+    let report = audit::verify(&db, |_| {}).unwrap();
+    assert_eq!((report.faults, report.accounts, report.entries), (vec![], 3, 40));
+    let settings = app::feed_settings(&Config::default());
+    let numbers = |wallet: &str| {
+        let wallet: WalletRef = wallet.parse().unwrap();
+        let numbers = db.read(|tx| feed::wallet::open(tx, &wallet)?.unwrap().numbers(tx, &settings)).unwrap();
+        format!("{} used {} cap {}", numbers.available, numbers.used, numbers.recurring.cap)
+    };
+    assert_eq!(numbers("account:lab:customer:2"), "23953.5 used 179.5 cap 103");
+    assert_eq!(numbers("account:lab:email:guest@example.test"), "23953.5 used 179.5 cap 103");
+    assert_eq!(numbers("site:blog"), "17953.5 used 179.5 cap 103");
+    assert_eq!(numbers("site:site-123"), "17763.5 used 0 cap 3");
+    // Its plans bring what is due, and what was spent counts where it was.
+    db.clock().turn_to("2026-12-01T00:00:00Z".parse().unwrap());
+    write(&db, |tx| {
+        let account = site::store::resolve(tx, &"lab:customer:2".parse().unwrap())?.unwrap();
+        LockedAccount::lock(tx, &account).map(drop)
+    });
+    assert_eq!(numbers("site:blog"), "18056.5 used 0 cap 103");
+    assert_eq!(audit::verify(&db, |_| {}).unwrap().faults, vec![]);
 }

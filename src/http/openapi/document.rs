@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Documented;
 use super::operation::{Access, Answer, Body, Key, Operation, Parameter, Tag};
 use crate::http::problem::{self, Code};
+use crate::schema::IdempotencyKey;
 
 /// The document of `operations`.
 pub(super) fn of(operations: &[Documented]) -> Value {
@@ -75,7 +76,7 @@ fn write(method: &str, path: &str, operation: &Operation, generator: &mut Schema
     let mut parameters: Vec<Value> =
         operation.parameters.iter().map(|parameter| write_parameter(parameter, generator)).collect();
     if operation.key != Key::None {
-        parameters.push(idempotency_key(operation.key));
+        parameters.push(idempotency_key(operation.key, generator));
     }
     if !parameters.is_empty() {
         written.insert("parameters".to_owned(), parameters.into());
@@ -146,11 +147,11 @@ fn write_parameter(parameter: &Parameter, generator: &mut SchemaGenerator) -> Va
     written
 }
 
-fn idempotency_key(key: Key) -> Value {
+fn idempotency_key(key: Key, generator: &mut SchemaGenerator) -> Value {
     json!({
         "name": "Idempotency-Key", "in": "header", "required": key == Key::Required,
         "description": "Your own name for this request, new for each new one and the same when it is sent again: then the answer is the stored one and nothing happens twice. It counts within one API key, for 30 days.",
-        "schema": { "type": "string", "pattern": "^[!-~]([ -~]{0,253}[!-~])?$", "minLength": 1, "maxLength": 255 },
+    "schema": generator.subschema_for::<IdempotencyKey>(),
         "example": "chat-4711-answer-3"
     })
 }
@@ -162,41 +163,11 @@ fn write_body(body: &Body, generator: &mut SchemaGenerator) -> Value {
             "description": "A delivery of WooCommerce, byte for byte, of any content type.",
             "content": { "application/json": { "schema": { "description": "What WooCommerce sends." } } }
         }),
-        Body::Fields { fields, either, example } => {
-            let properties: Map<String, Value> =
-                fields.iter().map(|field| (field.name.to_owned(), field.schema(generator))).collect();
-            let required: Vec<&str> =
-                fields.iter().filter(|field| field.required).map(|field| field.name).collect();
-            let mut schema =
-                json!({ "type": "object", "properties": properties, "additionalProperties": false });
-            if let Value::Object(schema) = &mut schema {
-                if !required.is_empty() {
-                    schema.insert("required".to_owned(), json!(required));
-                }
-                if !either.is_empty() {
-                    schema.insert(
-                        "oneOf".to_owned(),
-                        either.iter().map(|these| one_of(these, either)).collect(),
-                    );
-                }
-            }
-            json!({ "required": true, "content": { "application/json": { "schema": schema, "example": example } } })
+        Body::Json(object, example) => {
+            let content = json!({ "schema": object.schema(generator), "example": example });
+            json!({ "required": true, "content": { "application/json": content } })
         }
     }
-}
-
-/// That `these` fields are there, and not the first of any other set: that is what tells the sets apart.
-fn one_of(these: &[&str], all: &[&[&str]]) -> Value {
-    let mut properties = Map::new();
-    for name in these {
-        properties.insert((*name).to_owned(), json!({ "not": { "type": "null" } }));
-    }
-    for other in all.iter().filter(|other| **other != these) {
-        if let Some(first) = other.first() {
-            properties.insert((*first).to_owned(), json!({ "type": "null" }));
-        }
-    }
-    json!({ "required": these, "properties": properties })
 }
 
 fn write_answer(answer: &Answer, key: Key, generator: &mut SchemaGenerator) -> Value {

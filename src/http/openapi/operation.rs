@@ -1,7 +1,7 @@
 //! What one method of one path does, as its module says it beside the route.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::http::problem::Code;
 use crate::http::query::{LIMIT_DEFAULT, LIMIT_MAX};
@@ -82,6 +82,7 @@ pub(super) struct Parameter {
 pub(super) enum Kind {
     Type(Shape),
     Literal(Value),
+    List(Object, usize),
 }
 
 impl Kind {
@@ -89,6 +90,9 @@ impl Kind {
         match self {
             Self::Type(shape) => shape(generator).to_value(),
             Self::Literal(schema) => schema.clone(),
+            Self::List(object, most) => {
+                json!({ "type": "array", "items": object.schema(generator), "maxItems": most })
+            }
         }
     }
 }
@@ -130,6 +134,12 @@ impl Field {
         Self { name, required: min != 0, what, kind: Kind::Literal(schema) }
     }
 
+    /// A list of at most `most` objects, which must be there.
+    #[must_use]
+    pub fn list(name: &'static str, what: &'static str, object: Object, most: usize) -> Self {
+        Self { name, required: true, what, kind: Kind::List(object, most) }
+    }
+
     /// A field whose schema no type has.
     #[must_use]
     pub fn literal(name: &'static str, what: &'static str, schema: Value) -> Self {
@@ -149,16 +159,72 @@ fn nullable(schema: &Schema) -> Schema {
     schemars::json_schema!({ "anyOf": [schema, { "type": "null" }] })
 }
 
+/// A JSON object of a request.
+#[derive(Clone, Debug)]
+pub struct Object {
+    fields: Vec<Field>,
+    either: &'static [&'static [&'static str]],
+}
+
+impl Object {
+    /// An object with these fields and no others.
+    #[must_use]
+    pub fn new(fields: Vec<Field>) -> Self {
+        Self { fields, either: &[] }
+    }
+
+    /// Exactly one of these sets of fields must be there.
+    #[must_use]
+    pub fn either(mut self, either: &'static [&'static [&'static str]]) -> Self {
+        self.either = either;
+        self
+    }
+
+    /// One field more.
+    #[must_use]
+    pub fn and(mut self, field: Field) -> Self {
+        self.fields.push(field);
+        self
+    }
+
+    pub(super) fn schema(&self, generator: &mut SchemaGenerator) -> Value {
+        let properties: Map<String, Value> =
+            self.fields.iter().map(|field| (field.name.to_owned(), field.schema(generator))).collect();
+        let required: Vec<&str> =
+            self.fields.iter().filter(|field| field.required).map(|field| field.name).collect();
+        let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+        if let Value::Object(schema) = &mut schema {
+            if !required.is_empty() {
+                schema.insert("required".to_owned(), json!(required));
+            }
+            if !self.either.is_empty() {
+                let sets = self.either.iter().map(|these| one_of(these, self.either));
+                schema.insert("oneOf".to_owned(), sets.collect());
+            }
+        }
+        schema
+    }
+}
+
+/// That `these` fields are there, and not the first of any other set: that is what tells the sets apart.
+fn one_of(these: &[&str], all: &[&[&str]]) -> Value {
+    let mut properties = Map::new();
+    for name in these {
+        properties.insert((*name).to_owned(), json!({ "not": { "type": "null" } }));
+    }
+    for other in all.iter().filter(|other| **other != these) {
+        if let Some(first) = other.first() {
+            properties.insert((*first).to_owned(), json!({ "type": "null" }));
+        }
+    }
+    json!({ "required": these, "properties": properties })
+}
+
 /// A request's body.
 #[derive(Clone, Debug)]
 pub(super) enum Body {
-    /// One JSON object.
-    Fields {
-        fields: Vec<Field>,
-        /// Sets of fields of which exactly one must be there, if any are said.
-        either: &'static [&'static [&'static str]],
-        example: Value,
-    },
+    /// One JSON object, and an example of it.
+    Json(Object, Value),
     /// Whatever a shop sends.
     Shop,
 }
@@ -365,18 +431,13 @@ impl Operation {
     /// The body is a JSON object of `fields`.
     #[must_use]
     pub fn takes(self, fields: Vec<Field>, example: Value) -> Self {
-        self.takes_either(fields, &[], example)
+        self.takes_object(Object::new(fields), example)
     }
 
-    /// The body is a JSON object of `fields`, of which exactly one of the sets `either` must be there.
+    /// The body is a JSON object.
     #[must_use]
-    pub fn takes_either(
-        mut self,
-        fields: Vec<Field>,
-        either: &'static [&'static [&'static str]],
-        example: Value,
-    ) -> Self {
-        self.body = Some(Body::Fields { fields, either, example });
+    pub fn takes_object(mut self, object: Object, example: Value) -> Self {
+        self.body = Some(Body::Json(object, example));
         self
     }
 
@@ -445,8 +506,7 @@ impl Operation {
         if self.body.is_some() {
             codes.extend([Code::RequestTimeout, Code::PayloadTooLarge]);
         }
-        if matches!(self.body, Some(Body::Fields { .. }))
-            || self.parameters.iter().any(|one| one.place == "query")
+        if matches!(self.body, Some(Body::Json(..))) || self.parameters.iter().any(|one| one.place == "query")
         {
             codes.push(Code::InvalidRequest);
         }

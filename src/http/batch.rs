@@ -1,0 +1,202 @@
+//! `POST /v1/debits/batch`: many debits in one request, each alone.
+//!
+//! An item is what a single debit would be: it has its own key, its own answer and its own place in the order,
+//! and one that is refused harms nobody beside it. A batch is written in steps, so that others who spend
+//! meanwhile do not wait for all of it; whoever lost an answer sends the batch again and nothing is done twice.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::App;
+use super::debits;
+use super::extract::{self, Fields, Raw};
+use super::idempotent::{self, Answered, Requested};
+use super::openapi::Routes;
+use super::openapi::operation::{Field, Operation, SPEND, Tag};
+use super::problem::Problem;
+use crate::access::Caller;
+use crate::db::{self, Tx};
+use crate::feed::Settings;
+use crate::idempotency::Answer;
+use crate::schema::IdempotencyKey;
+
+/// Most debits of one batch.
+pub const ITEMS_MAX: usize = 1_000;
+/// The largest body of a batch.
+pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// How many are written before others get their turn.
+const STEP: usize = 50;
+/// Where batches are sent.
+const PATH: &str = "/v1/debits/batch";
+/// The field of an item that a single debit has as a header.
+const KEY: &str = "idempotency_key";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    /// As they came: an item that cannot be read has an answer of its own, too.
+    items: Vec<Box<RawValue>>,
+}
+
+/// What came of a batch.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BatchResults")]
+struct Results {
+    /// What came of each, in their order.
+    results: Vec<Outcome>,
+}
+
+/// What came of one item: what a single debit would have answered.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BatchResult")]
+struct Outcome {
+    /// The status of the single debit.
+    #[schemars(range(min = 200, max = 599))]
+    status: u16,
+    /// Its answer: a debit, or a problem.
+    #[schemars(schema_with = "debit_or_problem")]
+    body: Box<RawValue>,
+    /// There if this is the stored answer of an earlier request with this key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    replayed: bool,
+}
+
+/// Spending many times.
+pub fn routes() -> Routes {
+    let item = debits::asked().and(Field::required::<IdempotencyKey>(
+        KEY,
+        "What a single debit has as the header Idempotency-Key.",
+    ));
+    Routes::new().post(
+        PATH,
+        create,
+        Operation::new(Tag::Spending, "Spends credits many times, each alone")
+            .describe(
+                "The debits run in their order, and one that is refused harms nobody beside it: its problem is its \
+                 result. What is sent again is not done twice.",
+            )
+            .scopes(SPEND)
+            .once()
+            .takes(
+                vec![Field::list("items", "The debits.", item, ITEMS_MAX)],
+                json!({ "items": [{ "idempotency_key": "chat-4711-answer-4", "site": "site-123", "credits": "3" }] }),
+            )
+            .answers::<Results>(
+                200,
+                "What came of each, in their order.",
+                json!({ "results": [{ "status": 201, "body": debits::example() }] }),
+            ),
+    )
+}
+
+/// Spends credits for up to a thousand debits, in their order.
+///
+/// # Errors
+/// Of the batch as a whole: `unauthorized`, `payload_too_large`, `invalid_request`, `idempotency_mismatch`.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Raw(body): Raw<BODY_BYTES_MAX>,
+) -> Result<Response, Problem> {
+    let requested = Arc::new(Requested::new("POST", PATH, &headers, &body));
+    let seen = {
+        let (requested, caller) = (Arc::clone(&requested), caller.clone());
+        app.db.read(move |tx| requested.seen(tx, caller.key()))?
+    };
+    if let Some(answered) = seen {
+        return Ok(idempotent::respond(answered));
+    }
+    let Batch { items } = extract::parse(&body)?;
+    if items.len() > ITEMS_MAX {
+        let detail =
+            format!("has {} debits, at most {ITEMS_MAX}: send the rest in a batch of its own", items.len());
+        return Err(Problem::invalid("/items", detail));
+    }
+    let mut results = Vec::with_capacity(items.len());
+    let mut items = items.into_iter().peekable();
+    while items.peek().is_some() {
+        let step: Vec<Box<RawValue>> = items.by_ref().take(STEP).collect();
+        let size = step.len();
+        let (settings, caller) = (Arc::clone(&app.feed), caller.clone());
+        let done = app
+            .db
+            .write("debits::batch", move |tx| {
+                step.iter()
+                    .map(|item| one(tx, &settings, &caller, item))
+                    .collect::<Result<Vec<_>, db::Error>>()
+            })
+            .await;
+        match done {
+            Ok(done) => results.extend(done),
+            // Nothing of this step was done; what was done before it is told all the same.
+            Err(error) => {
+                let problem = Problem::from(error);
+                for _ in 0..size {
+                    results.push(refused(&problem)?);
+                }
+            }
+        }
+    }
+    let had_effect = results.iter().any(|outcome| outcome.status < 300);
+    let answer = Answer::ok(&Results { results })?;
+    if had_effect {
+        let (requested, caller, answer) = (Arc::clone(&requested), caller.clone(), answer.clone());
+        app.db.write("debits::batch", move |tx| requested.keep(tx, caller.key(), &answer)).await?;
+    }
+    Ok(idempotent::respond(Answered::first(answer)))
+}
+
+/// Books one item; what it refuses is its answer, and only a failing database ends the step.
+fn one(tx: &mut Tx<'_>, settings: &Settings, caller: &Caller, item: &RawValue) -> Result<Outcome, db::Error> {
+    enum Stop {
+        Refused(Problem),
+        Failed(db::Error),
+    }
+    impl From<db::Error> for Stop {
+        fn from(error: db::Error) -> Self {
+            Self::Failed(error)
+        }
+    }
+    let booked = tx.attempt(|tx| {
+        let text = item.get().as_bytes();
+        let Fields(mut fields) = extract::parse(text).map_err(Stop::Refused)?;
+        let requested = match fields.remove(KEY) {
+            None | Some(Value::Null) => Requested::item(PATH, None, text),
+            Some(Value::String(key)) => Requested::item(PATH, Some(&key), text),
+            Some(_) => return Err(Stop::Refused(Problem::invalid(format!("/{KEY}"), "must be a text"))),
+        };
+        debits::book(tx, settings, caller, &requested, &fields).map_err(Stop::Refused)
+    });
+    match booked {
+        Ok(answered) => Ok(Outcome {
+            status: answered.answer().status,
+            body: raw(answered.answer().body.clone())?,
+            replayed: answered.is_replayed(),
+        }),
+        Err(Stop::Refused(problem)) => refused(&problem),
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+fn debit_or_problem(generator: &mut SchemaGenerator) -> Schema {
+    let debit = generator.subschema_for::<debits::Body<'_>>();
+    schemars::json_schema!({ "anyOf": [debit, { "$ref": "#/components/schemas/Problem" }] })
+}
+
+fn refused(problem: &Problem) -> Result<Outcome, db::Error> {
+    let body = serde_json::to_string(problem).unwrap_or_default();
+    Ok(Outcome { status: problem.status().as_u16(), body: raw(body)?, replayed: false })
+}
+
+fn raw(json: String) -> Result<Box<RawValue>, db::Error> {
+    RawValue::from_string(json)
+        .map_err(|error| db::Error::Unusable(format!("an answer that was kept is not JSON: {error}")))
+}
