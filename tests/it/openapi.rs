@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 use std::sync::LazyLock;
 
 use axum::http::StatusCode;
-use nivella_wallet::cli;
 use nivella_wallet::http::openapi;
 use nivella_wallet::http::problem::Code;
 use reqwest::Method;
@@ -257,12 +257,10 @@ async fn the_document_is_printed_and_served_alike() {
     let answer = app.http.get(app.url("/openapi.json")).send().await.unwrap();
     assert_eq!(answer.headers()["content-type"], "application/json");
     let served = answer.text().await.unwrap();
-    let mut printed = Vec::new();
-    let mut errors = Vec::new();
-    let status =
-        cli::run_to(["nivella-wallet", "openapi"].map(Into::into).to_vec(), &mut printed, &mut errors);
-    assert_eq!((status, String::from_utf8(errors).unwrap().as_str()), (0, ""));
-    assert_eq!(String::from_utf8(printed).unwrap(), served);
+    let printed =
+        Command::new(env!("CARGO_BIN_EXE_nivella-wallet")).env_clear().arg("openapi").output().unwrap();
+    assert!(printed.status.success() && printed.stderr.is_empty(), "{printed:?}");
+    assert_eq!(String::from_utf8(printed.stdout).unwrap(), served);
     assert_eq!(serde_json::from_str::<Value>(&served).unwrap()["openapi"], "3.1.0");
 }
 
