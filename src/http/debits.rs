@@ -73,7 +73,7 @@ pub(super) fn asked() -> Object {
             "How much of the action: a whole number above 0, or such a text.",
             json!({ "anyOf": [
             { "type": "integer", "minimum": 1, "maximum": i64::MAX },
-            { "type": "string", "pattern": "^0*[1-9][0-9]{0,17}$" },
+            { "type": "string", "pattern": "^0*[1-9][0-9]{0,18}$" },
             { "type": "null" }
         ] }),
         ),

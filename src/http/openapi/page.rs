@@ -221,10 +221,15 @@ fn kind(schema: &Value) -> String {
     if let Some(items) = schema.get("items") {
         let _ = write!(said, " of {}", kind(items));
     }
-    for (key, word) in [("format", ""), ("pattern", ""), ("minimum", "from "), ("maximum", "to ")] {
+    if said.is_empty() {
+        said.push_str("any JSON");
+    }
+    let form = if schema.get("maxLength").is_some() { "maxLength" } else { "pattern" };
+    for (key, word) in [("format", ""), (form, ""), ("minimum", "from "), ("maximum", "to ")] {
         match &schema[key] {
             Value::Null => {}
             Value::String(value) => drop(write!(said, " <code>{word}{}</code>", escape(value))),
+            length if key == "maxLength" => drop(write!(said, ", at most {length} characters")),
             value => drop(write!(said, " {word}{value}")),
         }
     }
