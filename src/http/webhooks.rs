@@ -14,7 +14,7 @@ use super::extract::{self, Path};
 use super::metrics;
 use super::openapi::Routes;
 use super::openapi::operation::{Operation, Tag};
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use crate::id::DeliveryId;
 use crate::inbox::{self, Envelope, Incoming, signature};
 use crate::order::apply;
@@ -38,7 +38,7 @@ pub fn routes() -> Routes {
                 200,
                 "It is stored.",
                 json!({ "delivery": "dl_01a1fa67730b778aa2ec748e9839efc7", "result": "granted" }),
-            ),
+            ).refuses(&[Code::NotFound]),
     )
 }
 

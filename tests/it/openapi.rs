@@ -39,7 +39,9 @@ pub(crate) fn codes(method: &str, path: &str) -> Option<BTreeSet<&'static str>> 
     let path = path.split('?').next().unwrap();
     let fits = |template: &str| {
         let (wanted, given): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
-        let same = |(wanted, given): (&&str, &&str)| wanted == given || (wanted.starts_with('{') && !given.is_empty());
+        let same = |(wanted, given): (&&str, &&str)| {
+            wanted == given || (wanted.starts_with('{') && !given.is_empty())
+        };
         wanted.len() == given.len() && wanted.iter().zip(&given).all(same)
     };
     let exact =
