@@ -8,13 +8,15 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::sync::{Notify, watch};
 
+use crate::access::Uses;
 use crate::catalog;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::db::{self, DatabaseUrl, Db, Tx};
 use crate::feed;
 use crate::http::{self, server};
 use crate::idempotency;
 use crate::inbox;
+use crate::ledger::limit::Brake;
 use crate::ledger::{self, LockedAccount};
 use crate::order::apply::Rules;
 use crate::reconcile::{answers, schedule};
@@ -113,6 +115,9 @@ impl Running {
         if let Err(error) = self.app.refusals.flush(&self.app.db).await {
             tracing::warn!(%error, "refused deliveries could not be written down: {error}");
         }
+        if let Err(error) = self.app.uses.flush(&self.app.db).await {
+            tracing::warn!(%error, "when keys were used could not be written down: {error}");
+        }
         cut_off?;
         Ok(())
     }
@@ -125,7 +130,9 @@ pub fn handlers(db: Db, config: &Config) -> http::App {
         db,
         feed: Arc::new(feed_settings(config)),
         rules: Arc::new(rules(config)),
+        brake: brake(config),
         webhook_body_bytes_max: config.http.webhook_body_bytes_max.get() as usize,
+        uses: Uses::default(),
         refusals: Refusals::default(),
         wake_worker: Arc::new(Notify::new()),
     }
@@ -140,6 +147,13 @@ pub fn feed_settings(config: &Config) -> feed::Settings {
         top_up_url: config.top_up_url.as_ref().map(ToString::to_string),
         docs_url: config.docs_url.as_ref().map(ToString::to_string),
     }
+}
+
+/// What the configuration says about the brake against runaway spending.
+#[must_use]
+pub fn brake(config: &Config) -> Brake {
+    let config::Brake { enabled, times, floor } = config.brake;
+    Brake { enabled, times: times.get(), floor }
 }
 
 /// What the configuration says about orders.
@@ -203,10 +217,12 @@ const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
 /// Raw deliveries forgotten in one transaction, and answers to requests: few enough that nobody notices.
 const PRUNE_MAX: i64 = 200;
 
-/// Forgets a few raw deliveries and a few answers that are old; answers how many of those there are most of.
+/// Forgets a few raw deliveries, a few answers and a few hours of spending that are old; answers how many of those
+/// there are most of.
 fn prune(tx: &mut Tx<'_>, deliveries_before: Timestamp) -> Result<u64, db::Error> {
     let deliveries = inbox::store::prune(tx, deliveries_before, PRUNE_MAX)?;
-    Ok(idempotency::store::prune(tx, PRUNE_MAX)?.max(deliveries))
+    let hours = ledger::store::brake::prune(tx, PRUNE_MAX)?;
+    Ok(idempotency::store::prune(tx, PRUNE_MAX)?.max(deliveries).max(hours))
 }
 
 /// Asks shops what deliveries left open, and forgets raw deliveries and answers to requests that are old.
@@ -230,6 +246,9 @@ async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: 
                     prune_at = now.plus_millis(PRUNE_EVERY_MS);
                 }
             }
+        }
+        if let Err(error) = app.uses.flush(&app.db).await {
+            tracing::warn!(%error, "when keys were used could not be written down: {error}");
         }
         // A stop does not wait for a shop: what was being asked is asked again after the next start.
         let stepped = tokio::select! {

@@ -56,6 +56,8 @@ pub struct Config {
     pub reconcile: Reconcile,
     /// Sites.
     pub sites: Sites,
+    /// The brake against runaway spending.
+    pub brake: Brake,
     /// The HTTP server's limits.
     pub http: Http,
     /// What is logged, and how.
@@ -103,6 +105,19 @@ pub struct Reconcile {
 pub struct Sites {
     /// Whether the first purchase that names an unowned site claims it for the buyer's account.
     pub auto_register: bool,
+}
+
+/// The brake against runaway spending: it pauses a site that spends far more in an hour than it uses to.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Brake {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// How many times the usual hour is too much.
+    pub times: Bounded<1, 10_000>,
+    /// An hour with up to so many credits is never too much.
+    #[serde(deserialize_with = "text")]
+    pub floor: Credits,
 }
 
 /// The HTTP server's limits.
@@ -224,7 +239,7 @@ pub enum Error {
 }
 
 /// Every key, as it is written in docs and after `NIVELLA_WALLET_` (upper case, `__` for the dot).
-pub const KEYS: [&str; 25] = [
+pub const KEYS: [&str; 28] = [
     "listen",
     "database",
     "public_url",
@@ -241,6 +256,9 @@ pub const KEYS: [&str; 25] = [
     "orders.shortfall",
     "reconcile.every",
     "sites.auto_register",
+    "brake.enabled",
+    "brake.times",
+    "brake.floor",
     "http.header_timeout_s",
     "http.body_timeout_s",
     "http.idle_timeout_s",
@@ -307,6 +325,7 @@ impl Default for Config {
             orders: Orders::default(),
             reconcile: Reconcile::default(),
             sites: Sites::default(),
+            brake: Brake::default(),
             http: Http::default(),
             log: Log::default(),
             file: None,
@@ -339,6 +358,17 @@ impl Default for Orders {
 impl Default for Sites {
     fn default() -> Self {
         Self { auto_register: true }
+    }
+}
+
+impl Default for Brake {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            // A good day is twice or three times a usual one; a loop is a hundred times.
+            times: Bounded::of(8),
+            floor: Credits::THOUSAND,
+        }
     }
 }
 
@@ -724,7 +754,7 @@ mod tests {
         let mut found = Vec::new();
         for key in keys_of("") {
             let inner = format!("[{key}]");
-            if ["inbox", "orders", "reconcile", "sites", "http", "log"].contains(&key.as_str()) {
+            if ["inbox", "orders", "reconcile", "sites", "brake", "http", "log"].contains(&key.as_str()) {
                 found.extend(keys_of(&inner).iter().map(|name| format!("{key}.{name}")));
             } else {
                 found.push(key);

@@ -53,6 +53,15 @@ text!(Amount, "Amount", "Credits as a decimal text, above 0, with at most 6 deci
     "examples": ["1000", "0.5"]
 });
 
+/// An amount of credits that may be nothing, as requests may write it.
+#[derive(Clone, Copy, Debug)]
+pub enum Allowance {}
+
+text!(Allowance, "Allowance", "Credits as a decimal text with at most 6 decimals, also 0; a JSON number is refused.", {
+    "pattern": r"^-?0*([0-9]{1,12}(\.[0-9]{1,6}0*)?|1000000000000(\.0+)?)$", "not": { "pattern": "^-.*[1-9]" },
+    "examples": ["500", "0"]
+});
+
 /// A change of credits as requests may write it.
 #[derive(Clone, Copy, Debug)]
 pub enum Change {}

@@ -45,6 +45,10 @@ pub enum NotCredits {
 impl Credits {
     /// Nothing.
     pub const ZERO: Self = Self(0);
+    /// The smallest amount that is not nothing.
+    pub const SMALLEST: Self = Self(1);
+    /// A thousand credits.
+    pub const THOUSAND: Self = Self(1_000 * MICRO);
     /// The largest amount, a million million credits: nine of them still fit into an `i64`.
     pub const MAX: Self = Self(1_000_000_000_000 * MICRO);
 

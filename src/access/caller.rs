@@ -9,6 +9,7 @@ use crate::id::{AccountId, ClientId, KeyId, SiteId};
 pub struct Caller {
     key: KeyId,
     held: Vec<Held>,
+    is_of_website: bool,
 }
 
 /// A scope whose account is known by its id.
@@ -69,8 +70,14 @@ pub enum Refusal {
 }
 
 impl Caller {
-    pub(super) fn new(key: KeyId, held: Vec<Held>) -> Self {
-        Self { key, held }
+    pub(super) fn new(key: KeyId, held: Vec<Held>, is_of_website: bool) -> Self {
+        Self { key, held, is_of_website }
+    }
+
+    /// Whether the key is for one website: all it does is read sites.
+    #[must_use]
+    pub fn is_of_website(&self) -> bool {
+        self.is_of_website
     }
 
     /// The key, without its secret.
@@ -198,7 +205,7 @@ mod tests {
             (Held::Account(bob.clone()), "00000111", "00000000"),
         ];
         for (held, sees, spends) in table {
-            let caller = Caller::new(KeyId::new(), vec![held.clone()]);
+            let caller = Caller::new(KeyId::new(), vec![held.clone()], false);
             let reads = held == Held::Admin || held == Held::Account(alice.clone());
             assert_eq!(caller.is_owner_of(&alice), reads, "{held:?} reads Alice's orders");
             for (number, subject) in subjects.iter().enumerate() {
@@ -225,7 +232,7 @@ mod tests {
     fn me_is_the_widest_scope_that_names_a_wallet() {
         let account = AccountId::new();
         let site: SiteId = "a".parse().unwrap();
-        let own = |held: &[Held]| Caller::new(KeyId::new(), held.to_vec()).own();
+        let own = |held: &[Held]| Caller::new(KeyId::new(), held.to_vec(), false).own();
         assert_eq!(own(&[Held::Admin, Held::Debit]), None);
         assert_eq!(own(&[Held::Site(site.clone())]), Some(Own::Site(site.clone())));
         assert_eq!(own(&[Held::Admin, Held::DebitSite(site.clone())]), Some(Own::Site(site.clone())));

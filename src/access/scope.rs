@@ -45,6 +45,12 @@ pub enum NotAScope {
 }
 
 impl Scope {
+    /// Whether keys with these scopes are each for one website: all they do is read sites.
+    #[must_use]
+    pub fn are_of_website(scopes: &[Self]) -> bool {
+        scopes.iter().all(|scope| matches!(scope, Self::Site(_)))
+    }
+
     /// The same scope, with its account by id where it was named `name`.
     #[must_use]
     pub(super) fn renamed(&self, name: &AccountRef, id: &AccountId) -> Self {

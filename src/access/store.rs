@@ -4,9 +4,10 @@ use serde::Serialize;
 use subtle::ConstantTimeEq as _;
 
 use super::caller::{Caller, Held};
+use super::origin::{Origin, Seen, State, Verdict, decide};
 use super::{KeySecret, Scope};
 use crate::db::{self, Row, Tx};
-use crate::id::{AccountId, KeyId};
+use crate::id::{AccountId, KeyId, SiteId};
 use crate::params;
 use crate::site::{self, AccountRef};
 use crate::time::Timestamp;
@@ -29,6 +30,15 @@ pub enum Error {
     /// A key that has expired already would open nothing.
     #[error("{0} is in the past: a key expires later than now")]
     Expired(Timestamp),
+    /// Nobody has this key.
+    #[error("there is no key {0}")]
+    Unknown(KeyId),
+    /// A key that opens nothing needs no new secret.
+    #[error("key {0} was revoked or has expired: it gets no new secret")]
+    Over(KeyId),
+    /// Only keys that do nothing but read sites are for one website.
+    #[error("key {0} is not for one website: only keys are whose scopes are all site:SITE")]
+    NoWebsite(KeyId),
     /// The system has no randomness to give.
     #[error(transparent)]
     Randomness(#[from] std::io::Error),
@@ -52,6 +62,12 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// When it got its present secret, if that is not its first.
+    pub rotated_at: Option<Timestamp>,
+    /// Until when the secret before that works, or did.
+    pub old_secret_until: Option<Timestamp>,
+    /// The hour in which it was last used; nothing if it never was.
+    pub used_at: Option<Timestamp>,
 }
 
 /// Why nobody was let in.
@@ -63,6 +79,9 @@ pub enum Stranger {
     /// Its time is over.
     #[error("the API key has expired")]
     Expired,
+    /// It has another secret by now.
+    #[error("this secret of the API key was replaced by a new one")]
+    Replaced,
     /// It was taken back.
     #[error("the API key was revoked")]
     Revoked,
@@ -105,6 +124,9 @@ pub fn create(
         created_at,
         expires_at,
         revoked_at: None,
+        rotated_at: None,
+        old_secret_until: None,
+        used_at: None,
     };
     tx.execute(
         "-- access::store::create
@@ -115,23 +137,88 @@ pub fn create(
     Ok((key, secret))
 }
 
+/// Gives a key another secret, which is in the answer and nowhere else; the one it has works for `overlap_ms` more, and
+/// one before that no longer. Everything else about the key stays.
+///
+/// # Errors
+/// [`Error::Unknown`], [`Error::Over`].
+pub fn rotate(tx: &mut Tx<'_>, id: &KeyId, overlap_ms: i64) -> Result<(Key, KeySecret), Error> {
+    let now = tx.now();
+    let key = get(tx, id)?.ok_or_else(|| Error::Unknown(id.clone()))?;
+    if !key.works(now) {
+        return Err(Error::Over(id.clone()));
+    }
+    let secret = KeySecret::generate()?;
+    tx.execute(
+        "-- access::store::rotate
+         UPDATE api_key SET previous_hash = secret_hash, previous_until = $3, secret_hash = $2, rotated_at = $4
+         WHERE id = $1",
+        params![id, &secret.hash(), now.plus_millis(overlap_ms), now],
+    )?;
+    let key = get(tx, id)?.ok_or(db::Error::NoRow)?;
+    Ok((key, secret))
+}
+
+/// Writes down that a key was used in an hour.
+pub(super) fn note_use(tx: &mut Tx<'_>, key: &KeyId, hour: Timestamp) -> Result<(), db::Error> {
+    tx.execute(
+        "-- access::store::note_use
+         UPDATE api_key SET used_at = $2 WHERE id = $1 AND (used_at IS NULL OR used_at < $2)",
+        params![key, hour],
+    )?;
+    Ok(())
+}
+
 /// All keys, oldest first.
 pub fn list(tx: &mut Tx<'_>) -> Result<Vec<Key>, db::Error> {
     tx.query(
         "-- access::store::list
-         SELECT id, name, scopes, created_at, expires_at, revoked_at FROM api_key ORDER BY created_at, id",
+         SELECT id, name, scopes, created_at, expires_at, revoked_at, rotated_at, previous_until, used_at
+         FROM api_key ORDER BY created_at, id",
         params![],
-        |row| {
-            Ok(Key {
-                id: row.get(0)?,
-                name: row.get(1)?,
-                scopes: scopes(row, 2)?,
-                created_at: row.get(3)?,
-                expires_at: row.get(4)?,
-                revoked_at: row.get(5)?,
-            })
-        },
+        read_key,
     )
+}
+
+/// The key, if there is one.
+pub fn get(tx: &mut Tx<'_>, key: &KeyId) -> Result<Option<Key>, db::Error> {
+    tx.query_opt(
+        "-- access::store::get
+         SELECT id, name, scopes, created_at, expires_at, revoked_at, rotated_at, previous_until, used_at
+         FROM api_key WHERE id = $1",
+        params![key],
+        read_key,
+    )
+}
+
+fn read_key(row: &Row<'_>) -> Result<Key, db::Error> {
+    Ok(Key {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        scopes: scopes(row, 2)?,
+        created_at: row.get(3)?,
+        expires_at: row.get(4)?,
+        revoked_at: row.get(5)?,
+        rotated_at: row.get(6)?,
+        old_secret_until: row.get(7)?,
+        used_at: row.get(8)?,
+    })
+}
+
+impl Key {
+    /// Whether it opens anything at `now`.
+    #[must_use]
+    pub fn works(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+}
+
+/// The keys that read or spend for this one site and still work, oldest first.
+pub fn of_site(tx: &mut Tx<'_>, site: &SiteId) -> Result<Vec<KeyId>, db::Error> {
+    let now = tx.now();
+    let is_for = |scope: &Scope| matches!(scope, Scope::Site(own) | Scope::DebitSite(own) if own == site);
+    let keys = list(tx)?.into_iter().filter(|key| key.works(now) && key.scopes.iter().any(is_for));
+    Ok(keys.map(|key| key.id).collect())
 }
 
 /// Takes a key back; requests that come later are refused.
@@ -175,21 +262,23 @@ pub fn rename_account(tx: &mut Tx<'_>, name: &AccountRef, id: &AccountId) -> Res
 pub fn authenticate(tx: &mut Tx<'_>, secret: &KeySecret) -> Result<Result<Caller, Stranger>, db::Error> {
     let now = tx.now();
     let hash = secret.hash();
-    let found = tx.query_opt(
+    let mut found = tx.query_opt(
         "-- access::store::authenticate
-         SELECT id, scopes, expires_at, revoked_at, secret_hash FROM api_key WHERE secret_hash = $1",
+         SELECT id, scopes, expires_at, revoked_at, secret_hash, CAST(NULL AS BIGINT) FROM api_key
+         WHERE secret_hash = $1",
         params![&hash],
-        |row| {
-            Ok((
-                row.get::<KeyId>(0)?,
-                scopes(row, 1)?,
-                row.get::<Option<Timestamp>>(2)?,
-                row.get::<Option<Timestamp>>(3)?,
-                row.get::<Vec<u8>>(4)?,
-            ))
-        },
+        read_lock,
     )?;
-    let Some((key, scopes, expires_at, revoked_at, kept)) = found else {
+    if found.is_none() {
+        found = tx.query_opt(
+            "-- access::store::authenticate (previous)
+             SELECT id, scopes, expires_at, revoked_at, previous_hash, previous_until FROM api_key
+             WHERE previous_hash = $1",
+            params![&hash],
+            read_lock,
+        )?;
+    }
+    let Some(Lock { key, scopes, expires_at, revoked_at, kept, until }) = found else {
         return Ok(Err(Stranger::Unknown));
     };
     // The look-up compares as the index likes; this comparison takes the same time for every secret.
@@ -202,11 +291,37 @@ pub fn authenticate(tx: &mut Tx<'_>, secret: &KeySecret) -> Result<Result<Caller
     if expires_at.is_some_and(|expires_at| expires_at <= now) {
         return Ok(Err(Stranger::Expired));
     }
+    if until.is_some_and(|until| until <= now) {
+        return Ok(Err(Stranger::Replaced));
+    }
+    let is_of_website = Scope::are_of_website(&scopes);
     let mut held = Vec::with_capacity(scopes.len());
     for scope in scopes {
         held.extend(resolve(tx, scope)?);
     }
-    Ok(Ok(Caller::new(key, held)))
+    Ok(Ok(Caller::new(key, held, is_of_website)))
+}
+
+/// What a secret is compared with.
+struct Lock {
+    key: KeyId,
+    scopes: Vec<Scope>,
+    expires_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+    kept: Vec<u8>,
+    /// Until when this secret works, if it is not the key's present one.
+    until: Option<Timestamp>,
+}
+
+fn read_lock(row: &Row<'_>) -> Result<Lock, db::Error> {
+    Ok(Lock {
+        key: row.get(0)?,
+        scopes: scopes(row, 1)?,
+        expires_at: row.get(2)?,
+        revoked_at: row.get(3)?,
+        kept: row.get(4)?,
+        until: row.get(5)?,
+    })
 }
 
 /// The scope with its account by id; nothing if no store knows the customer it names.
@@ -235,4 +350,120 @@ fn listed(scopes: &[Scope]) -> String {
 fn scopes(row: &Row<'_>, column: usize) -> Result<Vec<Scope>, db::Error> {
     let text: String = row.get(column)?;
     serde_json::from_str(&text).map_err(|_| db::Error::Column { column, found: text })
+}
+
+// Websites ------------------------------------------------------------------------------------------
+
+/// Whether anything was to be done about a website.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "OriginChange")]
+pub enum Change {
+    /// It is so now.
+    Changed,
+    /// It was so before.
+    Unchanged,
+}
+
+/// What a person says about a website of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// The website is there now, and no longer where it was.
+    Moved(Origin),
+    /// It is a copy, which may read as well.
+    Copy(Origin),
+    /// Nothing is to be known of it; a key for no website is for the next one that asks.
+    Forget(Origin),
+}
+
+/// The websites known of a key, the one it is good for first.
+fn origins(tx: &mut Tx<'_>, key: &KeyId) -> Result<Vec<Seen>, db::Error> {
+    tx.query(
+        "-- access::store::origins
+         SELECT origin, url, state, seen_at FROM key_origin WHERE key_id = $1 ORDER BY state, seen_at, origin",
+        params![key],
+        |row| {
+            let state: String = row.get(2)?;
+            let known = State::ALL.into_iter().find(|known| known.as_str() == state);
+            let state = known.ok_or(db::Error::Column { column: 2, found: state })?;
+            Ok(Seen { origin: row.get(0)?, url: row.get(1)?, state, seen_at: row.get(3)? })
+        },
+    )
+}
+
+/// What becomes of a request from `origin`, by what is known: writes nothing.
+pub fn judge(tx: &mut Tx<'_>, key: &KeyId, origin: &Origin) -> Result<Verdict, db::Error> {
+    Ok(decide(&origins(tx, key)?, origin))
+}
+
+/// As [`judge`], and remembers it: the first website is the one that the key is good for from now.
+pub fn meet(tx: &mut Tx<'_>, key: &KeyId, origin: &Origin) -> Result<Verdict, db::Error> {
+    let verdict = judge(tx, key, origin)?;
+    match &verdict {
+        Verdict::Bind => set_origin(tx, key, origin, State::Bound)?,
+        Verdict::Refuse { note: true, .. } => set_origin(tx, key, origin, State::Refused)?,
+        Verdict::Welcome | Verdict::Refuse { note: false, .. } => {}
+    }
+    Ok(verdict)
+}
+
+/// Writes down what a person says about a website; answers what is known then.
+///
+/// # Errors
+/// [`Error::Unknown`], [`Error::NoWebsite`].
+pub fn say(tx: &mut Tx<'_>, id: &KeyId, said: &Said) -> Result<(Vec<Seen>, Change), Error> {
+    let (now, before) = (tx.now(), websites(tx, id)?);
+    match said {
+        Said::Moved(origin) => {
+            tx.execute(
+                "-- access::store::say (moved)
+                 UPDATE key_origin SET state = 'moved', seen_at = $3
+                 WHERE key_id = $1 AND state = 'bound' AND origin <> $2",
+                params![id, origin.name(), now],
+            )?;
+            set_origin(tx, id, origin, State::Bound)?;
+        }
+        Said::Copy(origin) => {
+            let is_it = |seen: &Seen| seen.state == State::Bound && seen.origin == origin.name();
+            if !before.iter().any(is_it) {
+                set_origin(tx, id, origin, State::Copy)?;
+            }
+        }
+        Said::Forget(origin) => {
+            tx.execute(
+                "-- access::store::say (forget)
+                 DELETE FROM key_origin WHERE key_id = $1 AND origin = $2",
+                params![id, origin.name()],
+            )?;
+        }
+    }
+    let after = origins(tx, id)?;
+    let change = if after == before { Change::Unchanged } else { Change::Changed };
+    Ok((after, change))
+}
+
+/// The websites known of a key that is for one, that one first.
+///
+/// # Errors
+/// [`Error::Unknown`], [`Error::NoWebsite`].
+pub fn websites(tx: &mut Tx<'_>, id: &KeyId) -> Result<Vec<Seen>, Error> {
+    let key = get(tx, id)?.ok_or_else(|| Error::Unknown(id.clone()))?;
+    if !Scope::are_of_website(&key.scopes) {
+        return Err(Error::NoWebsite(id.clone()));
+    }
+    Ok(origins(tx, id)?)
+}
+
+/// Writes what a website is to a key; since when stays if it was so before.
+fn set_origin(tx: &mut Tx<'_>, key: &KeyId, origin: &Origin, state: State) -> Result<(), db::Error> {
+    let now = tx.now();
+    tx.execute(
+        "-- access::store::set_origin
+         INSERT INTO key_origin (key_id, origin, url, state, seen_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (key_id, origin)
+         DO UPDATE SET url = excluded.url, state = excluded.state, seen_at = excluded.seen_at
+         WHERE key_origin.state <> excluded.state",
+        params![key, origin.name(), origin.url(), state.as_str(), now],
+    )?;
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! Making one account part of another.
 //!
 //! Everything that lies in the first moves: credits with their expiry, category, purchase and whether they can
-//! be refunded, debts, sites, plans, the names shops know it by, its orders, and what counts as used in this
-//! cycle.
+//! be refunded, debts, sites with their limits, policies and brakes, plans, the names shops know it by, its orders,
+//! and what counts as used in this cycle.
 //! What was booked stays in its own chain, and what customers read of it in its own history.
 
 use std::collections::BTreeSet;
@@ -69,6 +69,7 @@ pub fn merge(tx: &mut Tx<'_>, from: &AccountRef, into: &AccountRef) -> Result<Me
     super::resolve_whole(tx, from)?;
     check(tx, &id, &target)?;
     let sites = store::move_sites(tx, &id, &target)?;
+    store::move_offers(tx, &id, &target)?;
     let sent = LockedAccount::lock(tx, &id)?.send_all(&target)?;
     let debts = LockedAccount::lock(tx, &id)?.send_debts(&target)?;
     let credits = sent.iter().map(ledger::store::Sent::amount).sum();
@@ -85,6 +86,8 @@ pub fn merge(tx: &mut Tx<'_>, from: &AccountRef, into: &AccountRef) -> Result<Me
     let orders = store::move_orders(tx, &id, &target)?;
     let zones = (store::zone(tx, &id)?, store::zone(tx, &target)?);
     store::move_spending(tx, (&id, zones.0), (&target, zones.1))?;
+    ledger::store::limit::move_to(tx, &id, &target)?;
+    ledger::store::brake::move_to(tx, &id, &target)?;
     ledger::store::plan::move_to(tx, (&id, zones.0), (&target, zones.1), |tx, at| place(tx, &target, at))?;
     store::set_merged(tx, &id, &target)?;
     let debt = debts.iter().map(ledger::store::SentDebt::amount).sum();

@@ -1,5 +1,5 @@
 //! What is done to an account as a whole: merging it into another, claiming a guest's, erasing a person, what can be
-//! set about it; and what is done to its credits by hand.
+//! set about it; handing one of its sites over; and what is done to its credits by hand.
 //!
 //! Credits and debts move only through [`LockedAccount`], so each of these acts is one that `verify` proves.
 //! History is never rewritten: what was booked in an account stays in its chain, and a merged account stays
@@ -10,7 +10,9 @@ pub mod claim;
 pub mod erase;
 pub mod merge;
 pub mod settings;
+pub mod spending;
 pub mod store;
+pub mod transfer;
 
 use crate::db::Tx;
 use crate::id::{AccountId, SiteId};
@@ -59,6 +61,27 @@ pub enum Error {
         account: AccountId,
         /// Why.
         reason: String,
+    },
+    /// The site is the account's already.
+    #[error("site {site} belongs to account {account} already")]
+    AlreadyTheirs {
+        /// The site.
+        site: SiteId,
+        /// Whose it is.
+        account: AccountId,
+    },
+    /// Nobody can accept what is not offered.
+    #[error("site {0} is not offered to anybody, or no longer")]
+    NotOffered(SiteId),
+    /// Open holds pin credits of a site.
+    #[error("{credits} credits of site {site} are held, at the longest until {}", transfer::until(*.until))]
+    SiteHeld {
+        /// The site.
+        site: SiteId,
+        /// How many.
+        credits: Credits,
+        /// When all holds of now are closed, whatever becomes of them.
+        until: Timestamp,
     },
     /// Open holds pin its credits.
     #[error("{credits} credits of account {account} are held: it can be merged when its holds are closed")]

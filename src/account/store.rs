@@ -35,6 +35,27 @@ pub(super) fn move_sites(
     Ok(sites)
 }
 
+/// Lets offers of sites to or from one account be another's; an offer to oneself is none.
+pub(super) fn move_offers(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -> Result<(), db::Error> {
+    tx.execute(
+        "-- account::store::move_offers (own)
+         DELETE FROM site_offer
+         WHERE (from_account = $1 AND to_account = $2) OR (from_account = $2 AND to_account = $1)",
+        params![from, to],
+    )?;
+    tx.execute(
+        "-- account::store::move_offers (made)
+         UPDATE site_offer SET from_account = $2 WHERE from_account = $1",
+        params![from, to],
+    )?;
+    tx.execute(
+        "-- account::store::move_offers (got)
+         UPDATE site_offer SET to_account = $2 WHERE to_account = $1",
+        params![from, to],
+    )?;
+    Ok(())
+}
+
 /// Lets the names that shops have for one account mean another; answers how many.
 pub(super) fn move_names(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -> Result<u64, db::Error> {
     let now = tx.now();
@@ -133,6 +154,58 @@ pub fn family(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<AccountId>, db
         params![account],
         |row| row.get(0),
     )
+}
+
+// Handing a site over -------------------------------------------------------------------------------
+
+/// Offers a site to an account until `ends_at`; an offer to another one is over.
+pub(super) fn set_offer(
+    tx: &mut Tx<'_>,
+    site: &SiteId,
+    from: &AccountId,
+    to: &AccountId,
+    ends_at: Timestamp,
+) -> Result<(), db::Error> {
+    let now = tx.now();
+    tx.execute(
+        "-- account::store::set_offer
+         INSERT INTO site_offer (site, from_account, to_account, offered_at, ends_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (site) DO UPDATE SET from_account = excluded.from_account, to_account = excluded.to_account,
+                                          offered_at = excluded.offered_at, ends_at = excluded.ends_at",
+        params![site, from, to, now, ends_at],
+    )?;
+    Ok(())
+}
+
+/// Lets a site be offered to nobody.
+pub(super) fn forget_offer(tx: &mut Tx<'_>, site: &SiteId) -> Result<(), db::Error> {
+    tx.execute(
+        "-- account::store::forget_offer
+         DELETE FROM site_offer WHERE site = $1",
+        params![site],
+    )?;
+    Ok(())
+}
+
+/// Gives a site that was taken from one account to another, and remembers that.
+pub(super) fn give_site(
+    tx: &mut Tx<'_>,
+    site: &SiteId,
+    from: &AccountId,
+    to: &AccountId,
+) -> Result<(), db::Error> {
+    let now = tx.now();
+    tx.execute(
+        "-- account::store::give_site
+         UPDATE site SET account_id = $2 WHERE id = $1",
+        params![site, to],
+    )?;
+    tx.execute(
+        "-- account::store::give_site (history)
+         INSERT INTO site_transfer (site, from_account, to_account, at) VALUES ($1, $2, $3, $4)",
+        params![site, from, to, now],
+    )?;
+    Ok(())
 }
 
 // By hand ------------------------------------------------------------------------------------------

@@ -176,7 +176,8 @@ impl From<site::store::Error> for Failure {
             }
             E::OwnedByOther { site, .. } => {
                 format!(
-                    "`nivella-wallet site unassign {site}` first; credits bought for it stay with that account"
+                    "`nivella-wallet site unassign {site}` first, credits bought for it stay with that account; \
+                     `site transfer {site} --to ACC` takes them along"
                 )
             }
             E::Database(cause) => return cause.into(),
@@ -195,6 +196,15 @@ impl From<account::by_hand::Error> for Failure {
             E::UnknownGrant(_) => {
                 Self::refused(error.to_string()).with_help("`nivella-wallet wallet grants WALLET` shows them")
             }
+        }
+    }
+}
+
+impl From<account::spending::Error> for Failure {
+    fn from(error: account::spending::Error) -> Self {
+        match error {
+            account::spending::Error::Site(error) => error.into(),
+            account::spending::Error::Ledger(error) => error.into(),
         }
     }
 }
@@ -218,7 +228,13 @@ impl From<account::Error> for Failure {
             E::Frozen { account, .. } => {
                 format!("`nivella-wallet account unfreeze {account} --reason …` first, if that is over")
             }
-            E::Held { .. } => "try again when its holds are captured, released or expired".to_owned(),
+            E::Held { .. } | E::SiteHeld { .. } => {
+                "try again when its holds are captured, released or expired".to_owned()
+            }
+            E::AlreadyTheirs { .. } => "name the account that is to have it: --to ACC".to_owned(),
+            E::NotOffered(site) => format!(
+                "`nivella-wallet site transfer {site} --to ACC` offers it; an offer stands for 14 days"
+            ),
         };
         Self::refused(message).with_help(help)
     }
@@ -256,6 +272,12 @@ impl From<access::store::Error> for Failure {
             E::Database(cause) => cause.into(),
             E::Randomness(cause) => cause.into(),
             E::Name | E::Scopes | E::Expired(_) => Self::usage(error.to_string()),
+            E::Unknown(_) | E::NoWebsite(_) => {
+                Self::refused(error.to_string()).with_help("`nivella-wallet key list` shows the keys")
+            }
+            E::Over(_) => {
+                Self::refused(error.to_string()).with_help("`nivella-wallet key create` makes another one")
+            }
         }
     }
 }
@@ -267,6 +289,12 @@ impl From<ledger::store::Error> for Failure {
             E::Database(cause) => cause.into(),
             E::InsufficientCredits { .. } => Self::refused(error.to_string())
                 .with_help("nothing was taken; `nivella-wallet wallet grants W` shows what there is"),
+            E::Paused(_) => Self::refused(error.to_string())
+                .with_help("nothing was taken; `nivella-wallet site resume SITE` when that was as it should be"),
+            E::LimitReached { .. } => Self::refused(error.to_string()).with_help(
+                "nothing was taken; `nivella-wallet site limit SITE --per month --credits N` raises it, `--credits \
+                 none` takes it away",
+            ),
             E::Frozen(_) | E::UnknownAccount(_) | E::Merged { .. } | E::TooMuch => {
                 Self::refused(error.to_string())
             }

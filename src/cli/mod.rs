@@ -13,6 +13,7 @@ mod demo;
 mod failure;
 mod inbox;
 mod key;
+mod limit;
 mod order;
 mod openapi;
 mod output;

@@ -4,23 +4,25 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{Column, Page, Rows, count, minute, or_dash};
-use super::{DryRun, Failure, Session, account, progress};
+use super::{DryRun, Failure, Session, account, limit, progress};
+use crate::account::spending::{self, Spending};
+use crate::account::transfer::{self, Change, Offered, Transferred};
 use crate::account::{Released, release_site};
-use crate::db;
+use crate::db::{self, Tx};
 use crate::id::{ClientId, SiteId};
 use crate::site::import::{self, Imported, NotImported};
-use crate::site::store::{self, Change, Error};
+use crate::site::store::{self, Error};
 use crate::site::{AccountRef, Field, Site, parse_client, parse_label};
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
     /// Give a website to an account, or change its client and label
     #[command(after_help = "\
-A site that belongs to somebody else is not reassigned: unassign it first.
+A site that belongs to somebody else is not reassigned: unassign it, or transfer it with its credits.
 
 Examples:
   nivella-wallet site assign site-123 --account shop:customer:17
@@ -50,6 +52,23 @@ Examples:
         #[command(flatten)]
         dry_run: DryRun,
     },
+    /// Hand a website over to another account: one offers it, the other accepts
+    #[command(after_help = "\
+The site keeps its credits, with expiry, category and the order that paid for them; debts, plans, client
+and label stay behind. An offer stands for 14 days, and until it is accepted nothing has changed.
+
+Examples:
+  nivella-wallet site transfer site-123 --to shop:customer:17
+  nivella-wallet site transfer site-123 --accept --dry-run
+  nivella-wallet site transfer site-123 --withdraw")]
+    Transfer {
+        /// The site's id
+        site: SiteId,
+        #[command(flatten)]
+        act: TransferAct,
+        #[command(flatten)]
+        dry_run: DryRun,
+    },
     /// List websites
     List {
         /// Only those of this account
@@ -63,6 +82,19 @@ Examples:
     Show {
         /// The site's id
         site: SiteId,
+    },
+    /// Say how much may be spent for a website, or by one of its assistants, each day or month
+    #[command(after_help = limit::LIMIT_HELP)]
+    Limit(limit::LimitOptions),
+    /// Say from what may be spent for a website, or by one of its assistants
+    #[command(after_help = limit::POLICY_HELP)]
+    Policy(limit::PolicyOptions),
+    /// Let a website spend again that was paused for safety
+    Resume {
+        /// The site's id
+        site: SiteId,
+        #[command(flatten)]
+        dry_run: DryRun,
     },
     /// Assign many websites from a spreadsheet, all of them or none
     #[command(after_help = "\
@@ -80,12 +112,27 @@ Example:
     },
 }
 
+/// What is to become of an offer.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(super) struct TransferAct {
+    /// Offer it to this account: `acc_…`, STORE:customer:ID or STORE:email:ADDRESS; opened if new
+    #[arg(long, value_name = "ACC")]
+    to: Option<AccountRef>,
+    /// Accept the offer for the account that it was made to
+    #[arg(long)]
+    accept: bool,
+    /// Take the offer back
+    #[arg(long)]
+    withdraw: bool,
+}
+
 /// A site after a command that changed it.
 #[derive(Serialize)]
 struct Assigned {
     #[serde(flatten)]
     site: Site,
-    change: Change,
+    change: store::Change,
 }
 
 pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
@@ -106,9 +153,9 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
                 let owner =
                     or_dash(site.account.as_ref().map(|owner| format!("{} ({})", owner.name, owner.id)));
                 page.line(match change {
-                    Change::Assigned => format!("assigned {} to {owner}", site.id),
-                    Change::Changed => format!("changed {} of {owner}", site.id),
-                    Change::Unchanged => format!("nothing to do: {} belongs to {owner}", site.id),
+                    store::Change::Assigned => format!("assigned {} to {owner}", site.id),
+                    store::Change::Changed => format!("changed {} of {owner}", site.id),
+                    store::Change::Unchanged => format!("nothing to do: {} belongs to {owner}", site.id),
                 });
                 if default {
                     page.line("purchases that name no site go there");
@@ -116,8 +163,16 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
             })
         }
         Verb::Unassign { site, dry_run } => unassign(session, site, dry_run),
+        Verb::Transfer { site, act, dry_run } => match act.to {
+            Some(to) => change_offer(session, dry_run, move |tx| transfer::offer(tx, &site, &to)),
+            None if act.accept => accept(session, site, dry_run),
+            None => change_offer(session, dry_run, move |tx| transfer::withdraw(tx, &site)),
+        },
         Verb::List { account, client } => list(session, account.as_ref(), client.as_ref()),
         Verb::Show { site } => show(session, &site),
+        Verb::Limit(options) => limit::set_limit(options, session),
+        Verb::Policy(options) => limit::set_policy(options, session),
+        Verb::Resume { site, dry_run } => limit::resume(session, site, dry_run),
         Verb::Import { file, dry_run } => import_file(session, &file, dry_run),
     }
 }
@@ -136,6 +191,58 @@ fn unassign(session: &mut Session<'_>, id: SiteId, dry_run: DryRun) -> Result<()
         }
         if !debt.is_zero() {
             page.line(format!("{debt} credits that it owed are owed by the pool of {account} now"));
+        }
+    })
+}
+
+/// Makes an offer or takes it back.
+fn change_offer(
+    session: &mut Session<'_>,
+    dry_run: DryRun,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<Offered, crate::account::Error> + Send + 'static,
+) -> Result<(), Failure> {
+    let offered = session.change("cli::site_transfer", dry_run, work)?;
+    session.out.show_change(&offered, dry_run.dry_run, |page| {
+        let Offered { site, change } = &offered;
+        let id = &site.id;
+        let to = offer_text(site);
+        page.line(match (change, &to) {
+            (Change::Offered, Some(to)) => format!("offered {id} to {to}"),
+            (Change::Unchanged, Some(to)) => format!("nothing to do: {id} is offered to {to}"),
+            (Change::Withdrawn, _) => format!("the offer of {id} is over; it stays whose it is"),
+            (_, None) => format!("nothing to do: {id} is offered to nobody"),
+        });
+        if to.is_some() {
+            page.line(format!("`nivella-wallet site transfer {id} --accept` hands it over"));
+        }
+    })
+}
+
+/// To whom a site is offered, and until when.
+fn offer_text(site: &Site) -> Option<String> {
+    let offer = site.offer.as_ref()?;
+    Some(format!("{} ({}) until {} UTC", offer.to.name, offer.to.id, minute(offer.ends_at)))
+}
+
+fn accept(session: &mut Session<'_>, id: SiteId, dry_run: DryRun) -> Result<(), Failure> {
+    let done = session.change("cli::site_transfer_accept", dry_run, move |tx| transfer::accept(tx, &id))?;
+    session.out.show_change(&done, dry_run.dry_run, |page| {
+        let Transferred { id, from, account, credits, debt, plans, keys } = &done;
+        page.line(format!("{id} is {account}'s now, with {credits} credits that were there"));
+        if !debt.is_zero() {
+            page.line(format!("{debt} credits that it owed are owed by the pool of {from} now"));
+        }
+        for plan in plans {
+            page.line(format!(
+                "plan {plan} of {from} brings nothing more: `nivella-wallet plan start {plan} site:{id}` goes on \
+                 for the new owner"
+            ));
+        }
+        for key in keys {
+            page.line(format!(
+                "key {key} goes on to work for it: `nivella-wallet key rotate {key} --overlap 0` if the old owner \
+                 shall not have it"
+            ));
         }
     })
 }
@@ -160,6 +267,7 @@ pub(super) fn table(page: &mut Page, sites: &[Site]) {
         ("CLIENT", Column::Text),
         ("OWNER", Column::Text),
         ("ACCOUNT", Column::Id),
+        ("OFFERED TO", Column::Text),
     ]);
     for site in sites {
         rows.row([
@@ -168,16 +276,31 @@ pub(super) fn table(page: &mut Page, sites: &[Site]) {
             or_dash(site.client.as_ref()),
             site.account.as_ref().map_or_else(|| "nobody".to_owned(), |owner| owner.name.clone()),
             or_dash(site.account.as_ref().map(|owner| &owner.id)),
+            or_dash(site.offer.as_ref().map(|offer| &offer.to.name)),
         ]);
     }
     page.table(&rows);
 }
 
+/// A site, who owns it, and what is set about its spending if somebody does.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    site: Site,
+    #[serde(flatten)]
+    spending: Option<Spending>,
+}
+
 fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
-    let site = session.read(|tx| store::get(tx, id)?.ok_or_else(|| Error::UnknownSite(id.clone())))?;
-    session.out.show(&site, |page| {
+    let shown = session.read(|tx| {
+        let site = store::get(tx, id)?.ok_or_else(|| Error::UnknownSite(id.clone()))?;
+        let spending = spending::of_site(tx, &site)?;
+        Ok::<_, Error>(Shown { site, spending })
+    })?;
+    session.out.show(&shown, |page| {
+        let Shown { site, spending } = &shown;
         let owner = site.account.as_ref();
-        page.facts([
+        let mut facts = vec![
             ("Site", site.id.to_string()),
             ("Label", or_dash(site.label.as_ref())),
             ("Client", or_dash(site.client.as_ref())),
@@ -188,6 +311,7 @@ fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
                     |owner| format!("{} ({})", owner.name, owner.id),
                 ),
             ),
+            ("Offered to", offer_text(site).unwrap_or_else(|| "nobody".to_owned())),
             ("May use the pool", if site.uses_pool { "yes" } else { "no" }.to_owned()),
             (
                 "Assigned by",
@@ -198,7 +322,14 @@ fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
                 }),
             ),
             ("Known since", format!("{} UTC", minute(site.created_at))),
-        ]);
+        ];
+        if let Some(spending) = spending {
+            limit::facts(&mut facts, spending);
+        }
+        page.facts(facts);
+        if let Some(spending) = spending {
+            limit::tables(page, spending);
+        }
     })
 }
 

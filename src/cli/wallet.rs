@@ -12,7 +12,7 @@ use crate::app;
 use crate::db::Tx;
 use crate::feed::wallet::{Numbers, Part as Holding, SiteColumn};
 use crate::feed::{self, Wallet, activity, grants};
-use crate::id::{GrantId, SiteId};
+use crate::id::{AgentId, GrantId, SiteId};
 use crate::ledger::slice::{Category, Compartment};
 use crate::ledger::store::{NewGrant, Shown};
 use crate::site::{AccountRef, WalletRef, store};
@@ -178,6 +178,9 @@ Examples:
         /// How many credits
         #[arg(long, value_parser = some_credits)]
         credits: Credits,
+        /// By which of the site's assistants
+        #[arg(long)]
+        agent: Option<AgentId>,
     },
 }
 
@@ -220,7 +223,7 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
             grant(session, wallet, new, dry_run)
         }
         Verb::Void { grant, reason, dry_run } => void(session, grant, reason, dry_run),
-        Verb::BurnPlan { wallet, credits } => burn_plan(session, &wallet, credits),
+        Verb::BurnPlan { wallet, credits, agent } => burn_plan(session, &wallet, credits, agent.as_ref()),
         Verb::Adjust { wallet, credits, reason, dry_run } => {
             adjust(session, wallet, credits, reason, dry_run)
         }
@@ -453,8 +456,16 @@ fn void(session: &mut Session<'_>, grant: GrantId, reason: String, dry_run: DryR
     })
 }
 
-fn burn_plan(session: &mut Session<'_>, named: &WalletRef, credits: Credits) -> Result<(), Failure> {
-    let plan = session.read(|tx| Ok::<_, Failure>(open(tx, named)?.burn_plan(tx, credits)?))?;
+fn burn_plan(
+    session: &mut Session<'_>,
+    named: &WalletRef,
+    credits: Credits,
+    agent: Option<&AgentId>,
+) -> Result<(), Failure> {
+    if agent.is_some() && site_of(named).is_none() {
+        return Err(Failure::usage("an assistant is of one site: name site:ID"));
+    }
+    let plan = session.read(|tx| Ok::<_, Failure>(open(tx, named)?.burn_plan(tx, credits, agent)?))?;
     session.out.show(&plan, |page| {
         let mut rows = Rows::new(&[("GRANT", Column::Id), ("CREDITS", Column::Number)]);
         for part in &plan.slices {

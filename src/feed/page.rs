@@ -57,7 +57,7 @@ pub struct Page {
     pub runway: Option<Runway>,
     /// What is lost next.
     pub expiring: Vec<Expiring>,
-    /// The level that is reached, if one is.
+    /// The level that is reached and the pause of the site, if there are.
     pub alerts: Vec<Alert>,
     /// Where to go from here.
     pub links: Links,
@@ -133,13 +133,19 @@ pub struct Expiring {
     pub label: String,
 }
 
-/// A level that is reached.
+/// Something the customer should know now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Alert {
-    /// The level, as it is configured.
+    /// The level that is reached, as it is configured; `paused` if the brake is on.
     pub level: String,
     /// How the wallet stands.
     pub status: Status,
+    /// Since when, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// What it is in plain words, where the level does not say all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// Addresses.
@@ -168,7 +174,7 @@ pub fn read(tx: &mut Tx<'_>, wallet: &Wallet, settings: &Settings) -> Result<Pag
         packages: store::packages_for_sale(tx, &wallet.account)?,
         runway,
         expiring: expiring(&slices, now),
-        alerts: alert(numbers.status, &settings.low_balance).into_iter().collect(),
+        alerts: paused(&numbers).into_iter().chain(alert(numbers.status, &settings.low_balance)).collect(),
         links: Links { top_up, docs: settings.docs_url.clone() },
         numbers,
     })
@@ -254,6 +260,21 @@ fn expiring(slices: &[Slice], now: Timestamp) -> Vec<Expiring> {
         .collect()
 }
 
+/// That the site is paused, if it is.
+fn paused(numbers: &Numbers) -> Option<Alert> {
+    let pause = numbers.pause.as_ref()?;
+    let text = format!(
+        "Spending is paused for safety: {}. Nothing is lost; the shop can resume it once somebody had a look.",
+        pause.reason
+    );
+    Some(Alert {
+        level: "paused".to_owned(),
+        status: numbers.status,
+        since: Some(pause.since),
+        text: Some(text),
+    })
+}
+
 /// The level that `status` means; a frozen wallet has other troubles.
 fn alert(status: Status, levels: &[AlertLevel]) -> Option<Alert> {
     let level = match status {
@@ -263,7 +284,7 @@ fn alert(status: Status, levels: &[AlertLevel]) -> Option<Alert> {
         // Nothing left is a level of its own, whatever the last one is set to.
         Status::Empty => "0".to_owned(),
     };
-    Some(Alert { level, status })
+    Some(Alert { level, status, since: None, text: None })
 }
 
 // As an answer --------------------------------------------------------------------------------------

@@ -37,20 +37,10 @@ pub(super) fn wallet(
                 account: account.clone(),
                 name: row.get(0)?,
                 zone,
-                frozen: row.get::<Option<String>>(2)?.is_some(),
+                frozen_reason: row.get(2)?,
                 shows,
             })
         },
-    )
-}
-
-/// Why the account is frozen, if it is.
-pub(super) fn frozen_reason(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<String>, db::Error> {
-    tx.query_one(
-        "-- feed::store::frozen_reason
-         SELECT frozen_reason FROM account WHERE id = $1",
-        params![account],
-        |row| row.get(0),
     )
 }
 

@@ -10,11 +10,13 @@ use super::{Settings, store};
 use crate::access::{Caller, Own, Subject};
 use crate::calendar::Per;
 use crate::db::{self, Tx};
-use crate::id::{AccountId, ClientId, GrantId, SiteId};
+use crate::id::{AccountId, AgentId, ClientId, GrantId, SiteId};
+use crate::ledger::limit::{Pause, Purpose, Terms};
 use crate::ledger::plan::Subscription;
 use crate::ledger::position::{Mode, Position, Status};
 use crate::ledger::slice::{Category, Compartment, Slice, View, open_slices};
-use crate::ledger::store::plan;
+use crate::ledger::store::admit::{Payer, Spender, admit};
+use crate::ledger::store::{limit, plan};
 use crate::ledger::{self, burn};
 use crate::site::{self, AccountRef, WalletRef};
 use crate::time::{DAY_MS, Timestamp};
@@ -28,7 +30,7 @@ pub struct Wallet {
     pub(super) account: AccountId,
     pub(super) name: String,
     pub(super) zone: Tz,
-    pub(super) frozen: bool,
+    pub(super) frozen_reason: Option<String>,
     pub(super) shows: Shows,
 }
 
@@ -152,22 +154,61 @@ impl Wallet {
         Ok(slices)
     }
 
-    /// Which slices a debit of `credits` would take from what the wallet shows: the decision of the debit
-    /// itself, without the write.
+    /// Which slices a debit of `credits`, by this assistant of the site, would take from what the wallet shows: the
+    /// decision of the debit itself, without the write.
     ///
     /// # Errors
-    /// [`ledger::store::Error::Frozen`] and [`ledger::store::Error::InsufficientCredits`], as the debit.
-    pub fn burn_plan(&self, tx: &mut Tx<'_>, credits: Credits) -> Result<BurnPlan, ledger::store::Error> {
-        if let Some(reason) = store::frozen_reason(tx, &self.account)? {
-            return Err(ledger::store::Error::Frozen(reason));
+    /// As the debit: [`admit`].
+    pub fn burn_plan(
+        &self,
+        tx: &mut Tx<'_>,
+        credits: Credits,
+        agent: Option<&AgentId>,
+    ) -> Result<BurnPlan, ledger::store::Error> {
+        let (slices, parts) = match self.spender(agent) {
+            Some(spender) => {
+                let admitted = admit(tx, &self.payer(), &spender, credits, Purpose::Debit)?;
+                (admitted.slices, admitted.parts)
+            }
+            None => self.burn_all(tx, credits)?,
+        };
+        let paid =
+            |part: &burn::Part| Paid { grant: slices[part.slice].grant.clone(), credits: part.credits };
+        Ok(BurnPlan { slices: parts.iter().map(paid).collect() })
+    }
+
+    /// What would pay in a wallet of more than one site, whose limits and policies are not those of any one of them.
+    fn burn_all(
+        &self,
+        tx: &mut Tx<'_>,
+        credits: Credits,
+    ) -> Result<(Vec<Slice>, Vec<burn::Part>), ledger::store::Error> {
+        if let Some(reason) = &self.frozen_reason {
+            return Err(ledger::store::Error::Frozen(reason.clone()));
         }
         let slices = self.slices(tx)?;
         let parts = burn::plan(&slices, credits, tx.now()).map_err(|short| {
             ledger::store::Error::InsufficientCredits { needed: credits, available: short.available }
         })?;
-        let paid =
-            |part: &burn::Part| Paid { grant: slices[part.slice].grant.clone(), credits: part.credits };
-        Ok(BurnPlan { slices: parts.iter().map(paid).collect() })
+        Ok((slices, parts))
+    }
+
+    fn payer(&self) -> Payer<'_> {
+        Payer { account: &self.account, zone: self.zone, frozen_reason: self.frozen_reason.as_deref() }
+    }
+
+    /// Whoever of a site spends; nobody does for a wallet of more than one.
+    fn spender<'a>(&'a self, agent: Option<&'a AgentId>) -> Option<Spender<'a>> {
+        match &self.shows {
+            Shows::Site { site, pool, .. } => Some(Spender { site, agent, uses_pool: *pool }),
+            Shows::Account | Shows::Client { .. } => None,
+        }
+    }
+
+    /// What decides whether its site may spend; nothing for a wallet of more than one.
+    pub(super) fn terms(&self, tx: &mut Tx<'_>) -> Result<Option<Terms>, db::Error> {
+        let Some(spender) = self.spender(None) else { return Ok(None) };
+        limit::terms(tx, &self.payer(), &spender).map(Some)
     }
 
     pub(super) fn numbers_of(
@@ -178,7 +219,9 @@ impl Wallet {
     ) -> Result<Numbers, db::Error> {
         let now = tx.now();
         let position = Position::of(slices, now);
-        let status = position.status(self.frozen, &settings.low_balance);
+        let status = position.status(self.frozen_reason.is_some(), &settings.low_balance);
+        let terms = self.terms(tx)?;
+        let can_spend = terms.as_ref().is_none_or(|terms| terms.let_spend(slices, now));
         let plans = self.plans(tx)?;
         let used = store::used(tx, self, self.cycle(&plans, now))?;
         let debt = store::debt(tx, &self.account)?
@@ -216,7 +259,8 @@ impl Wallet {
             },
             top_up: TopUp { balance: position.top_up },
             status,
-            mode: status.mode(),
+            mode: status.mode(can_spend),
+            pause: terms.and_then(|terms| terms.pause),
             breakdown: counted.map(|slice| self.part(slice, now)).collect(),
         })
     }
@@ -373,6 +417,9 @@ pub struct Numbers {
     pub status: Status,
     /// How the assistant should behave.
     pub mode: Mode,
+    /// Why and since when its site is paused; told with the alerts.
+    #[serde(skip)]
+    pub pause: Option<Pause>,
     /// What `posted` is made of.
     pub breakdown: Vec<Part>,
 }

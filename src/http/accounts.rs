@@ -4,21 +4,28 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs, State};
 use axum::response::{IntoResponse as _, Response};
+use http::HeaderMap;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::debits::optional;
+use super::debits::{optional, required};
 use super::extract::{self, Fields, Raw};
+use super::idempotent::{self, Requested};
 use super::openapi::Routes;
-use super::openapi::operation::{Field as Said, Operation, Tag};
+use super::openapi::operation::{Field as Said, OWN, Operation, Tag};
 use super::problem::{Code, Fault, Problem};
 use super::query::Query;
 use super::wallets::{NO_CACHE, private};
 use super::{App, admin};
 use crate::access::Caller;
+use crate::account::spending::{self, Spending};
+use crate::account::transfer::{self, Change, Offered, Transferred};
 use crate::account::{self, release_site};
 use crate::db::Tx;
 use crate::feed::{List, cursor, wallet};
 use crate::id::{AccountId, ClientId, SiteId};
+use crate::idempotency::Answer;
 use crate::site::{
     Account, AccountRef, Field, LABEL_CHARS_MAX, Site, WalletRef, parse_client, parse_label, store,
 };
@@ -29,8 +36,15 @@ pub fn routes() -> Routes {
         json!({
             "id": "site-123", "label": "Alice's shop", "client": "acme",
             "account": { "id": "acc_01a1fa67730b778aa2ec748e9839efc7", "name": "Alice Doe" }, "uses_pool": true,
-            "from_order": { "store": "shop", "order": 29 }, "created_at": "2026-11-20T16:00:00Z"
+            "from_order": { "store": "shop", "order": 29 }, "offer": null, "created_at": "2026-11-20T16:00:00Z"
         })
+    };
+    let of_site =
+        |summary| Operation::new(Tag::Accounts, summary).path::<SiteId>("site", "The site.", "site-123");
+    let offered = |change: &str| {
+        let mut site = site_example();
+        site["change"] = change.into();
+        site
     };
     Routes::new()
         .get(
@@ -58,10 +72,10 @@ pub fn routes() -> Routes {
             "/v1/sites/{site}",
             show_site,
             Operation::new(Tag::Accounts, "Whose a site is")
-                .scopes(&["admin", "account"])
+                .scopes(OWN)
                 .path::<SiteId>("site", "The site.", "site-123")
-                .answers::<Site>(200, "The site.", site_example())
-                .refuses(&[Code::NotFound, Code::InvalidRequest]),
+                .answers::<SiteShown>(200, "The site, and what is set about its spending if somebody has it.", site_example())
+                .refuses(&[Code::NotFound]),
         )
         .put(
             "/v1/sites/{site}",
@@ -80,9 +94,51 @@ pub fn routes() -> Routes {
                     json!({ "account": "shop:customer:17", "client": "acme", "label": "Alice's shop" }),
                 )
                 .answers::<Site>(200, "The site.", site_example())
-                .refuses(&[Code::Forbidden, Code::NotFound, Code::SiteMismatch]),
+                .refuses(&[Code::Forbidden, Code::NotFound]),
+        )
+        .post(
+            TRANSFER,
+            offer_site,
+            of_site("Offers a site to another account")
+                .describe("The offer stands for 14 days, or until there is another; the site stays its owner's until it is accepted.")
+                .once()
+                .takes(
+                    vec![Said::required::<AccountRef>("to", "The account, opened if its store does not know it yet.")],
+                    json!({ "to": "shop:customer:18" }),
+                )
+                .answers::<Offered>(201, "The site, with its offer.", offered("offered"))
+                .answers::<Offered>(200, "It was offered to that account before.", offered("unchanged"))
+                .refuses(&[Code::Forbidden, Code::NotFound, Code::Frozen]),
+        )
+        .delete(
+            TRANSFER,
+            withdraw_site,
+            of_site("Takes an offer back")
+                .describe("Without an offer nothing changes.")
+                .answers::<Offered>(200, "The site, without an offer.", offered("withdrawn"))
+                .refuses(&[Code::Forbidden, Code::NotFound, Code::Frozen]),
+        )
+        .post(
+            "/v1/sites/{site}/transfer/accept",
+            accept_site,
+            of_site("Hands a site over to the account it is offered to")
+                .describe("Its credits go along; what it owes stays with the account it comes from.")
+                .once()
+                .takes_nothing()
+                .answers::<Transferred>(
+                    200,
+                    "The site is the other account's.",
+                    json!({
+                        "id": "site-123", "from": "acc_01a1fa67730b778aa2ec748e9839efc7",
+                        "account": "acc_02b1fa67730b778aa2ec748e9839efc7", "credits": "700", "debt": "0", "plans": [], "keys": []
+                    }),
+                )
+                .refuses(&[Code::Forbidden, Code::NotFound, Code::InProgress, Code::Frozen]),
         )
 }
+
+/// Where sites are offered.
+const TRANSFER: &str = "/v1/sites/{site}/transfer";
 
 /// The list's name in its cursors.
 const LIST: &str = "accounts";
@@ -120,18 +176,18 @@ async fn list(
     Ok(private(NO_CACHE, Json(list)))
 }
 
-type SitePath = Result<Path<String>, PathRejection>;
+pub(super) type SitePath = Result<Path<String>, PathRejection>;
 
-fn site_of(named: SitePath) -> Result<SiteId, Problem> {
+pub(super) fn site_of(named: SitePath) -> Result<SiteId, Problem> {
     let Ok(Path(named)) = named else { return Err(missing()) };
     named.parse().map_err(|_| missing())
 }
 
-fn missing() -> Problem {
+pub(super) fn missing() -> Problem {
     Problem::not_found().with_detail("there is no such site in the scope of this API key")
 }
 
-/// `GET /v1/sites/{site}`: a site and who owns it; an account's key reads its own.
+/// `GET /v1/sites/{site}`: a site, who owns it and what is set about its spending; an account's key reads its own.
 ///
 /// # Errors
 /// `not_found`, `invalid_request`, `try_again`.
@@ -143,16 +199,36 @@ async fn show_site(
 ) -> Result<Response, Problem> {
     let site = site_of(named)?;
     let query = Query::new(pairs, &[]);
-    let site = app.db.read(|tx| {
-        let site = store::get(tx, &site)?.ok_or_else(missing)?;
-        let is_own = |site: &Site| site.account.as_ref().is_some_and(|owner| caller.is_owner_of(&owner.id));
-        if !caller.is_admin() && !is_own(&site) {
-            return Err(missing());
-        }
+    let shown = app.db.read(|tx| {
+        let site = own_site(tx, &caller, &site)?;
         query.check()?;
-        Ok::<_, Problem>(site)
+        let spending = spending::of_site(tx, &site)?;
+        Ok::<_, Problem>(SiteShown { site, spending })
     })?;
-    Ok(private(NO_CACHE, Json(site)))
+    Ok(private(NO_CACHE, Json(shown)))
+}
+
+/// A site, who owns it, and what is set about its spending if somebody does.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SiteShown {
+    #[serde(flatten)]
+    site: Site,
+    #[serde(flatten)]
+    spending: Option<Spending>,
+}
+
+/// The site, for an administrator or its own account.
+pub(super) fn own_site(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<Site, Problem> {
+    let site = store::get(tx, site)?.ok_or_else(missing)?;
+    let is_own = || site.account.as_ref().is_some_and(|owner| caller.is_owner_of(&owner.id));
+    if caller.is_admin() || is_own() { Ok(site) } else { Err(missing()) }
+}
+
+/// Refuses keys that may not change the site; says no more than they may know.
+pub(super) fn check_site(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<(), Problem> {
+    let wallet = WalletRef::Site(site.clone());
+    let sees = admin::check(caller, || Ok(wallet::find(tx, caller, &wallet)?.is_some()));
+    sees.map_err(|refusal| if refusal == Problem::not_found() { missing() } else { refusal })
 }
 
 /// `PUT /v1/sites/{site}`: gives a site to an account, takes it away, or changes its client and label. What is
@@ -170,9 +246,7 @@ async fn set_site(
     let site = app
         .db
         .write("accounts::set_site", move |tx| {
-            let wallet = WalletRef::Site(id.clone());
-            let sees = admin::check(&caller, || Ok(wallet::find(tx, &caller, &wallet)?.is_some()));
-            sees.map_err(|refusal| if refusal == Problem::not_found() { missing() } else { refusal })?;
+            check_site(tx, &caller, &id)?;
             let Fields(fields) = extract::parse(&body)?;
             let asked = read(&fields)?;
             assign(tx, &id, &asked)?;
@@ -180,6 +254,96 @@ async fn set_site(
         })
         .await?;
     Ok(private(NO_CACHE, Json(site)).into_response())
+}
+
+/// `POST /v1/sites/{site}/transfer`: offers a site to another account. `201`, or `200` if it was so before.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`, `idempotency_mismatch`, `invalid_request`, `frozen`.
+async fn offer_site(
+    State(app): State<App>,
+    caller: Caller,
+    named: SitePath,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let site = site_of(named)?;
+    let requested = Requested::new("POST", &format!("/v1/sites/{site}/transfer"), &headers, &body);
+    app.db
+        .write("accounts::offer_site", move |tx| {
+            check_known(tx, &caller, &site)?;
+            requested.answer_once(tx, caller.key(), |tx| {
+                let Fields(fields) = extract::parse(&body)?;
+                let mut errors = admin::unknown(&fields, &["to"]);
+                let to = required::<AccountRef>(&fields, "to", &mut errors);
+                let offered = transfer::offer(tx, &site, &admin::complete(to, errors)?).map_err(explained)?;
+                match offered.change {
+                    Change::Unchanged => Answer::ok(&offered),
+                    Change::Offered | Change::Withdrawn => Answer::created(&offered),
+                }
+            })
+        })
+        .await
+        .map(idempotent::respond)
+}
+
+/// `DELETE /v1/sites/{site}/transfer`: takes an offer back; without one nothing changes.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`.
+async fn withdraw_site(State(app): State<App>, caller: Caller, named: SitePath) -> Result<Response, Problem> {
+    let site = site_of(named)?;
+    let offered = app
+        .db
+        .write("accounts::withdraw_site", move |tx| {
+            check_known(tx, &caller, &site)?;
+            transfer::withdraw(tx, &site).map_err(explained)
+        })
+        .await?;
+    Ok(private(NO_CACHE, Json(offered)))
+}
+
+/// `POST /v1/sites/{site}/transfer/accept`: hands a site over to the account that it is offered to.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`, `idempotency_mismatch`, `invalid_request`, `frozen`,
+/// `in_progress` while something of it is held.
+async fn accept_site(
+    State(app): State<App>,
+    caller: Caller,
+    named: SitePath,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let site = site_of(named)?;
+    let requested = Requested::new("POST", &format!("/v1/sites/{site}/transfer/accept"), &headers, &body);
+    app.db
+        .write("accounts::accept_site", move |tx| {
+            check_known(tx, &caller, &site)?;
+            requested.answer_once(tx, caller.key(), |tx| {
+                if !body.trim_ascii().is_empty() {
+                    let Fields(fields) = extract::parse(&body)?;
+                    admin::complete(Some(()), admin::unknown(&fields, &[]))?;
+                }
+                Answer::ok(&transfer::accept(tx, &site).map_err(explained)?)
+            })
+        })
+        .await
+        .map(idempotent::respond)
+}
+
+/// [`check_site`], and refuses sites that were never heard of.
+fn check_known(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<(), Problem> {
+    check_site(tx, caller, site)?;
+    store::get(tx, site)?.map(drop).ok_or_else(missing)
+}
+
+/// What an administrator may know of a name that says nothing.
+fn explained(error: account::Error) -> Problem {
+    match error {
+        account::Error::Site(error) => error.into(),
+        error => error.into(),
+    }
 }
 
 /// What is to become of a site.
@@ -195,10 +359,7 @@ fn assign(tx: &mut Tx<'_>, site: &SiteId, asked: &Asked) -> Result<(), Problem> 
             let known = store::get(tx, site)?.ok_or_else(missing)?;
             // Taken away already: the same request again changes nothing.
             if known.account.is_some() {
-                release_site(tx, site).map_err(|error| match error {
-                    account::Error::Site(error) => Problem::from(error),
-                    error => error.into(),
-                })?;
+                release_site(tx, site).map_err(explained)?;
             }
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! Who is asking: `Authorization: Bearer nwk_…`.
 //!
-//! A handler that takes a [`Caller`] cannot run for a stranger.
+//! A handler that takes a [`Caller`] cannot run for a stranger, nor for a website that is not the one a site's key
+//! is good for. The first request from a website is written down; no later one writes.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -9,8 +10,13 @@ use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::problem::Problem;
-use crate::access::{self, Caller, KeySecret};
+use crate::access::origin::Verdict;
+use crate::access::{self, Caller, KeySecret, Origin};
 use crate::db;
+use crate::id::KeyId;
+
+/// The header in which a website says where it is.
+pub const ORIGIN: &str = "x-site-origin";
 
 /// Why a request is not from anybody we know.
 #[derive(Debug)]
@@ -19,6 +25,17 @@ pub enum Unauthorized {
     Stranger(&'static str),
     /// The database could not say.
     Unknown(db::Error),
+    /// It comes from another website than the key is good for.
+    Elsewhere {
+        /// The key.
+        key: KeyId,
+        /// The address that it is good for.
+        bound_to: String,
+        /// The address that asks.
+        origin: Origin,
+    },
+    /// It does not say which website it comes from, but something else.
+    Nowhere(String),
 }
 
 impl FromRequestParts<App> for Caller {
@@ -29,12 +46,58 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Unauthorized> {
         let secret = bearer(&parts.headers)?;
         let found = app.db.read(|tx| access::store::authenticate(tx, &secret));
-        match found.map_err(Unauthorized::Unknown)? {
-            Ok(caller) => Ok(caller),
+        let caller = match found.map_err(Unauthorized::Unknown)? {
+            Ok(caller) => caller,
             // Who has the secret may know what became of the key.
-            Err(access::store::Stranger::Expired) => Err(Unauthorized::Stranger("this API key has expired")),
-            Err(access::store::Stranger::Revoked) => Err(Unauthorized::Stranger("this API key was revoked")),
-            Err(access::store::Stranger::Unknown) => Err(Unauthorized::Stranger(NOT_A_KEY)),
+            Err(access::store::Stranger::Expired) => {
+                return Err(Unauthorized::Stranger("this API key has expired"));
+            }
+            Err(access::store::Stranger::Revoked) => {
+                return Err(Unauthorized::Stranger("this API key was revoked"));
+            }
+            Err(access::store::Stranger::Replaced) => {
+                return Err(Unauthorized::Stranger(
+                    "this API key has a new secret, and the old one's time is over",
+                ));
+            }
+            Err(access::store::Stranger::Unknown) => return Err(Unauthorized::Stranger(NOT_A_KEY)),
+        };
+        if caller.is_of_website() {
+            check_origin(app, &caller, &parts.headers).await?;
+        }
+        app.uses.note(caller.key(), app.db.clock().now());
+        Ok(caller)
+    }
+}
+
+/// Refuses a website that is not the one the key is good for. Who does not say where they are is no website.
+async fn check_origin(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<(), Unauthorized> {
+    let Some(origin) = origin(headers)? else { return Ok(()) };
+    let mut verdict =
+        app.db.read(|tx| access::store::judge(tx, caller.key(), &origin)).map_err(Unauthorized::Unknown)?;
+    if matches!(verdict, Verdict::Bind | Verdict::Refuse { note: true, .. }) {
+        let (key, asked) = (caller.key().clone(), origin.clone());
+        let met = app.db.write("auth::meet", move |tx| access::store::meet(tx, &key, &asked)).await;
+        verdict = met.map_err(Unauthorized::Unknown)?;
+    }
+    match verdict {
+        Verdict::Welcome | Verdict::Bind => Ok(()),
+        Verdict::Refuse { bound_to, .. } => {
+            Err(Unauthorized::Elsewhere { key: caller.key().clone(), bound_to, origin })
+        }
+    }
+}
+
+/// The website that asks, if it says so.
+fn origin(headers: &HeaderMap) -> Result<Option<Origin>, Unauthorized> {
+    let mut values = headers.get_all(ORIGIN).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => Err(Unauthorized::Nowhere("is given twice".to_owned())),
+        // A name with other letters than a to z comes as UTF-8.
+        (Some(value), None) => {
+            let origin = String::from_utf8_lossy(value.as_bytes()).parse::<Origin>();
+            origin.map(Some).map_err(|wrong| Unauthorized::Nowhere(wrong.to_string()))
         }
     }
 }
@@ -63,7 +126,21 @@ impl IntoResponse for Unauthorized {
     fn into_response(self) -> Response {
         match self {
             Self::Unknown(error) => Problem::from(error).into_response(),
+            Self::Elsewhere { key, bound_to, origin } => elsewhere(&key, bound_to, &origin).into_response(),
+            Self::Nowhere(detail) => Problem::invalid("/headers/X-Site-Origin", detail).into_response(),
             Self::Stranger(detail) => Problem::unauthorized().with_detail(detail).into_response(),
         }
     }
+}
+
+/// What the owner of a website has to know when it asks with the key of another.
+fn elsewhere(key: &KeyId, bound_to: String, origin: &Origin) -> Problem {
+    let detail = format!(
+        "this key is for {bound_to}, and {origin} asks with it: if the website moved, \
+         `nivella-wallet key origin {key} --moved {origin}`; if this is a copy that may read too, --copy instead"
+    );
+    Problem::site_mismatch(detail)
+        .with("key", key.as_str())
+        .with("bound_to", bound_to)
+        .with("origin", origin.url())
 }

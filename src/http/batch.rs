@@ -25,6 +25,7 @@ use crate::access::Caller;
 use crate::db::{self, Tx};
 use crate::feed::Settings;
 use crate::idempotency::Answer;
+use crate::ledger::limit::Brake;
 use crate::schema::IdempotencyKey;
 
 /// Most debits of one batch.
@@ -125,12 +126,12 @@ pub async fn create(
     while items.peek().is_some() {
         let step: Vec<Box<RawValue>> = items.by_ref().take(STEP).collect();
         let size = step.len();
-        let (settings, caller) = (Arc::clone(&app.feed), caller.clone());
+        let (settings, brake, caller) = (Arc::clone(&app.feed), app.brake, caller.clone());
         let done = app
             .db
             .write("debits::batch", move |tx| {
                 step.iter()
-                    .map(|item| one(tx, &settings, &caller, item))
+                    .map(|item| one(tx, (&settings, &brake), &caller, item))
                     .collect::<Result<Vec<_>, db::Error>>()
             })
             .await;
@@ -155,7 +156,12 @@ pub async fn create(
 }
 
 /// Books one item; what it refuses is its answer, and only a failing database ends the step.
-fn one(tx: &mut Tx<'_>, settings: &Settings, caller: &Caller, item: &RawValue) -> Result<Outcome, db::Error> {
+fn one(
+    tx: &mut Tx<'_>,
+    rules: (&Settings, &Brake),
+    caller: &Caller,
+    item: &RawValue,
+) -> Result<Outcome, db::Error> {
     enum Stop {
         Refused(Problem),
         Failed(db::Error),
@@ -173,7 +179,7 @@ fn one(tx: &mut Tx<'_>, settings: &Settings, caller: &Caller, item: &RawValue) -
             Some(Value::String(key)) => Requested::item(PATH, Some(&key), text),
             Some(_) => return Err(Stop::Refused(Problem::invalid(format!("/{KEY}"), "must be a text"))),
         };
-        debits::book(tx, settings, caller, &requested, &fields).map_err(Stop::Refused)
+        debits::book(tx, rules, caller, &requested, &fields).map_err(Stop::Refused)
     });
     match booked {
         Ok(answered) => Ok(Outcome {

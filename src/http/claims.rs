@@ -136,6 +136,11 @@ impl From<account::Error> for Problem {
             E::Merged { .. } | E::NotAlone { .. } => Self::already_claimed(error),
             E::Frozen { .. } => Self::frozen(),
             E::Held { .. } => Self::in_progress().with_detail(error),
+            E::AlreadyTheirs { .. } => Self::invalid("/to", error),
+            E::NotOffered(_) => Self::not_found().with_detail(error),
+            E::SiteHeld { until, .. } => {
+                Self::in_progress().with_detail(error).with("until", until.to_string())
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::feed::{self, Settings};
 use crate::id::{ActionId, AgentId, DebitId, GrantId, SiteId};
 use crate::idempotency::Answer;
 use crate::ledger::LockedAccount;
+use crate::ledger::limit::Brake;
 use crate::ledger::position::{Mode, Status};
 use crate::ledger::store::{Debited, NewDebit, Priced};
 use crate::rate;
@@ -48,6 +49,8 @@ pub fn routes() -> Routes {
             .answers::<Body<'_>>(201, "What was spent, and how the site's wallet stands now.", example())
             .refuses(&[
                 Code::InsufficientCredits,
+                Code::LimitReached,
+                Code::PausedForSafety,
                 Code::Forbidden,
                 Code::NotFound,
                 Code::UnknownAction,
@@ -125,7 +128,7 @@ pub(super) struct SliceBody<'a> {
 ///
 /// # Errors
 /// In this order: `unauthorized`, `not_found`, `idempotency_mismatch`, `invalid_request`, `unknown_action`,
-/// `frozen`, `insufficient_credits`.
+/// `frozen`, `paused_for_safety`, `limit_reached`, `insufficient_credits`.
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -134,9 +137,9 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let requested = Requested::new("POST", PATH, &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
-    let settings = Arc::clone(&app.feed);
+    let (settings, brake) = (Arc::clone(&app.feed), app.brake);
     app.db
-        .write("debits::create", move |tx| book(tx, &settings, &caller, &requested, &fields))
+        .write("debits::create", move |tx| book(tx, (&settings, &brake), &caller, &requested, &fields))
         .await
         .map(idempotent::respond)
 }
@@ -144,7 +147,7 @@ pub async fn create(
 /// Books one debit, or gives the answer it was given before.
 pub(super) fn book(
     tx: &mut Tx<'_>,
-    settings: &Settings,
+    (settings, brake): (&Settings, &Brake),
     caller: &Caller,
     requested: &Requested,
     fields: &Map<String, Value>,
@@ -153,7 +156,8 @@ pub(super) fn book(
     let spender = find_spender(tx, caller, &site)?;
     requested.answer(tx, caller.key(), |tx| {
         let debit = read(fields)?.priced(tx, spender.uses_pool, site)?;
-        let made = LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit));
+        let made =
+            LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit, brake));
         match made {
             Ok(made) => answer(settings, debit.amount, &made),
             Err(refusal) => {
@@ -171,7 +175,7 @@ fn answer(settings: &Settings, credits: Credits, made: &Debited) -> Result<Answe
         credits,
         available: made.position.available,
         status,
-        mode: status.mode(),
+        mode: status.mode(made.can_spend),
         slices: made
             .taken
             .slices

@@ -7,20 +7,21 @@ use serde_json::json;
 
 use super::App;
 use super::openapi::Routes;
-use super::openapi::operation::{Operation, READ, Tag};
+use super::openapi::operation::{Operation, Tag};
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::wallets::{NO_CACHE, QueryPairs, WalletPath, find, private, wrong};
 use crate::access::Caller;
-use crate::feed::wallet::BurnPlan;
+use crate::feed::wallet::{BurnPlan, Shows};
 use crate::feed::{self, List, explain, past};
+use crate::id::AgentId;
 use crate::schema::{Amount, Instant};
 use crate::time::Timestamp;
 use crate::units::Credits;
 
 /// What can be asked about a wallet's numbers.
 pub fn routes() -> Routes {
-    let operation = |summary| Operation::new(Tag::Wallets, summary).scopes(READ).wallet();
+    let operation = |summary| Operation::new(Tag::Wallets, summary).wallet();
     Routes::new()
         .get(
             "/v1/wallets/{wallet}/burn-plan",
@@ -28,12 +29,13 @@ pub fn routes() -> Routes {
             operation("What a debit would take")
                 .describe("The decision of the debit itself, without the write: it refuses as the debit would.")
                 .query_required::<Amount>("credits", "How many.", "3")
+                .query::<AgentId>("agent", "By which assistant of the site, whose limits count, too.")
                 .answers::<BurnPlan>(
                     200,
                     "What it would take of each grant, in burn-down order.",
                     json!({ "slices": [{ "grant": "gr_01a1fa67730b778aa2ec748e9839efc7", "credits": "3" }] }),
                 )
-                .refuses(&[Code::InsufficientCredits, Code::NotFound, Code::Frozen]),
+                .refuses(&[Code::InsufficientCredits, Code::LimitReached, Code::NotFound, Code::Frozen, Code::PausedForSafety]),
         )
         .get(
             "/v1/wallets/{wallet}/explain",
@@ -74,23 +76,28 @@ pub fn routes() -> Routes {
 /// `GET /v1/wallets/{wallet}/burn-plan`: what a debit would take, and nothing is taken.
 ///
 /// # Errors
-/// As the debit: `not_found`, `invalid_request`, `frozen`, `insufficient_credits`.
+/// As the debit: `not_found`, `invalid_request`, `frozen`, `paused_for_safety`, `limit_reached`,
+/// `insufficient_credits`.
 async fn plan(
     State(app): State<App>,
     caller: Caller,
     named: WalletPath,
     Pairs(pairs): QueryPairs,
 ) -> Result<Response, Problem> {
-    let mut query = Query::new(pairs, &["credits"]);
+    let mut query = Query::new(pairs, &["credits", "agent"]);
     let given = query.take("credits", |text| match text.parse::<Credits>() {
         Ok(Credits::ZERO) => Err("must be above 0".to_owned()),
         read => read.map_err(|error| error.to_string()),
     });
+    let agent = query.take("agent", str::parse::<AgentId>);
     let plan = app.db.read(|tx| {
         let wallet = find(tx, &caller, named)?;
+        if agent.is_some() && !matches!(wallet.shows(), Shows::Site { .. }) {
+            query.refuse("agent", "an assistant is of one site: ask for site:ID");
+        }
         query.check()?;
         let credits = given.ok_or_else(|| wrong("credits", &"is missing: how many"))?;
-        match wallet.burn_plan(tx, credits) {
+        match wallet.burn_plan(tx, credits, agent.as_ref()) {
             Ok(plan) => Ok(plan),
             Err(refusal) => {
                 let top_up_url = feed::top_up_url(tx, &app.feed, wallet.account())?;

@@ -13,6 +13,8 @@ pub mod extract;
 pub mod grants;
 pub mod health;
 pub mod idempotent;
+pub mod keys;
+pub mod limits;
 pub mod logs;
 pub mod metrics;
 pub mod openapi;
@@ -30,9 +32,11 @@ use tokio::sync::Notify;
 
 use self::openapi::Routes;
 use self::problem::Problem;
+use crate::access::Uses;
 use crate::db::{self, Db};
 use crate::feed;
 use crate::ledger;
+use crate::ledger::limit::Brake;
 use crate::order::apply::Rules;
 use crate::shop::watch::Refusals;
 
@@ -45,8 +49,12 @@ pub struct App {
     pub feed: Arc<feed::Settings>,
     /// How orders count.
     pub rules: Arc<Rules>,
+    /// How the brake against runaway spending is set.
+    pub brake: Brake,
     /// The largest webhook body, in bytes.
     pub webhook_body_bytes_max: usize,
+    /// Notes when keys are used.
+    pub uses: Uses,
     /// Counts deliveries that were signed with another secret.
     pub refusals: Refusals,
     /// Tells the worker that there may be something to ask a shop.
@@ -68,6 +76,8 @@ fn documented() -> Routes {
         .merge(batch::routes())
         .merge(grants::routes())
         .merge(accounts::routes())
+        .merge(keys::routes())
+        .merge(limits::routes())
         .merge(claims::routes())
         .merge(orders::routes())
         .merge(webhooks::routes())
@@ -85,6 +95,8 @@ pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Probl
             Problem::insufficient_credits(available, needed, top_up_url)
         }
         E::Frozen(_) => Problem::frozen(),
+        E::Paused(pause) => Problem::paused_for_safety(&pause),
+        E::LimitReached { needed, available, limit } => Problem::limit_reached(available, needed, &limit),
         E::UnknownAccount(_) => Problem::not_found(),
         // Between the look-up and the lock: whoever looks again finds the other account.
         E::Merged { .. } => Problem::try_again(),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::openapi::Routes;
-use super::openapi::operation::{Operation, Tag};
+use super::openapi::operation::{OWN, Operation, Tag};
 use super::problem::{Code, Problem};
 use super::query::Query;
 use crate::access::Caller;
@@ -27,7 +27,7 @@ pub fn routes() -> Routes {
         show,
         Operation::new(Tag::Orders, "Why an order granted what it did")
             .describe("An account's key reads its own orders, without what the shop sent and without what others have.")
-            .scopes(&["admin", "account"])
+            .scopes(OWN)
             .path::<StoreName>("store", "The store's name.", "shop")
             .path::<OrderId>("order", "The order's id there.", "29")
             .answers::<explain::Story>(200, "All that is known of it.", example())

@@ -12,6 +12,9 @@ use http::{HeaderValue, StatusCode};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
+use crate::calendar::Per;
+use crate::ledger::limit::{Limit, OnReached, Pause, Standing};
+use crate::time::Timestamp;
 use crate::units::Credits;
 
 /// Every kind of problem. Each has a heading in `docs/API.md`.
@@ -356,9 +359,21 @@ impl Problem {
 
     /// 402: a spending limit leaves `available`, and `required` is more.
     #[must_use]
-    pub fn limit_reached(available: Credits, required: Credits, top_up_url: Option<&str>) -> Self {
-        Self::short_of(Code::LimitReached, available, required, top_up_url)
-            .with_detail(format!("{required} credits needed, {available} left under the spending limit"))
+    pub fn limit_reached(available: Credits, required: Credits, standing: &Standing) -> Self {
+        let Limit { agent, per, credits, on_reached } = &standing.limit;
+        let mut limit = serde_json::json!({
+            "per": per, "credits": credits, "on_reached": on_reached, "resets_at": standing.resets_at,
+        });
+        if let (Some(agent), Some(limit)) = (agent, limit.as_object_mut()) {
+            limit.insert("agent".to_owned(), agent.as_str().into());
+        }
+        Self::short_of(Code::LimitReached, available, required, None)
+            .with_detail(format!(
+                "{required} credits needed, {available} available under {}: wait until {}, when it begins anew, or \
+                 have it raised",
+                standing.limit, standing.resets_at,
+            ))
+            .with("limit", limit)
     }
 
     fn short_of(code: Code, available: Credits, required: Credits, top_up_url: Option<&str>) -> Self {
@@ -470,8 +485,14 @@ impl Problem {
 
     /// 423: the brake is on.
     #[must_use]
-    pub const fn paused_for_safety() -> Self {
+    pub fn paused_for_safety(pause: &Pause) -> Self {
         Self::new(Code::PausedForSafety)
+            .with_detail(format!(
+                "spending is paused since {}: {}. Have the site's owner look and resume it; open holds finish",
+                pause.since, pause.reason,
+            ))
+            .with("since", pause.since.to_string())
+            .with("reason", pause.reason.as_str())
     }
 
     /// 429.
@@ -584,14 +605,41 @@ pub fn schema() -> Value {
 #[must_use]
 pub fn schema_of(code: Code) -> Value {
     let credits = json!({ "$ref": "#/components/schemas/Credits" });
+    let text = |what: &str| json!({ "type": "string", "description": what });
     let (extra, required) = match code {
-        Code::InsufficientCredits | Code::LimitReached => (
-            json!({
-                "available": credits,
-                "required": credits,
-                "top_up_url": { "type": "string", "format": "uri", "description": "Where more credits are bought." }
-            }),
+        Code::InsufficientCredits => (
+            json!({ "available": credits, "required": credits, "top_up_url": text("Where more credits are bought.") }),
             json!(["available", "required"]),
+        ),
+        Code::LimitReached => (
+            json!({ "available": credits, "required": credits, "limit": {
+                "type": "object",
+                "description": "The limit that leaves the least.",
+                "properties": {
+                    "agent": text("The assistant it is for; without it, the whole site."),
+                    "per": text("`day` or `month`."),
+                    "credits": credits,
+                    "on_reached": text("`stop` or `use_balance`."),
+                    "resets_at": { "type": "string", "format": "date-time", "description": "When it begins anew." }
+                },
+                "required": ["per", "credits", "on_reached", "resets_at"]
+            } }),
+            json!(["available", "required", "limit"]),
+        ),
+        Code::PausedForSafety => (
+            json!({
+                "since": { "type": "string", "format": "date-time", "description": "Since when." },
+                "reason": text("Why, for people.")
+            }),
+            json!(["since", "reason"]),
+        ),
+        Code::SiteMismatch => (
+            json!({
+                "key": text("Where a website asked with another one's key: the key."),
+                "bound_to": text("The website it is good for."),
+                "origin": text("The website that asked.")
+            }),
+            json!([]),
         ),
         Code::InvalidRequest => (
             json!({ "errors": {
@@ -632,7 +680,25 @@ pub fn example(code: Code) -> Problem {
         Code::InsufficientCredits => {
             Problem::insufficient_credits(credits(2_000_000), credits(3_000_000), top_up)
         }
-        Code::LimitReached => Problem::limit_reached(credits(2_000_000), credits(3_000_000), top_up),
+        Code::LimitReached => Problem::limit_reached(
+            credits(2_000_000),
+            credits(3_000_000),
+            &Standing {
+                limit: Limit {
+                    agent: None,
+                    per: Per::Month,
+                    credits: credits(50_000_000),
+                    on_reached: OnReached::Stop,
+                },
+                spent: credits(48_000_000),
+                held: Credits::ZERO,
+                resets_at: Timestamp::from_millis(1_796_083_200_000),
+            },
+        ),
+        Code::PausedForSafety => Problem::paused_for_safety(&Pause {
+            since: Timestamp::from_millis(1_795_190_400_000),
+            reason: "5000 credits in an hour, where 40 are usual".to_owned(),
+        }),
         Code::InvalidRequest => Problem::invalid("/credits", "must be a text: write \"5000\""),
         Code::UnknownAction => Problem::unknown_action("summary"),
         Code::PayloadTooLarge => Problem::payload_too_large(super::extract::BODY_BYTES_MAX),

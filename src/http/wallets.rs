@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::openapi::Routes;
-use super::openapi::operation::{Operation, READ, Tag};
+use super::openapi::operation::{Operation, Tag};
 use super::problem::{Code, Problem};
 use super::query::Query;
 use crate::access::Caller;
@@ -42,7 +42,7 @@ pub(super) type QueryPairs = Pairs<Vec<(String, String)>>;
 
 /// What can be read of wallets.
 pub fn routes() -> Routes {
-    let operation = |summary| Operation::new(Tag::Wallets, summary).scopes(READ).wallet();
+    let operation = |summary| Operation::new(Tag::Wallets, summary).wallet();
     let refusals = &[Code::NotFound, Code::InvalidRequest];
     let grant_status = grants::Status::ALL.map(grants::Status::as_str);
     Routes::new()

@@ -165,6 +165,8 @@ pub struct Debited {
     pub taken: Taken,
     /// The wallet afterwards.
     pub position: Position,
+    /// Whether anything can still be spent for the site.
+    pub can_spend: bool,
 }
 
 /// A slice on its way to another account.

@@ -436,16 +436,32 @@ const CHECKS: &[Check] = &[
     Check {
         rule: "counters",
         sql: "-- ledger::audit::counters
-              SELECT c.account_id || ' ' || c.site,
-                     'counted ' || CAST(c.counted AS TEXT) || ', its debits say ' || CAST(COALESCE(d.spent, 0) AS TEXT)
-              FROM (SELECT account_id, site, SUM(captured) AS counted FROM spending WHERE per = 'month' AND agent = ''
-                    GROUP BY account_id, site) c
-              LEFT JOIN (SELECT COALESCE(a.merged_into, a.id) AS account_id, s.site, SUM(s.spent) AS spent
-                         FROM (SELECT account_id, site, SUM(credits - reversed) AS spent FROM debit
-                               GROUP BY account_id, site) s
-                         JOIN account a ON a.id = s.account_id GROUP BY 1, s.site) d
-                ON d.account_id = c.account_id AND d.site = c.site
-              WHERE c.counted <> COALESCE(d.spent, 0)",
+              SELECT c.account_id || ' ' || c.site || CASE c.agent WHEN '' THEN '' ELSE ' ' || c.agent END || ' by ' || c.per,
+                     'counted ' || CAST(SUM(c.counted) AS TEXT) || ', its debits say ' || CAST(SUM(c.spent) AS TEXT)
+              FROM (SELECT account_id, site, agent, per, captured AS counted, 0 AS spent FROM spending
+                    UNION ALL
+                    SELECT COALESCE(a.merged_into, a.id), d.site, d.agent, p.per, 0, d.spent
+                    FROM (SELECT account_id, site, '' AS agent, SUM(credits - reversed) AS spent FROM debit
+                          GROUP BY account_id, site
+                          UNION ALL
+                          SELECT account_id, site, agent, SUM(credits - reversed) FROM debit WHERE agent IS NOT NULL
+                          GROUP BY account_id, site, agent) d
+                    JOIN account a ON a.id = d.account_id
+                    CROSS JOIN (SELECT 'day' AS per UNION ALL SELECT 'month') p) c
+              GROUP BY c.account_id, c.site, c.agent, c.per HAVING SUM(c.counted) <> SUM(c.spent)",
+    },
+    // Hours that are too old to matter are forgotten.
+    Check {
+        rule: "counters",
+        sql: "-- ledger::audit::hours
+              SELECT h.account_id || ' ' || h.site || ' in the hour from ' || CAST(h.hour AS TEXT),
+                     'counted ' || CAST(h.captured AS TEXT) || ', its debits say ' || CAST(COALESCE(d.spent, 0) AS TEXT)
+              FROM spending_hour h
+              LEFT JOIN (SELECT COALESCE(a.merged_into, a.id) AS account_id, t.site,
+                                t.booked_at - t.booked_at % 3600000 AS hour, SUM(t.credits - t.reversed) AS spent
+                         FROM debit t JOIN account a ON a.id = t.account_id GROUP BY 1, t.site, 3) d
+                ON d.account_id = h.account_id AND d.site = h.site AND d.hour = h.hour
+              WHERE h.captured <> COALESCE(d.spent, 0)",
     },
     Check {
         rule: "plans",
@@ -475,6 +491,10 @@ const CHECKS: &[Check] = &[
                  OR EXISTS (SELECT 1 FROM slice s WHERE s.account_id = a.id AND (s.remaining > 0 OR s.held > 0))
                  OR EXISTS (SELECT 1 FROM debt d WHERE d.account_id = a.id AND d.amount > 0)
                  OR EXISTS (SELECT 1 FROM spending c WHERE c.account_id = a.id)
+                 OR EXISTS (SELECT 1 FROM spending_hour h WHERE h.account_id = a.id)
+                 OR EXISTS (SELECT 1 FROM spending_limit l WHERE l.account_id = a.id)
+                 OR EXISTS (SELECT 1 FROM spending_policy y WHERE y.account_id = a.id)
+                 OR EXISTS (SELECT 1 FROM brake k WHERE k.account_id = a.id)
                  OR EXISTS (SELECT 1 FROM subscription p WHERE p.account_id = a.id)
                  OR EXISTS (SELECT 1 FROM site s WHERE s.account_id = a.id)
                  OR EXISTS (SELECT 1 FROM customer c WHERE c.account_id = a.id)

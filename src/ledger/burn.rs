@@ -23,8 +23,18 @@ pub struct Short {
 /// The slices that pay `amount`, in burn-down order, all or nothing: priority, soonest expiry, site before
 /// pool, oldest effective, oldest grant. What is not spendable at `now` takes no part.
 pub fn plan(slices: &[Slice], amount: Credits, now: Timestamp) -> Result<Vec<Part>, Short> {
+    plan_from(slices, amount, now, |_| true)
+}
+
+/// As [`plan`], where only those slices pay that `may`.
+pub fn plan_from(
+    slices: &[Slice],
+    amount: Credits,
+    now: Timestamp,
+    may: impl Fn(&Slice) -> bool,
+) -> Result<Vec<Part>, Short> {
     let mut order: Vec<usize> = (0..slices.len())
-        .filter(|&at| slices[at].is_spendable(now) && !slices[at].remaining.is_zero())
+        .filter(|&at| slices[at].is_spendable(now) && !slices[at].remaining.is_zero() && may(&slices[at]))
         .collect();
     order.sort_by_key(|&at| rank(&slices[at]));
     let mut missing = amount;

@@ -155,10 +155,12 @@ impl Position {
 }
 
 impl Status {
-    /// How the assistant should behave in it.
+    /// How the assistant should behave in it; `can_spend` says whether anything may be spent, as limits, policies
+    /// and the brake have it.
     #[must_use]
-    pub const fn mode(self) -> Mode {
+    pub const fn mode(self, can_spend: bool) -> Mode {
         match self {
+            _ if !can_spend => Mode::Handover,
             Self::Ok | Self::Low => Mode::Normal,
             Self::Critical => Mode::Saver,
             Self::Empty | Self::Frozen => Mode::Handover,

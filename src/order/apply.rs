@@ -530,6 +530,9 @@ impl Posting<'_> {
         let mut unsaid = Notes::default();
         let notes = if line.target.is_zero() { &mut unsaid } else { notes };
         let compartment = self.compartment(tx, buyer, &named, moves || line.target > line.booked, notes)?;
+        if line.target < line.booked {
+            ledger::store::lock_holders(tx, buyer, purchase)?;
+        }
         let mut account = LockedAccount::lock(tx, buyer)?;
         if !line.booked.is_zero() {
             account.set_frozen(purchase, false)?;
@@ -634,6 +637,10 @@ impl Posting<'_> {
                 Claim::Own | Claim::Registered => return Ok(Compartment::Site(site.clone())),
                 Claim::OwnedByOther(_) => {}
             }
+        }
+        // What was bought for it went along; only something new would be in another place than the order says.
+        if owner.is_some() && !claims && site::store::was_handed_over(tx, site, buyer)? {
+            return Ok(Compartment::Pool);
         }
         notes.attend(match owner {
             Some(_) => format!(

@@ -344,7 +344,13 @@ fn site_story(
         Some(owner) if Some(&owner.id) == theirs => {
             story(&at, "the order names it, and it is the account's own".to_owned())
         }
-        Some(_) => pool(format!("site {site}, which the order names, belongs to another account")),
+        Some(owner) => match theirs {
+            Some(theirs) if site::store::was_handed_over(tx, &site, theirs)? => pool(format!(
+                "site {site}, which the order names, was handed over to {} with the credits that were there",
+                owner.id
+            )),
+            _ => pool(format!("site {site}, which the order names, belongs to another account")),
+        },
         None if rules.auto_register && line.booked.is_zero() => {
             story(&at, "the order names it; it is nobody's and will be registered for the buyer".to_owned())
         }

@@ -75,7 +75,7 @@ impl NaturalKey {
         (id > 0).then_some(Self(Key::Customer(id)))
     }
 
-    /// The guest with this address; `None` if it cannot be one.
+    /// The guest with this address; nothing if it cannot be one.
     #[must_use]
     pub fn email(address: &str) -> Option<Self> {
         let address = address.trim().to_lowercase();
@@ -278,8 +278,22 @@ pub struct Site {
     pub uses_pool: bool,
     /// The order that registered it, if no person has confirmed it since.
     pub from_order: Option<FromOrder>,
+    /// To whom its owner offers it, as long as that stands.
+    pub offer: Option<Offer>,
     /// When it was first known.
     pub created_at: Timestamp,
+}
+
+/// A site that its owner offers to another account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "SiteOffer")]
+pub struct Offer {
+    /// To whom.
+    pub to: Owner,
+    /// When it was offered.
+    pub offered_at: Timestamp,
+    /// From when nobody can accept it.
+    pub ends_at: Timestamp,
 }
 
 /// Who owns a site.
@@ -359,7 +373,7 @@ pub fn parse_client(text: &str) -> Result<Field<ClientId>, crate::id::NotAnId> {
     }
 }
 
-/// A name as it is kept: one line, trimmed, not too long; `None` if nothing is left of it.
+/// A name as it is kept: one line, trimmed, not too long; nothing if nothing is left of it.
 fn tidy_name(text: &str) -> Option<String> {
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();

@@ -1,10 +1,11 @@
 //! Accounts and sites in the database.
 
-use super::{Account, AccountRef, Field, FromOrder, NaturalKey, Owner, Site, WalletRef, tidy_name};
+use super::{Account, AccountRef, Field, FromOrder, NaturalKey, Offer, Owner, Site, WalletRef, tidy_name};
 use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, ClientId, SiteId};
 use crate::ledger::chain;
 use crate::ledger::slice::Compartment;
+use crate::ledger::store::limit;
 use crate::params;
 use crate::time::Timestamp;
 
@@ -258,15 +259,28 @@ fn with_names(tx: &mut Tx<'_>, mut account: Account) -> Result<Account, db::Erro
 
 // Sites --------------------------------------------------------------------------------------------
 
+/// Sets whether the site may use its account's pool.
+pub fn set_uses_pool(tx: &mut Tx<'_>, site: &SiteId, uses_pool: bool) -> Result<(), db::Error> {
+    tx.execute(
+        "-- site::store::set_uses_pool
+         UPDATE site SET uses_pool = $2 WHERE id = $1",
+        params![site, uses_pool],
+    )?;
+    Ok(())
+}
+
 /// The site, if it was ever heard of; one without an account was unassigned.
 pub fn get(tx: &mut Tx<'_>, site: &SiteId) -> Result<Option<Site>, db::Error> {
+    let now = tx.now();
     tx.query_opt(
         "-- site::store::get
          SELECT s.id, s.label, s.client, s.account_id, a.name, s.uses_pool, s.from_store, s.from_order,
-                s.created_at, o.name
+                s.created_at, o.name, t.id, t.name, f.offered_at, f.ends_at
          FROM site s LEFT JOIN account a ON a.id = s.account_id LEFT JOIN store o ON o.id = s.from_store
+         LEFT JOIN site_offer f ON f.site = s.id AND f.from_account = s.account_id AND f.ends_at > $2
+         LEFT JOIN account t ON t.id = f.to_account
          WHERE s.id = $1",
-        params![site],
+        params![site, now],
         read_site,
     )
 }
@@ -311,16 +325,19 @@ pub fn list(
     after: Option<&SiteId>,
     limit: i64,
 ) -> Result<Vec<Site>, db::Error> {
+    let now = tx.now();
     tx.query(
         "-- site::store::list
          SELECT s.id, s.label, s.client, s.account_id, a.name, s.uses_pool, s.from_store, s.from_order,
-                s.created_at, o.name
+                s.created_at, o.name, t.id, t.name, f.offered_at, f.ends_at
          FROM site s LEFT JOIN account a ON a.id = s.account_id LEFT JOIN store o ON o.id = s.from_store
+         LEFT JOIN site_offer f ON f.site = s.id AND f.from_account = s.account_id AND f.ends_at > $5
+         LEFT JOIN account t ON t.id = f.to_account
          WHERE s.id > $1
            AND (CAST($2 AS TEXT) IS NULL OR s.account_id = $2)
            AND (CAST($3 AS TEXT) IS NULL OR s.client = $3)
          ORDER BY s.id LIMIT $4",
-        params![after.map_or("", SiteId::as_str), account, client, limit],
+        params![after.map_or("", SiteId::as_str), account, client, limit, now],
         read_site,
     )
 }
@@ -337,6 +354,12 @@ fn read_site(row: &Row<'_>) -> Result<Site, db::Error> {
         }),
         _ => None,
     };
+    let offer = match (row.get(10)?, row.get(11)?) {
+        (Some(id), Some(name)) => {
+            Some(Offer { to: Owner { id, name }, offered_at: row.get(12)?, ends_at: row.get(13)? })
+        }
+        _ => None,
+    };
     Ok(Site {
         id: row.get(0)?,
         label: row.get(1)?,
@@ -344,6 +367,7 @@ fn read_site(row: &Row<'_>) -> Result<Site, db::Error> {
         account,
         uses_pool: row.get(5)?,
         from_order,
+        offer,
         created_at: row.get(8)?,
     })
 }
@@ -437,7 +461,24 @@ pub fn unassign(tx: &mut Tx<'_>, site: &SiteId) -> Result<AccountId, Error> {
          UPDATE account SET default_site = NULL WHERE id = $1 AND default_site = $2",
         params![&owner, site],
     )?;
+    tx.execute(
+        "-- site::store::unassign (offer)
+         DELETE FROM site_offer WHERE site = $1",
+        params![site],
+    )?;
+    limit::forget(tx, &owner, site)?;
     Ok(owner)
+}
+
+/// Whether the account, or one that is part of it now, handed the site over to somebody else.
+pub fn was_handed_over(tx: &mut Tx<'_>, site: &SiteId, by: &AccountId) -> Result<bool, db::Error> {
+    tx.query_one(
+        "-- site::store::was_handed_over
+         SELECT CAST(COUNT(*) AS BIGINT) FROM site_transfer t JOIN account a ON a.id = t.from_account
+         WHERE t.site = $1 AND (a.id = $2 OR a.merged_into = $2)",
+        params![site, by],
+        |row| Ok(row.get::<i64>(0)? > 0),
+    )
 }
 
 /// What a purchase for a site found.
@@ -487,13 +528,21 @@ pub fn follow_order(
     from: &AccountId,
     to: &AccountId,
 ) -> Result<Vec<SiteId>, db::Error> {
-    tx.query(
+    let sites: Vec<SiteId> = tx.query(
         "-- site::store::follow_order
          UPDATE site SET account_id = $4 WHERE from_store = $1 AND from_order = $2 AND account_id = $3
          RETURNING id",
         params![store_id, order_id, from, to],
         |row| row.get(0),
-    )
+    )?;
+    for site in &sites {
+        tx.execute(
+            "-- site::store::follow_order (offer)
+             DELETE FROM site_offer WHERE site = $1",
+            params![site],
+        )?;
+    }
+    Ok(sites)
 }
 
 /// Where purchases of the account go that name no site.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nivella_wallet::account::merge::{Change, Merged, merge};
-use nivella_wallet::account::{self, claim, erase, release_site};
+use nivella_wallet::account::{self, claim, erase, release_site, transfer};
 use nivella_wallet::app;
 use nivella_wallet::config::Config;
 use nivella_wallet::db::{self, Keep, Tx};
@@ -12,6 +12,7 @@ use nivella_wallet::feed;
 use nivella_wallet::feed::wallet::Numbers;
 use nivella_wallet::id::{AccountId, SiteId};
 use nivella_wallet::inbox::{self, Envelope, Incoming, signature};
+use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::slice::{Category, Compartment, View, open_slices};
 use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, Shown};
 use nivella_wallet::ledger::{LockedAccount, audit};
@@ -34,38 +35,38 @@ use crate::support::{TestDb, databases, seeded, sqlite};
 // The stage -----------------------------------------------------------------------------------------
 
 /// A database with the store `lab`, to which orders are delivered.
-struct Stage {
-    test: TestDb,
-    shop: Store,
-    rules: Arc<Rules>,
+pub(crate) struct Stage {
+    pub(crate) test: TestDb,
+    pub(crate) shop: Store,
+    pub(crate) rules: Arc<Rules>,
 }
 
 /// An order of one line, as its shop has it. A package costs 10.00 and brings 1,000.
 #[derive(Clone, Debug)]
-struct Draft {
-    id: i64,
+pub(crate) struct Draft {
+    pub(crate) id: i64,
     /// `customer:2` or `email:a@example.com`.
-    buyer: String,
-    site: Option<String>,
-    quantity: i64,
-    status: &'static str,
+    pub(crate) buyer: String,
+    pub(crate) site: Option<String>,
+    pub(crate) quantity: i64,
+    pub(crate) status: &'static str,
     /// Refunded so far, in whole currency.
-    refunded: i64,
-    version: u32,
+    pub(crate) refunded: i64,
+    pub(crate) version: u32,
 }
 
 impl Draft {
-    fn new(id: i64, buyer: &str) -> Self {
+    pub(crate) fn new(id: i64, buyer: &str) -> Self {
         let buyer = buyer.to_owned();
         Self { id, buyer, site: None, quantity: 1, status: "processing", refunded: 0, version: 0 }
     }
 
-    fn at(id: i64, buyer: &str, site: &str) -> Self {
+    pub(crate) fn at(id: i64, buyer: &str, site: &str) -> Self {
         Self { site: Some(site.to_owned()), ..Self::new(id, buyer) }
     }
 
     /// As WooCommerce would send it, a second younger than the last.
-    fn next(&mut self) -> Vec<u8> {
+    pub(crate) fn next(&mut self) -> Vec<u8> {
         self.version += 1;
         let mut order: Value = serde_json::from_slice(&scenario("02-paid-order-one-token")[2].body).unwrap();
         let total = format!("{}.00", self.quantity * 10);
@@ -97,18 +98,18 @@ impl Draft {
     }
 
     /// What it should have granted.
-    fn target(&self) -> i64 {
+    pub(crate) fn target(&self) -> i64 {
         if self.status == "processing" { self.quantity * 1000 - self.refunded * 100 } else { 0 }
     }
 }
 
 impl Stage {
-    fn on(test: TestDb) -> Self {
+    pub(crate) fn on(test: TestDb) -> Self {
         let shop = lab(&test.db);
         Self { test, shop, rules: Arc::new(app::rules(&Config::default())) }
     }
 
-    fn write<T: Send + 'static, E: From<db::Error> + Send + 'static>(
+    pub(crate) fn write<T: Send + 'static, E: From<db::Error> + Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
@@ -117,11 +118,11 @@ impl Stage {
         done
     }
 
-    fn prove(&self) {
+    pub(crate) fn prove(&self) {
         assert_eq!(audit::verify(&self.test.db, |_| {}).unwrap().faults, [], "on {}", self.test.name);
     }
 
-    fn deliver_as(&self, topic: &str, body: Vec<u8>) -> &'static str {
+    pub(crate) fn deliver_as(&self, topic: &str, body: Vec<u8>) -> &'static str {
         let mut headers = http::HeaderMap::new();
         let signed = signature::sign(SECRET.as_bytes(), &body);
         headers.insert(signature::SIGNATURE, signed.parse().unwrap());
@@ -132,21 +133,21 @@ impl Stage {
         self.write(move |tx| inbox::receive(tx, &shop, &rules, &incoming)).unwrap().result
     }
 
-    fn deliver(&self, draft: &mut Draft) -> &'static str {
+    pub(crate) fn deliver(&self, draft: &mut Draft) -> &'static str {
         self.deliver_as("order.updated", draft.next())
     }
 
-    fn merge(&self, from: &str, into: &str) -> Result<Merged, account::Error> {
+    pub(crate) fn merge(&self, from: &str, into: &str) -> Result<Merged, account::Error> {
         let (from, into) = (name(from), name(into));
         self.write(move |tx| merge(tx, &from, &into))
     }
 
-    fn erase(&self, account: &str) -> erase::Erased {
+    pub(crate) fn erase(&self, account: &str) -> erase::Erased {
         let account = name(account);
         self.write(move |tx| erase::erase(tx, &account)).unwrap()
     }
 
-    fn id(&self, account: &str) -> AccountId {
+    pub(crate) fn id(&self, account: &str) -> AccountId {
         let account = name(account);
         self.test
             .db
@@ -155,7 +156,7 @@ impl Stage {
             .unwrap_or_else(|| panic!("no {account}"))
     }
 
-    fn numbers(&self, wallet: &str) -> Numbers {
+    pub(crate) fn numbers(&self, wallet: &str) -> Numbers {
         let wallet: WalletRef = wallet.parse().unwrap();
         let settings = app::feed_settings(&Config::default());
         self.test
@@ -165,13 +166,13 @@ impl Stage {
     }
 
     /// Available, debt and used.
-    fn brief(&self, wallet: &str) -> String {
+    pub(crate) fn brief(&self, wallet: &str) -> String {
         let Numbers { available, debt, used, .. } = self.numbers(wallet);
         format!("{available} {debt} {used}")
     }
 
     /// Spends for a site; answers whether there was enough.
-    fn spend(&self, site: &str, amount: &str) -> bool {
+    pub(crate) fn spend(&self, site: &str, amount: &str) -> bool {
         let debit = NewDebit {
             site: site.parse().unwrap(),
             uses_pool: true,
@@ -186,22 +187,22 @@ impl Stage {
         };
         self.write(move |tx| {
             let account = sites::owned(tx, &debit.site).unwrap();
-            LockedAccount::lock(tx, &account)?.debit(&debit)
+            LockedAccount::lock(tx, &account)?.debit(&debit, &Brake::OFF)
         })
         .is_ok()
     }
 
-    fn sql(&self, sql: &'static str) {
+    pub(crate) fn sql(&self, sql: &'static str) {
         self.write(move |tx| tx.execute(sql, params![])).unwrap();
     }
 
-    fn count(&self, what: &str) -> i64 {
+    pub(crate) fn count(&self, what: &str) -> i64 {
         let sql = format!("-- test\n SELECT CAST(COUNT(*) AS BIGINT) FROM {what}");
         self.test.db.read(|tx| tx.query_one(&sql, &[], |row| row.get(0))).unwrap()
     }
 
     /// Whether any of the tables that can hold a person's data holds `text`.
-    fn mentions(&self, text: &str) -> Vec<&'static str> {
+    pub(crate) fn mentions(&self, text: &str) -> Vec<&'static str> {
         let columns = [
             ("account", "name"),
             ("customer", "natural_key"),
@@ -233,11 +234,11 @@ impl Stage {
     }
 }
 
-fn name(account: &str) -> AccountRef {
+pub(crate) fn name(account: &str) -> AccountRef {
     account.parse().unwrap()
 }
 
-fn credits(text: &str) -> Credits {
+pub(crate) fn credits(text: &str) -> Credits {
     text.parse().unwrap()
 }
 
@@ -608,7 +609,23 @@ fn nothing_is_made_or_lost_whatever_is_merged() {
         let mut drafts: BTreeMap<i64, Draft> = BTreeMap::new();
         let mut spent = 0_i64;
         for step in 0..40 {
-            match random.random_range(0..11) {
+            match random.random_range(0..12) {
+                11 => {
+                    let site: SiteId = sites.choose(&mut random).unwrap().parse().unwrap();
+                    let to = name(&format!("lab:{}", buyers.choose(&mut random).unwrap()));
+                    let handed_over = stage.write(move |tx| {
+                        transfer::offer(tx, &site, &to)?;
+                        transfer::accept(tx, &site)
+                    });
+                    match handed_over {
+                        Ok(_)
+                        | Err(
+                            account::Error::AlreadyTheirs { .. }
+                            | account::Error::Site(sites::Error::UnknownSite(_) | sites::Error::Unassigned(_)),
+                        ) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
                 0..3 => {
                     let id = i64::try_from(drafts.len()).unwrap() + 1;
                     let mut draft = Draft::new(id, buyers.choose(&mut random).unwrap());

@@ -9,6 +9,7 @@ use nivella_wallet::db::{Db, Keep, Tx};
 use nivella_wallet::id::AccountId;
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::audit;
+use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::position::Position;
 use nivella_wallet::ledger::slice::{Category, Compartment, View, open_slices};
 use nivella_wallet::ledger::store::{Error, Expiry, NewDebit, NewGrant, Purchase, Shortfall, Shown};
@@ -106,7 +107,7 @@ impl<'t> Book<'t> {
                     usage: None,
                 };
                 write(&self.test.db, move |tx| {
-                    let made = LockedAccount::lock(tx, &id)?.debit(&debit)?;
+                    let made = LockedAccount::lock(tx, &id)?.debit(&debit, &Brake::OFF)?;
                     if !told {
                         return Ok(String::new());
                     }

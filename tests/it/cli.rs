@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 
 /// A folder with a database, and the program to work on it.
-struct Desk {
-    folder: tempfile::TempDir,
+pub(crate) struct Desk {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// What a command answered.
 #[derive(Debug)]
-struct Answer {
-    status: i32,
-    out: String,
-    err: String,
+pub(crate) struct Answer {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Twice as long as is asked for, and easy to find in a text where it must not be.
@@ -26,12 +26,12 @@ const SECRET: &str = "a-secret-nobody-may-ever-read-in-an-answer-0123";
 
 impl Desk {
     /// An empty folder.
-    fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
     /// A folder whose database has the store `lab`.
-    fn with_a_store() -> Self {
+    pub(crate) fn with_a_store() -> Self {
         let desk = Self::empty();
         desk.write("secret.txt", &format!("{SECRET}\n"));
         desk.write("rest.txt", "cs_0123456789abcdef0123456789abcdef01234567\n");
@@ -40,7 +40,7 @@ impl Desk {
     }
 
     /// As [`Desk::with_a_store`], with two customers, two sites, credits, a package and a key.
-    fn with_customers() -> Self {
+    pub(crate) fn with_customers() -> Self {
         let desk = Self::with_a_store();
         desk.ok("site assign shop --account lab:customer:1 --client acme --label Shop");
         desk.ok("site assign blog --account lab:email:bob@example.com");
@@ -51,11 +51,11 @@ impl Desk {
         desk
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
-    fn command(&self, args: &str) -> Command {
+    pub(crate) fn command(&self, args: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nivella-wallet"));
         // Quotes are for arguments with spaces; nothing else of a shell is understood.
         let words = args.split('\'').enumerate().flat_map(|(part, text)| {
@@ -66,21 +66,21 @@ impl Desk {
     }
 
     /// Runs a command.
-    fn run(&self, args: &str) -> Answer {
+    pub(crate) fn run(&self, args: &str) -> Answer {
         let output = self.command(args).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Answer { status: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
     }
 
     /// Runs a command that must work; answers what it printed.
-    fn ok(&self, args: &str) -> String {
+    pub(crate) fn ok(&self, args: &str) -> String {
         let answer = self.run(args);
         assert_eq!(answer.status, 0, "{args}\n{}{}", answer.out, answer.err);
         answer.out
     }
 
     /// Runs a command that must work with `--json`.
-    fn json(&self, args: &str) -> Value {
+    pub(crate) fn json(&self, args: &str) -> Value {
         let answer = self.run(&format!("--json {args}"));
         assert_eq!(answer.status, 0, "{args}\n{}{}", answer.out, answer.err);
         assert_eq!(answer.err, "", "{args}");
@@ -88,7 +88,7 @@ impl Desk {
     }
 
     /// Everything the database holds, as text.
-    fn content(&self) -> String {
+    pub(crate) fn content(&self) -> String {
         content(&self.folder.path().join("nivella-wallet.db"))
     }
 }

@@ -12,6 +12,7 @@ use nivella_wallet::feed::Settings;
 use nivella_wallet::http::{App, wallets};
 use nivella_wallet::id::{AccountId, KeyId};
 use nivella_wallet::ledger::LockedAccount;
+use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::slice::{Category, Compartment};
 use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, Purchase, Shortfall, Shown};
 use nivella_wallet::params;
@@ -190,7 +191,7 @@ impl World {
             usage: Some(PRIVATE_USAGE.to_owned()),
         };
         let account = account.clone();
-        write(&self.test, move |tx| LockedAccount::lock(tx, &account)?.debit(&new).map(drop));
+        write(&self.test, move |tx| LockedAccount::lock(tx, &account)?.debit(&new, &Brake::OFF).map(drop));
     }
 
     fn sql(&self, sql: &'static str, values: &[&str]) {

@@ -8,6 +8,9 @@ mod fake_shop;
 mod server;
 mod shop;
 mod sites;
+mod transfer;
+mod keys;
+
 mod accounts;
 mod catalog;
 mod orders;

@@ -11,6 +11,7 @@ use nivella_wallet::db::{self, Keep, Tx};
 use nivella_wallet::feed;
 use nivella_wallet::feed::wallet::Numbers;
 use nivella_wallet::id::AccountId;
+use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::plan::{NewPlan, State};
 use nivella_wallet::ledger::slice::{Category, Compartment};
 use nivella_wallet::ledger::store::plan::{self, Change};
@@ -144,7 +145,7 @@ impl Stage {
         };
         let done = self.test.db.write_blocking("test", Keep::Effects, move |tx| {
             let account = site::store::owner(tx, &debit.site)?.unwrap();
-            LockedAccount::lock(tx, &account)?.debit(&debit).map(drop)
+            LockedAccount::lock(tx, &account)?.debit(&debit, &Brake::OFF).map(drop)
         });
         self.prove();
         done.map_err(|error: Error| error.to_string())

@@ -109,6 +109,25 @@ final class SettingsTest extends TestCase {
 			array( 'lab', $says( answer( 200, feed( 'normal' ) ) ), 'nivella_site_key', 'scope admin' ),
 			array( '', $says( problem( 401, 'unauthorized' ) ), 'nivella_unauthorized', 'revoked' ),
 			array( '', $says( problem( 403, 'forbidden' ) ), 'nivella_forbidden', 'may not read' ),
+			array( '', $says( problem( 409, 'site_mismatch' ) ), 'nivella_site_mismatch', 'moved or is a copy' ),
+			array(
+				'',
+				$says(
+					answer(
+						409,
+						(string) json_encode(
+							array(
+								'code'     => 'site_mismatch',
+								'key'      => 'key_1',
+								'bound_to' => 'https://old.example',
+								'origin'   => 'https://new.example',
+							)
+						)
+					)
+				),
+				'nivella_site_mismatch',
+				'nivella-wallet key origin key_1 --moved https://new.example',
+			),
 			array( '', $says( answer( 404, 'nginx' ) ), 'nivella_not_daemon', 'HTTP status 404' ),
 			array( '', $says( answer( 200, '<html>' ) ), 'nivella_feed', 'not a wallet' ),
 			array( '', $says( answer( 301, '', array( 'location' => 'https://other.example/' ) ) ), 'nivella_redirect', 'https://other.example/' ),

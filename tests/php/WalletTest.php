@@ -14,6 +14,7 @@ final class WalletTest extends TestCase {
 	}
 
 	public function test_asks_once_and_then_revalidates(): void {
+		World::$options['home'] = 'https://site.example/blog';
 		$this->serve( 'normal' );
 		$this->assertSame( '1250', look_up_wallet( 'me', 15 )['feed']['available'] );
 		$this->assertSame( '1250', look_up_wallet( 'me', 15 )['feed']['available'] );
@@ -22,6 +23,7 @@ final class WalletTest extends TestCase {
 		list( $url, $args ) = World::$requests[0];
 		$this->assertSame( 'https://wallet.example/v1/wallets/me/feed', $url );
 		$this->assertSame( 'Bearer nwk_0123456789abcdef', $args['headers']['Authorization'] );
+		$this->assertSame( 'https://site.example/blog', $args['headers']['X-Site-Origin'], 'which website asks' );
 		$this->assertSame( 0, $args['redirection'] );
 		$this->assertSame( array(), $args['cookies'] );
 		$this->assertLessThanOrEqual( 3, $args['timeout'] );
@@ -37,6 +39,18 @@ final class WalletTest extends TestCase {
 		$this->assertNull( $wallet['error'] );
 		$this->assertSame( '1250', $wallet['feed']['available'] );
 		$this->assertCount( 2, World::$requests );
+	}
+
+	public function test_a_copy_of_a_website_shows_nothing_of_the_original(): void {
+		$this->serve( 'normal' );
+		look_up_wallet( 'me', 15 );
+		$this->age( 3600 );
+		World::$daemon = static function () {
+			return problem( 409, 'site_mismatch' );
+		};
+		$wallet = look_up_wallet( 'me', 15 );
+		$this->assertSame( 'nivella_site_mismatch', $wallet['error']->get_error_code() );
+		$this->assertNull( $wallet['feed'] );
 	}
 
 	/** @dataProvider failures */

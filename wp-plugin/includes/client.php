@@ -4,6 +4,7 @@
  *
  * Only reads. A page never waits longer than `WAIT_S` in all, however many things it asks for. No redirect is followed, so
  * the key goes to the address in the settings and nowhere else; no cookie is sent; an answer that is too long is cut.
+ * Every request says which website asks, so that a copy of this one is not taken for it.
  *
  * @package Nivella\CreditWallet
  */
@@ -72,6 +73,8 @@ function ask( string $path, array $query = array(), array $headers = array(), ar
 					array(
 						'Authorization' => 'Bearer ' . $settings['key'],
 						'Accept'        => 'application/json',
+						// Not home_url(): plugins for several languages let that end in the language of the page.
+						'X-Site-Origin' => (string) get_option( 'home' ),
 					),
 					$headers
 				),
@@ -130,6 +133,9 @@ function read_answer( $response ) {
 		array(
 			'status'   => $status,
 			'code'     => $problem['code'] ?? '',
+			'key'      => $problem['key'] ?? '',
+			'bound_to' => $problem['bound_to'] ?? '',
+			'origin'   => $problem['origin'] ?? '',
 			'location' => $status >= 300 && $status < 400 ? single_header( $response, 'location' ) : '',
 		)
 	);
@@ -179,6 +185,7 @@ function answer_problem( int $status, bool $is_problem ): string {
 		401 => 'nivella_unauthorized',
 		403 => 'nivella_forbidden',
 		404 => 'nivella_not_found',
+		409 => 'nivella_site_mismatch',
 		422 => 'nivella_invalid',
 	);
 	return $names[ $status ] ?? 'nivella_unexpected';

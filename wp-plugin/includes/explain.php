@@ -79,6 +79,16 @@ function explain( \WP_Error $error ): array {
 			$reason = __( 'The key is valid, but it may not read wallets.', 'nivella-credit-wallet' );
 			$remedy = __( 'Create a key with the scope site:SITE for a site or admin for a shop.', 'nivella-credit-wallet' );
 			break;
+		case 'nivella_site_mismatch':
+			$reason = '' === ( $data['bound_to'] ?? '' )
+				? __( 'The key belongs to another website.', 'nivella-credit-wallet' )
+				/* translators: %s: address of a website. */
+				: sprintf( __( 'The key belongs to the website %s. This one has another address.', 'nivella-credit-wallet' ), $data['bound_to'] );
+			$remedy = '' === ( $data['key'] ?? '' )
+				? __( 'Ask the shop whether this website moved or is a copy.', 'nivella-credit-wallet' )
+				/* translators: 1: id of a key, 2: address of this website. */
+				: sprintf( __( 'If the website moved, the shop runs: nivella-wallet key origin %1$s --moved %2$s. If this is a copy, for tests, it writes --copy instead of --moved.', 'nivella-credit-wallet' ), $data['key'], $data['origin'] ?? '' );
+			break;
 		case 'nivella_not_found':
 			$reason = is_shop()
 				? __( 'This customer has no wallet yet.', 'nivella-credit-wallet' )

@@ -75,9 +75,12 @@ function parse_problem( string $json ): ?array {
 	try {
 		$problem = read_object( json_decode( $json, true, 16 ), 'problem' );
 		return array(
-			'code'   => read_id( $problem, 'code' ),
-			'title'  => isset( $problem['title'] ) ? read_text( $problem, 'title' ) : '',
-			'detail' => isset( $problem['detail'] ) ? read_text( $problem, 'detail' ) : '',
+			'code'     => read_id( $problem, 'code' ),
+			'title'    => isset( $problem['title'] ) ? read_text( $problem, 'title' ) : '',
+			'detail'   => isset( $problem['detail'] ) ? read_text( $problem, 'detail' ) : '',
+			'key'      => isset( $problem['key'] ) ? read_text( $problem, 'key' ) : '',
+			'bound_to' => isset( $problem['bound_to'] ) ? read_text( $problem, 'bound_to' ) : '',
+			'origin'   => isset( $problem['origin'] ) ? read_text( $problem, 'origin' ) : '',
 		);
 	} catch ( \UnexpectedValueException $error ) {
 		return null;

@@ -456,6 +456,9 @@ function trouble_view( array $wallet, array $page ): ?array {
 		/* translators: %s: span of time, like "5 minutes". */
 		$message = sprintf( __( 'The credit service cannot be reached just now. These are the last known figures, %s old. Your credits are safe.', 'nivella-credit-wallet' ), human_time_diff( $wallet['checked_at'] ) );
 	}
+	if ( 'nivella_site_mismatch' === $error->get_error_code() ) {
+		$message = __( 'The credits of this website are only shown at its usual address. They are safe.', 'nivella-credit-wallet' );
+	}
 	if ( is_unknown_wallet( $error ) ) {
 		$message = '';
 	}

@@ -69,8 +69,8 @@ function look_up_wallet( string $path, int $fresh_s ): array {
 		remember_failure( $digest, $error );
 	}
 
-	if ( 'nivella_not_found' === $error->get_error_code() ) {
-		// The daemon has spoken: there is no such wallet, so an old figure would be a lie.
+	if ( in_array( $error->get_error_code(), array( 'nivella_not_found', 'nivella_site_mismatch' ), true ) ) {
+		// The daemon has spoken: there is no such wallet, or not for this website, so an old figure would be a lie.
 		$last = null;
 	}
 	return array(

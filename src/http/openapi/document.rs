@@ -163,6 +163,10 @@ fn write_body(body: &Body, generator: &mut SchemaGenerator) -> Value {
             "description": "A delivery of WooCommerce, byte for byte, of any content type.",
             "content": { "application/json": { "schema": { "description": "What WooCommerce sends." } } }
         }),
+        Body::Empty => json!({
+            "required": false,
+            "content": { "application/json": { "schema": { "type": "object", "additionalProperties": false }, "example": {} } }
+        }),
         Body::Json(object, example) => {
             let content = json!({ "schema": object.schema(generator), "example": example });
             json!({ "required": true, "content": { "application/json": content } })

@@ -67,6 +67,12 @@ impl Routes {
         self.add("put", path, routing::put(run), what)
     }
 
+    /// Adds `DELETE path`.
+    #[must_use]
+    pub fn delete<T: 'static>(self, path: &'static str, run: impl Handler<T, App>, what: Operation) -> Self {
+        self.add("delete", path, routing::delete(run), what)
+    }
+
     fn add(
         mut self,
         method: &'static str,

@@ -146,6 +146,13 @@ impl Field {
         Self { name, required: false, what, kind: Kind::Literal(schema) }
     }
 
+    /// It must be there, be it `null`.
+    #[must_use]
+    pub fn always(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
     pub(super) fn schema(&self, generator: &mut SchemaGenerator) -> Value {
         let mut schema = self.kind.schema(generator);
         if let Value::Object(schema) = &mut schema {
@@ -164,19 +171,27 @@ fn nullable(schema: &Schema) -> Schema {
 pub struct Object {
     fields: Vec<Field>,
     either: &'static [&'static [&'static str]],
+    some_of: &'static [&'static str],
 }
 
 impl Object {
     /// An object with these fields and no others.
     #[must_use]
     pub fn new(fields: Vec<Field>) -> Self {
-        Self { fields, either: &[] }
+        Self { fields, either: &[], some_of: &[] }
     }
 
     /// Exactly one of these sets of fields must be there.
     #[must_use]
     pub fn either(mut self, either: &'static [&'static [&'static str]]) -> Self {
         self.either = either;
+        self
+    }
+
+    /// At least one of these fields must be there.
+    #[must_use]
+    pub fn some_of(mut self, names: &'static [&'static str]) -> Self {
+        self.some_of = names;
         self
     }
 
@@ -196,6 +211,10 @@ impl Object {
         if let Value::Object(schema) = &mut schema {
             if !required.is_empty() {
                 schema.insert("required".to_owned(), json!(required));
+            }
+            if !self.some_of.is_empty() {
+                let any = self.some_of.iter().map(|name| json!({ "required": [name] }));
+                schema.insert("anyOf".to_owned(), any.collect());
             }
             if !self.either.is_empty() {
                 let sets = self.either.iter().map(|these| one_of(these, self.either));
@@ -225,6 +244,8 @@ fn one_of(these: &[&str], all: &[&[&str]]) -> Value {
 pub(super) enum Body {
     /// One JSON object, and an example of it.
     Json(Object, Value),
+    /// Nothing, or an empty object.
+    Empty,
     /// Whatever a shop sends.
     Shop,
 }
@@ -255,6 +276,8 @@ pub struct Operation {
 
 /// The scopes that may read a wallet they see.
 pub const READ: &[&str] = &["admin", "debit", "account", "client", "site"];
+/// The scopes that may read what an account has about its sites and orders.
+pub const OWN: &[&str] = &["admin", "account"];
 /// The scopes that may spend.
 pub const SPEND: &[&str] = &["admin", "debit"];
 /// The scopes that may change anything.
@@ -327,9 +350,14 @@ impl Operation {
         })
     }
 
-    /// `{wallet}` in the path.
+    /// `{wallet}` in the path, read by whoever sees it: also by a website with its site's key.
     #[must_use]
     pub fn wallet(self) -> Self {
+        let told = "Where the website is that asks with its site's key, as a URL; the key is good for the first one that says so.";
+        self.scopes(READ).wallet_path().header("X-Site-Origin", false, told)
+    }
+
+    fn wallet_path(self) -> Self {
         let schema = json!({ "type": "string", "pattern": "^(me|site:.+|account:.+)$" });
         self.parameter(Parameter {
             name: "wallet",
@@ -441,6 +469,13 @@ impl Operation {
         self
     }
 
+    /// The body has nothing to say: it is empty, or an empty object.
+    #[must_use]
+    pub fn takes_nothing(mut self) -> Self {
+        self.body = Some(Body::Empty);
+        self
+    }
+
     /// Answers `status` with a `T` in JSON.
     #[must_use]
     pub fn answers<T: JsonSchema>(mut self, status: u16, what: &'static str, example: Value) -> Self {
@@ -503,10 +538,15 @@ impl Operation {
         if matches!(self.access, Access::Key(_) | Access::Signed | Access::Here) {
             codes.push(Code::Unauthorized);
         }
+        if matches!(self.access, Access::Key(_)) {
+            // A site's key that another website asks with, and what is no website's address.
+            codes.extend([Code::SiteMismatch, Code::InvalidRequest]);
+        }
         if self.body.is_some() {
             codes.extend([Code::RequestTimeout, Code::PayloadTooLarge]);
         }
-        if matches!(self.body, Some(Body::Json(..))) || self.parameters.iter().any(|one| one.place == "query")
+        if matches!(self.body, Some(Body::Json(..) | Body::Empty))
+            || self.parameters.iter().any(|one| one.place == "query")
         {
             codes.push(Code::InvalidRequest);
         }

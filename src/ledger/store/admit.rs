@@ -1,11 +1,14 @@
-//! Whether credits may be spent: the one decision of a debit, of a hold and of a burn plan.
+//! Whether credits may be spent: what the one decision of a debit, of a hold and of a burn plan rests on.
+//!
+//! The facts are read here; [`decide`] decides.
 
 use chrono_tz::Tz;
 
-use super::Error;
+use super::{Error, limit};
 use crate::db::Tx;
 use crate::id::{AccountId, AgentId, SiteId};
-use crate::ledger::burn::{self, Part};
+use crate::ledger::burn::Part;
+use crate::ledger::limit::{Decided, Purpose, Refusal, Terms, decide};
 use crate::ledger::slice::{Slice, View, open_slices};
 use crate::units::Credits;
 
@@ -34,28 +37,37 @@ pub struct Spender<'a> {
 /// What pays.
 #[derive(Clone, Debug)]
 pub struct Admitted {
-    /// The slices that were asked.
+    /// The slices that the site's wallet shows, whether they may pay or not.
     pub slices: Vec<Slice>,
     /// What each of them gives.
     pub parts: Vec<Part>,
+    /// What none of them gives: it will be owed. Only of a hold.
+    pub uncovered: Credits,
+    /// What decided, before anything was taken.
+    pub terms: Terms,
 }
 
 /// Decides whether `amount` may be spent now, all or nothing, and which slices pay.
 ///
 /// # Errors
-/// In this order: [`Error::Frozen`], [`Error::InsufficientCredits`].
+/// In this order: [`Error::Frozen`], [`Error::Paused`], [`Error::LimitReached`], [`Error::InsufficientCredits`].
 pub fn admit(
     tx: &mut Tx<'_>,
     payer: &Payer<'_>,
     spender: &Spender<'_>,
     amount: Credits,
+    purpose: Purpose,
 ) -> Result<Admitted, Error> {
-    if let Some(reason) = payer.frozen_reason {
-        return Err(Error::Frozen(reason.to_owned()));
-    }
+    let terms = limit::terms(tx, payer, spender)?;
     let view = View::Site { site: spender.site.clone(), pool: spender.uses_pool };
     let slices = open_slices(tx, payer.account, &view)?;
-    let parts = burn::plan(&slices, amount, tx.now())
-        .map_err(|short| Error::InsufficientCredits { needed: amount, available: short.available })?;
-    Ok(Admitted { slices, parts })
+    match decide(&terms, &slices, amount, purpose, tx.now()) {
+        Ok(Decided { parts, uncovered }) => Ok(Admitted { slices, parts, uncovered, terms }),
+        Err(Refusal::Frozen(reason)) => Err(Error::Frozen(reason)),
+        Err(Refusal::Paused(pause)) => Err(Error::Paused(pause)),
+        Err(Refusal::LimitReached { limit, available }) => {
+            Err(Error::LimitReached { needed: amount, available, limit })
+        }
+        Err(Refusal::Short { available }) => Err(Error::InsufficientCredits { needed: amount, available }),
+    }
 }

@@ -1,7 +1,10 @@
 //! Money went back, so credits do; what was spent meanwhile is owed.
 
+use std::collections::BTreeSet;
+
 use super::{Error, LockedAccount};
-use crate::id::GrantId;
+use crate::db::{self, Tx};
+use crate::id::{AccountId, GrantId};
 use crate::ledger::act::{Clawed, Purchase, Shortfall, Shown};
 use crate::ledger::burn::Part;
 use crate::ledger::entry::{Kind, Place, Posting};
@@ -9,12 +12,37 @@ use crate::ledger::slice::Compartment;
 use crate::params;
 use crate::units::{Credits, Delta};
 
+/// Locks, in the order in which several accounts are always locked, an account and all others in which something
+/// is left of a purchase that was its own once: what lies at a site goes along when the site is handed over.
+pub fn lock_holders(tx: &mut Tx<'_>, account: &AccountId, purchase: Purchase) -> Result<(), Error> {
+    let mut all = holders(tx, purchase)?;
+    if !all.is_empty() && all != [account.clone()] {
+        all.push(account.clone());
+        for id in BTreeSet::from_iter(all) {
+            LockedAccount::lock(tx, &id)?;
+        }
+    }
+    Ok(())
+}
+
+/// The accounts in which something is left of a purchase, by id.
+fn holders(tx: &mut Tx<'_>, purchase: Purchase) -> Result<Vec<AccountId>, db::Error> {
+    tx.query(
+        "-- ledger::store::clawback::holders
+         SELECT DISTINCT s.account_id FROM credit_grant g JOIN slice s ON s.grant_id = g.id
+         WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 AND s.remaining > 0 ORDER BY s.account_id",
+        params![purchase.store, purchase.order, purchase.line],
+        |row| row.get(0),
+    )
+}
+
 impl LockedAccount<'_, '_> {
     /// Takes `amount` of a purchase back because its money went back: from what is left of it, wherever
-    /// that lies; what was spent is a shortfall. No other purchase is touched.
+    /// that lies, here first and then in the accounts that got it with a site; what was spent is a shortfall, and this
+    /// account's. No other purchase is touched.
     ///
     /// A debt lies at `home`, where the purchase's next grant would go and so pay it; without one where the
-    /// spent grant lay in this account.
+    /// spent grant lay in this account. Accounts other than this one must be locked before: [`lock_holders`].
     pub fn claw_back(
         &mut self,
         operation: &str,
@@ -24,28 +52,48 @@ impl LockedAccount<'_, '_> {
         shortfall: Shortfall,
         home: Option<&Compartment>,
     ) -> Result<Clawed, Error> {
+        let mut taken = self.take_back(operation, purchase, amount, label)?;
+        let own = self.id.clone();
+        for holder in holders(self.tx, purchase)?.into_iter().filter(|holder| *holder != own) {
+            let missing = amount.saturating_sub(taken);
+            let more =
+                LockedAccount::lock(self.tx, &holder)?.take_back(operation, purchase, missing, label)?;
+            taken = taken.checked_add(more).ok_or(Error::TooMuch)?;
+        }
+        let missing = amount.saturating_sub(taken);
+        let shortfall = if missing.is_zero() {
+            Credits::ZERO
+        } else {
+            self.owe(operation, purchase, missing, shortfall, home)?
+        };
+        Ok(Clawed { taken, shortfall })
+    }
+
+    /// Takes up to `amount` of what this account has left of a purchase; answers how much that is.
+    fn take_back(
+        &mut self,
+        operation: &str,
+        purchase: Purchase,
+        amount: Credits,
+        label: &str,
+    ) -> Result<Credits, Error> {
         let mut slices = self.purchase_slices(purchase.store, purchase.order, Some(purchase.line))?;
         // The newest grant of the line first: it is what the last change of the order added.
         slices.sort_by_key(|slice| (std::cmp::Reverse(slice.grant_seq), slice.compartment.clone()));
         let mut missing = amount;
-        let mut clawed = Clawed::default();
         for slice in slices.iter().filter(|slice| !slice.remaining.is_zero()) {
             if missing.is_zero() {
                 break;
             }
             let credits = missing.min(slice.remaining);
             missing = missing.saturating_sub(credits);
-            clawed.taken = clawed.taken.checked_add(credits).ok_or(Error::TooMuch)?;
             let part = [Part { slice: 0, credits }];
             let (first, _) =
                 self.take(operation, Kind::Clawed, std::slice::from_ref(slice), &part, &Place::Clawback)?;
             let (at, order) = (&slice.compartment, Some(purchase.order));
             self.show(first, 0, Shown::Refund, at, label, Delta::minus(credits), order)?;
         }
-        if !missing.is_zero() {
-            clawed.shortfall = self.owe(operation, purchase, missing, shortfall, home)?;
-        }
-        Ok(clawed)
+        Ok(amount.saturating_sub(missing))
     }
 
     /// What `compartment` owes.

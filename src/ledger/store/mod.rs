@@ -3,9 +3,11 @@
 //! Here is the lock and what is common to all acts; each kind of act has a file of its own.
 
 pub mod admit;
+pub mod brake;
 mod clawback;
 mod expire;
 mod grant;
+pub mod limit;
 mod moves;
 pub mod plan;
 mod show;
@@ -14,6 +16,7 @@ mod void;
 
 use chrono_tz::Tz;
 
+pub use self::clawback::lock_holders;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, GrantId};
 pub use crate::ledger::act::{
@@ -23,6 +26,7 @@ pub use crate::ledger::act::{
 use crate::ledger::burn::{self, Part};
 use crate::ledger::chain::{self, Link};
 use crate::ledger::entry::{Kind, Place, Posting};
+use crate::ledger::limit::{Pause, Standing};
 use crate::ledger::slice::{Compartment, Slice, View, open_slices};
 use crate::params;
 use crate::time::Timestamp;
@@ -42,6 +46,19 @@ pub enum Error {
     /// The account is frozen: nothing may be spent.
     #[error("the account is frozen: {0}")]
     Frozen(String),
+    /// The site is paused: nothing may be spent for it.
+    #[error("spending is paused since {}: {}", .0.since, .0.reason)]
+    Paused(Pause),
+    /// A spending limit would be passed.
+    #[error("{needed} credits needed, {available} left under {}, which begins anew at {}", .limit.limit, .limit.resets_at)]
+    LimitReached {
+        /// What was asked for.
+        needed: Credits,
+        /// What could have been taken.
+        available: Credits,
+        /// The limit with the least room.
+        limit: Box<Standing>,
+    },
     /// There is no such account.
     #[error("there is no account {0}")]
     UnknownAccount(AccountId),

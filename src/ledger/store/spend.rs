@@ -6,6 +6,7 @@ use crate::calendar::Per;
 use crate::id::{AgentId, DebitId, SiteId};
 use crate::ledger::act::{Debited, NewDebit};
 use crate::ledger::entry::{Kind, Place};
+use crate::ledger::limit::{Brake, Purpose};
 use crate::ledger::position::Position;
 use crate::params;
 use crate::time::Timestamp;
@@ -15,14 +16,15 @@ use crate::units::{Credits, Delta};
 const COUNTED: [Per; 2] = [Per::Day, Per::Month];
 
 impl LockedAccount<'_, '_> {
-    /// Spends credits for a site, all or nothing.
+    /// Spends credits for a site, all or nothing. The debit that goes beyond what `brake` allows is booked, and
+    /// pauses the site.
     ///
     /// # Errors
-    /// [`Error::Frozen`], [`Error::InsufficientCredits`].
-    pub fn debit(&mut self, new: &NewDebit) -> Result<Debited, Error> {
+    /// As [`admit`].
+    pub fn debit(&mut self, new: &NewDebit, brake: &Brake) -> Result<Debited, Error> {
         let now = self.tx.now();
         let spender = Spender { site: &new.site, agent: new.agent.as_ref(), uses_pool: new.uses_pool };
-        let Admitted { mut slices, parts } = self.admit(&spender, new.amount)?;
+        let Admitted { mut slices, parts, terms, .. } = self.admit(&spender, new.amount, Purpose::Debit)?;
         let id = DebitId::new();
         let (first, taken) = self.take(id.as_str(), Kind::Spent, &slices, &parts, &Place::Revenue)?;
         self.tx.execute(
@@ -48,30 +50,40 @@ impl LockedAccount<'_, '_> {
                 i64::try_from(parts.len()).unwrap_or(i64::MAX),
             ],
         )?;
-        self.count_spending(&new.site, new.agent.as_ref(), now, Delta::plus(new.amount))?;
+        let captured = self.count_spending(&new.site, new.agent.as_ref(), now, Delta::plus(new.amount))?;
+        let mut terms = terms.of_site();
+        terms.count(new.amount);
+        terms.pause = self.brake(&new.site, captured, brake)?;
         self.show_usage(first, new)?;
         for part in &parts {
             let remaining = &mut slices[part.slice].remaining;
             *remaining = remaining.saturating_sub(part.credits);
         }
-        Ok(Debited { id, taken, position: Position::of(&slices, now) })
+        let can_spend = terms.let_spend(&slices, now);
+        Ok(Debited { id, taken, position: Position::of(&slices, now), can_spend })
     }
 
     /// [`admit`] for this account.
-    pub(super) fn admit(&mut self, spender: &Spender<'_>, amount: Credits) -> Result<Admitted, Error> {
+    pub(super) fn admit(
+        &mut self,
+        spender: &Spender<'_>,
+        amount: Credits,
+        purpose: Purpose,
+    ) -> Result<Admitted, Error> {
         let payer =
             Payer { account: &self.id, zone: self.zone, frozen_reason: self.frozen_reason.as_deref() };
-        admit(self.tx, &payer, spender, amount)
+        admit(self.tx, &payer, spender, amount, purpose)
     }
 
-    /// Adds `change` to what was spent in the periods of `at`, of the site and of the assistant.
+    /// Adds `change` to what was spent in the periods of `at`, of the site and of the assistant; answers what the
+    /// site captured in the hour of `at`.
     pub(super) fn count_spending(
         &mut self,
         site: &SiteId,
         agent: Option<&AgentId>,
         at: Timestamp,
         change: Delta,
-    ) -> Result<(), Error> {
+    ) -> Result<Delta, Error> {
         for counted in std::iter::once("").chain(agent.map(AgentId::as_str)) {
             for per in COUNTED {
                 self.tx.execute(
@@ -84,6 +96,6 @@ impl LockedAccount<'_, '_> {
                 )?;
             }
         }
-        Ok(())
+        Ok(self.count_hour(site, at, change)?)
     }
 }

@@ -14,6 +14,7 @@ use nivella_wallet::db::{self, Db, Keep, Tx};
 use nivella_wallet::id::SiteId;
 use nivella_wallet::inbox::signature::{self, SIGNATURE};
 use nivella_wallet::inbox::{self, Envelope, Incoming};
+use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::store::{NewDebit, Shortfall};
 use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::order::apply::{self, Rules};
@@ -387,7 +388,7 @@ impl Wallet {
                     occurred_at: None,
                     usage: None,
                 };
-                match LockedAccount::lock(tx, &owner)?.debit(&new) {
+                match LockedAccount::lock(tx, &owner)?.debit(&new, &Brake::OFF) {
                     Ok(_) => Ok(true),
                     Err(nivella_wallet::ledger::store::Error::Database(error)) => Err(error.into()),
                     Err(_) => Ok::<_, nivella_wallet::ledger::store::Error>(false),

@@ -1,0 +1,204 @@
+//! The brake against runaway spending: what a site spends hour by hour, and its pause.
+//!
+//! A debit costs it one upsert. Only an hour above the floor is compared with the hours before, and what is usual
+//! is worked out once an hour.
+
+use super::{Error, LockedAccount};
+use crate::db::{self, Tx};
+use crate::id::{AccountId, SiteId};
+use crate::ledger::limit::{Brake, Pause, typical};
+use crate::params;
+use crate::time::Timestamp;
+use crate::units::{Credits, Delta};
+
+/// What is kept of a site's brake.
+struct Kept {
+    paused: bool,
+    hour: Option<Timestamp>,
+    typical: Option<Credits>,
+    forgiven_hour: Option<Timestamp>,
+    forgiven: Delta,
+}
+
+/// Why and since when the site is paused, if it is.
+pub fn pause(tx: &mut Tx<'_>, account: &AccountId, site: &SiteId) -> Result<Option<Pause>, db::Error> {
+    tx.query_opt(
+        "-- ledger::store::brake::pause
+         SELECT paused_at, reason FROM brake WHERE account_id = $1 AND site = $2 AND paused_at IS NOT NULL",
+        params![account, site],
+        |row| Ok(Pause { since: row.get(0)?, reason: row.get(1)? }),
+    )
+}
+
+impl LockedAccount<'_, '_> {
+    /// Adds `change` to what the site spent in the hour of `at`; answers what that is now. What is given back of
+    /// an hour that is forgotten is not counted.
+    pub(super) fn count_hour(
+        &mut self,
+        site: &SiteId,
+        at: Timestamp,
+        change: Delta,
+    ) -> Result<Delta, db::Error> {
+        let captured = if change.is_negative() {
+            self.tx.query_opt(
+                "-- ledger::store::brake::count_hour (given back)
+                 UPDATE spending_hour SET captured = captured + $4
+                 WHERE account_id = $1 AND site = $2 AND hour = $3 RETURNING captured",
+                params![&self.id, site, at.hour(), change],
+                |row| row.get(0),
+            )?
+        } else {
+            self.tx.query_opt(
+                "-- ledger::store::brake::count_hour
+                 INSERT INTO spending_hour (account_id, site, hour, captured) VALUES ($1, $2, $3, $4)
+                 ON CONFLICT (account_id, site, hour)
+                 DO UPDATE SET captured = spending_hour.captured + excluded.captured
+                 RETURNING captured",
+                params![&self.id, site, at.hour(), change],
+                |row| row.get(0),
+            )?
+        };
+        Ok(captured.unwrap_or(Delta::ZERO))
+    }
+
+    /// Pauses the site if what it captured in the present hour is too much; answers the pause. To be called when
+    /// a capture was counted, with what was counted.
+    pub(super) fn brake(
+        &mut self,
+        site: &SiteId,
+        captured: Delta,
+        brake: &Brake,
+    ) -> Result<Option<Pause>, Error> {
+        let above = |counted: i64, most: Credits| counted > most.micro();
+        if !brake.enabled || !above(captured.micro(), brake.floor) {
+            return Ok(None);
+        }
+        let now = self.tx.now();
+        let hour = now.hour();
+        let kept = self.kept(site)?;
+        let forgiven = kept.as_ref().filter(|kept| kept.forgiven_hour == Some(hour));
+        let counted = captured.micro() - forgiven.map_or(0, |kept| kept.forgiven.micro());
+        if kept.as_ref().is_some_and(|kept| kept.paused) || !above(counted, brake.floor) {
+            return Ok(None);
+        }
+        let usual = match kept.filter(|kept| kept.hour == Some(hour)) {
+            Some(kept) => kept.typical,
+            None => self.learn(site, hour)?,
+        };
+        let Some(usual) = usual.filter(|usual| above(counted, brake.threshold(*usual))) else {
+            return Ok(None);
+        };
+        let reason = format!(
+            "{} credits were spent in the hour from {hour}, where {usual} an hour are usual and more than {} are \
+             too many",
+            Delta::from_micro(counted),
+            brake.threshold(usual),
+        );
+        self.tx.execute(
+            "-- ledger::store::brake::brake
+             UPDATE brake SET paused_at = $3, reason = $4 WHERE account_id = $1 AND site = $2",
+            params![&self.id, site, now, &reason],
+        )?;
+        Ok(Some(Pause { since: now, reason }))
+    }
+
+    /// Lets the site spend again; answers why it could not. What it spent in this hour so far is forgiven.
+    pub fn resume(&mut self, site: &SiteId) -> Result<Option<Pause>, Error> {
+        let Some(paused) = pause(self.tx, &self.id, site)? else { return Ok(None) };
+        let hour = self.tx.now().hour();
+        let captured: Option<Delta> = self.tx.query_opt(
+            "-- ledger::store::brake::resume (hour)
+             SELECT captured FROM spending_hour WHERE account_id = $1 AND site = $2 AND hour = $3",
+            params![&self.id, site, hour],
+            |row| row.get(0),
+        )?;
+        self.tx.execute(
+            "-- ledger::store::brake::resume
+             UPDATE brake SET paused_at = NULL, reason = NULL, forgiven_hour = $3, forgiven = $4
+             WHERE account_id = $1 AND site = $2",
+            params![&self.id, site, hour, captured.unwrap_or(Delta::ZERO)],
+        )?;
+        Ok(Some(paused))
+    }
+
+    fn kept(&mut self, site: &SiteId) -> Result<Option<Kept>, db::Error> {
+        self.tx.query_opt(
+            "-- ledger::store::brake::kept
+             SELECT paused_at, hour, typical, forgiven_hour, forgiven FROM brake
+             WHERE account_id = $1 AND site = $2",
+            params![&self.id, site],
+            |row| {
+                Ok(Kept {
+                    paused: row.get::<Option<Timestamp>>(0)?.is_some(),
+                    hour: row.get(1)?,
+                    typical: row.get(2)?,
+                    forgiven_hour: row.get(3)?,
+                    forgiven: row.get(4)?,
+                })
+            },
+        )
+    }
+
+    /// Works out what is usual before `hour`, and keeps it.
+    fn learn(&mut self, site: &SiteId, hour: Timestamp) -> Result<Option<Credits>, db::Error> {
+        let hours: Vec<(Timestamp, Credits)> = self.tx.query(
+            "-- ledger::store::brake::learn
+             SELECT hour, captured FROM spending_hour
+             WHERE account_id = $1 AND site = $2 AND hour > $3 AND hour < $4 AND captured > 0",
+            params![&self.id, site, hour.plus_millis(-Brake::WINDOW_MS), hour],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let usual = typical(&hours);
+        self.tx.execute(
+            "-- ledger::store::brake::learn (keep)
+             INSERT INTO brake (account_id, site, hour, typical, forgiven) VALUES ($1, $2, $3, $4, 0)
+             ON CONFLICT (account_id, site) DO UPDATE SET hour = excluded.hour, typical = excluded.typical",
+            params![&self.id, site, hour, usual],
+        )?;
+        Ok(usual)
+    }
+}
+
+/// Adds what one account's sites spent in each hour to the other's, and lets the brakes that are on be on there.
+pub fn move_to(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -> Result<(), db::Error> {
+    tx.execute(
+        "-- ledger::store::brake::move_to (hours)
+         INSERT INTO spending_hour (account_id, site, hour, captured)
+         SELECT $2, h.site, h.hour, h.captured FROM spending_hour h WHERE h.account_id = $1
+         ON CONFLICT (account_id, site, hour)
+         DO UPDATE SET captured = spending_hour.captured + excluded.captured",
+        params![from, to],
+    )?;
+    tx.execute(
+        "-- ledger::store::brake::move_to (forget hours)
+         DELETE FROM spending_hour WHERE account_id = $1",
+        params![from],
+    )?;
+    // What was usual is worked out anew where it is next asked for.
+    tx.execute(
+        "-- ledger::store::brake::move_to
+         INSERT INTO brake (account_id, site, paused_at, reason, forgiven)
+         SELECT $2, b.site, b.paused_at, b.reason, 0 FROM brake b
+         WHERE b.account_id = $1 AND b.paused_at IS NOT NULL
+         ON CONFLICT (account_id, site)
+         DO UPDATE SET paused_at = excluded.paused_at, reason = excluded.reason, hour = NULL",
+        params![from, to],
+    )?;
+    tx.execute(
+        "-- ledger::store::brake::move_to (forget)
+         DELETE FROM brake WHERE account_id = $1",
+        params![from],
+    )?;
+    Ok(())
+}
+
+/// Forgets up to `limit` hours that are too old to tell what is usual, the oldest first; answers how many.
+pub fn prune(tx: &mut Tx<'_>, limit: i64) -> Result<u64, db::Error> {
+    let kept_since = tx.now().hour().plus_millis(-Brake::WINDOW_MS);
+    tx.execute(
+        "-- ledger::store::brake::prune
+         DELETE FROM spending_hour WHERE (account_id, site, hour) IN (
+             SELECT account_id, site, hour FROM spending_hour WHERE hour <= $1 ORDER BY hour LIMIT $2)",
+        params![kept_since, limit],
+    )
+}
