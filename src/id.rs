@@ -71,6 +71,11 @@ macro_rules! made_id {
 
         text_id!($name);
 
+        crate::schema::text!($name, stringify!($name), $doc, {
+            "pattern": concat!("^", $prefix, "[0-9a-f]{32}$"),
+            "examples": [concat!($prefix, "01a1fa67730b778aa2ec748e9839efc7")]
+        });
+
         impl $name {
             /// A new id that nothing else has.
             #[must_use]
@@ -107,6 +112,10 @@ macro_rules! chosen_id {
         pub struct $name(String);
 
         text_id!($name);
+
+        crate::schema::text!($name, stringify!($name), $doc, {
+            "pattern": "^[A-Za-z0-9._:-]{1,128}$"
+        });
 
         impl FromStr for $name {
             type Err = NotAnId;

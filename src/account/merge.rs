@@ -18,7 +18,8 @@ use crate::site::{self, AccountRef};
 use crate::units::Credits;
 
 /// What a merge did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Claim")]
 pub struct Merged {
     /// The account that is part of the other now.
     pub from: AccountId,
@@ -39,8 +40,9 @@ pub struct Merged {
 }
 
 /// Whether anything was to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "ClaimChange")]
 pub enum Change {
     /// The accounts were two and are one.
     Merged,

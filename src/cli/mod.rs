@@ -15,6 +15,7 @@ mod inbox;
 mod key;
 mod limit;
 mod order;
+mod openapi;
 mod output;
 mod package;
 mod plan;
@@ -146,6 +147,8 @@ enum Command {
     Reconcile(reconcile::Options),
     /// Prove the books: every balance from its entries, every entry from the one before
     Verify(verify::Options),
+    /// Print openapi.json, the document of the HTTP API, as the daemon serves it
+    Openapi,
     /// Print the completion script of a shell
     Completions(completions::Options),
 }
@@ -339,6 +342,7 @@ pub fn run(cli: Cli, to: &mut (dyn Write + Send)) -> Result<(), Failure> {
         Command::Inbox(verb) => inbox::run(verb, &mut session(to)?),
         Command::Reconcile(options) => reconcile::run(options, &mut session(to)?),
         Command::Verify(options) => verify::run(options, &mut session(to)?),
+        Command::Openapi => openapi::run(to),
         Command::Completions(options) => completions::run(&options, to),
     }
 }

@@ -17,14 +17,17 @@ use crate::id::GrantId;
 use crate::ledger::entry::Place;
 use crate::ledger::position::Position;
 use crate::ledger::slice::Compartment;
+use crate::schema;
 use crate::time::Timestamp;
 use crate::units::{Credits, Delta};
 
 /// Something that made the number larger or smaller.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Movement")]
 pub struct Item {
     /// By how much.
     #[serde(serialize_with = "signed")]
+    #[schemars(with = "schema::SignedCredits")]
     pub credits: Delta,
     /// When.
     pub at: Timestamp,

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::App;
 use super::extract::{self, Fields, Raw};
 use super::idempotent::{self, Answered, Requested};
-use super::problem::{Fault, Problem};
+use super::openapi::Routes;
+use super::openapi::operation::{Field, Object, Operation, SPEND, Tag};
+use super::problem::{Code, Fault, Problem};
 use crate::access::{Caller, Refusal};
 use crate::db::Tx;
 use crate::feed::{self, Settings};
@@ -22,24 +25,102 @@ use crate::ledger::limit::Brake;
 use crate::ledger::position::{Mode, Status};
 use crate::ledger::store::{Debited, NewDebit, Priced};
 use crate::rate;
+use crate::schema::{Amount, Instant};
 use crate::site;
 use crate::time::Timestamp;
 use crate::units::Credits;
 
+/// Spending.
+pub fn routes() -> Routes {
+    Routes::new().post(
+        "/v1/debits",
+        create,
+        Operation::new(Tag::Spending, "Spends credits of a site")
+            .describe(
+                "Either `credits`, or `action` and `quantity`, which the rate card prices. All or nothing: what cannot be \
+                 covered in full takes nothing.",
+            )
+            .scopes(SPEND)
+            .only_once()
+            .takes_object(
+                asked(),
+                json!({ "site": "site-123", "credits": "3", "label": "Answered a visitor question" }),
+            )
+            .answers::<Body<'_>>(201, "What was spent, and how the site's wallet stands now.", example())
+            .refuses(&[
+                Code::InsufficientCredits,
+                Code::LimitReached,
+                Code::PausedForSafety,
+                Code::Forbidden,
+                Code::NotFound,
+                Code::UnknownAction,
+                Code::Frozen,
+            ]),
+    )
+}
+
+/// What a debit is asked for with.
+pub(super) fn asked() -> Object {
+    Object::new(vec![
+        Field::required::<SiteId>("site", "Whose assistant spends; the site belongs to an account."),
+        Field::optional::<AgentId>("agent", "Which assistant of the site."),
+        Field::optional::<Amount>("credits", "How many, unless the rate card says so."),
+        Field::line(
+            "action",
+            "What it was for; with quantity, the action of the rate card.",
+            0,
+            ACTION_CHARS_MAX,
+        ),
+        Field::literal(
+            "quantity",
+            "How much of the action: a whole number above 0, or such a text.",
+            json!({ "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": i64::MAX },
+            { "type": "string", "pattern": "^0*[1-9][0-9]{0,18}$" },
+            { "type": "null" }
+        ] }),
+        ),
+        Field::line("label", "What the customer reads.", 0, LABEL_CHARS_MAX),
+        Field::line("reference", "Your own name for it.", 0, REFERENCE_CHARS_MAX),
+        Field::optional::<Instant>("occurred_at", "When it happened; it is booked now all the same."),
+        Field::literal("usage", "Any JSON for yourself; kept, never shown.", json!({})),
+    ])
+    .either(&[&["credits"], &["quantity", "action"]])
+}
+
+/// A debit as it may be answered.
+pub(super) fn example() -> Value {
+    json!({
+        "id": "db_01a1fa67730b778aa2ec748e9839efc7", "credits": "3", "available": "1247", "status": "ok",
+        "mode": "normal", "slices": [{ "grant": "gr_01a1fa67730b778aa2ec748e9839efc7", "credits": "3" }]
+    })
+}
+
 /// The debit as it is answered.
-#[derive(Debug, Serialize)]
-struct Body<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Debit")]
+pub(super) struct Body<'a> {
+    /// Its id.
     id: &'a DebitId,
+    /// How many credits were spent.
     credits: Credits,
+    /// What the site can spend now.
     available: Credits,
+    /// How the site stands now.
     status: Status,
+    /// How the assistant should behave.
     mode: Mode,
+    /// Which grants paid, in burn-down order.
     slices: Vec<SliceBody<'a>>,
 }
 
-#[derive(Debug, Serialize)]
-struct SliceBody<'a> {
+/// What one grant paid.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DebitSlice")]
+pub(super) struct SliceBody<'a> {
+    /// The grant.
     grant: &'a GrantId,
+    /// How many credits.
     credits: Credits,
 }
 

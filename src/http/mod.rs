@@ -17,6 +17,7 @@ pub mod keys;
 pub mod limits;
 pub mod logs;
 pub mod metrics;
+pub mod openapi;
 pub mod orders;
 pub mod problem;
 pub mod query;
@@ -26,10 +27,10 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tokio::sync::Notify;
 
+use self::openapi::Routes;
 use self::problem::Problem;
 use crate::access::Uses;
 use crate::db::{self, Db};
@@ -62,23 +63,27 @@ pub struct App {
 
 /// Every route.
 pub fn routes(app: App) -> Router {
-    let routes = Router::new()
-        .route("/webhooks/woocommerce/{store}", post(webhooks::receive))
+    let routes = documented().into_router();
+    extract::with_fallbacks(routes).layer(middleware::from_fn(logs::log)).with_state(app)
+}
+
+/// Every route, with what the API document says of it.
+fn documented() -> Routes {
+    Routes::new()
         .merge(wallets::routes())
         .merge(explain::routes())
-        .merge(orders::routes())
+        .merge(debits::routes())
+        .merge(batch::routes())
         .merge(grants::routes())
         .merge(accounts::routes())
         .merge(keys::routes())
         .merge(limits::routes())
-        .route("/v1/debits", post(debits::create))
-        .route("/v1/debits/batch", post(batch::create))
-        .route("/v1/claims", post(claims::create))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::show))
-        .merge(problem::pages());
-    extract::with_fallbacks(routes).layer(middleware::from_fn(logs::log)).with_state(app)
+        .merge(claims::routes())
+        .merge(orders::routes())
+        .merge(webhooks::routes())
+        .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(openapi::routes())
 }
 
 /// The problem a refusal of the ledger is to a client; `top_up_url` is where there are more credits.

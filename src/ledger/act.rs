@@ -52,7 +52,8 @@ pub enum Expiry {
 }
 
 /// A line's kind in the customer's activity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(rename = "ActivityKind", rename_all = "snake_case")]
 pub enum Shown {
     /// Bought credits.
     TopUp,

@@ -30,6 +30,7 @@ mod plans;
 mod crash;
 mod tidy;
 mod errors;
+mod openapi;
 mod twists;
 mod upgrade;
 mod explain;
