@@ -267,9 +267,16 @@ impl From<ledger::store::Error> for Failure {
             E::Database(cause) => cause.into(),
             E::InsufficientCredits { .. } => Self::refused(error.to_string())
                 .with_help("nothing was taken; `nivella-wallet wallet grants W` shows what there is"),
-            E::Frozen(_) | E::UnknownAccount(_) | E::Merged { .. } | E::TooMuch => {
-                Self::refused(error.to_string())
-            }
+            E::Frozen(_)
+            | E::UnknownAccount(_)
+            | E::Merged { .. }
+            | E::UnknownHold(_)
+            | E::HoldClosed(_)
+            | E::BeyondHold { .. }
+            | E::UnknownDebit(_)
+            | E::AlreadyReversed { .. }
+            | E::BeyondDebit { .. }
+            | E::TooMuch => Self::refused(error.to_string()),
         }
     }
 }

@@ -37,6 +37,11 @@ pub struct Settings {
     pub docs_url: Option<String>,
 }
 
+/// Whether somebody or something froze the account.
+pub fn is_frozen(tx: &mut Tx<'_>, account: &AccountId) -> Result<bool, db::Error> {
+    Ok(store::frozen_reason(tx, account)?.is_some())
+}
+
 /// Where the account's customer buys more credits: what is configured, else the shop's own category.
 pub fn top_up_url(
     tx: &mut Tx<'_>,

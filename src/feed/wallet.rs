@@ -14,6 +14,7 @@ use crate::id::{AccountId, ClientId, GrantId, SiteId};
 use crate::ledger::plan::Subscription;
 use crate::ledger::position::{Mode, Position, Status};
 use crate::ledger::slice::{Category, Compartment, Slice, View, open_slices};
+use crate::ledger::store::admit::{Payer, Spender, admit};
 use crate::ledger::store::plan;
 use crate::ledger::{self, burn};
 use crate::site::{self, AccountRef, WalletRef};
@@ -158,13 +159,24 @@ impl Wallet {
     /// # Errors
     /// [`ledger::store::Error::Frozen`] and [`ledger::store::Error::InsufficientCredits`], as the debit.
     pub fn burn_plan(&self, tx: &mut Tx<'_>, credits: Credits) -> Result<BurnPlan, ledger::store::Error> {
-        if let Some(reason) = store::frozen_reason(tx, &self.account)? {
-            return Err(ledger::store::Error::Frozen(reason));
-        }
-        let slices = self.slices(tx)?;
-        let parts = burn::plan(&slices, credits, tx.now()).map_err(|short| {
-            ledger::store::Error::InsufficientCredits { needed: credits, available: short.available }
-        })?;
+        let frozen_reason = store::frozen_reason(tx, &self.account)?;
+        let (slices, parts) = if let Shows::Site { site, pool, .. } = &self.shows {
+            let payer =
+                Payer { account: &self.account, zone: self.zone, frozen_reason: frozen_reason.as_deref() };
+            let spender = Spender { site, agent: None, uses_pool: *pool };
+            let admitted = admit(tx, &payer, &spender, credits)?;
+            (admitted.slices, admitted.parts)
+        } else {
+            // Which site's limits and policy count nobody said: what all of them could take together.
+            if let Some(reason) = frozen_reason {
+                return Err(ledger::store::Error::Frozen(reason));
+            }
+            let slices = self.slices(tx)?;
+            let parts = burn::plan(&slices, credits, tx.now()).map_err(|short| {
+                ledger::store::Error::InsufficientCredits { needed: credits, available: short.available }
+            })?;
+            (slices, parts)
+        };
         let paid =
             |part: &burn::Part| Paid { grant: slices[part.slice].grant.clone(), credits: part.credits };
         Ok(BurnPlan { slices: parts.iter().map(paid).collect() })

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod extract;
 pub mod grants;
 pub mod health;
+pub mod holds;
 pub mod idempotent;
 pub mod logs;
 pub mod metrics;
@@ -60,7 +61,8 @@ pub fn routes(app: App) -> Router {
         .merge(orders::routes())
         .merge(grants::routes())
         .merge(accounts::routes())
-        .route("/v1/debits", post(debits::create))
+        .merge(debits::routes())
+        .merge(holds::routes())
         .route("/v1/claims", post(claims::create))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -78,10 +80,12 @@ pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Probl
             Problem::insufficient_credits(available, needed, top_up_url)
         }
         E::Frozen(_) => Problem::frozen(),
-        E::UnknownAccount(_) => Problem::not_found(),
+        E::UnknownAccount(_) | E::UnknownHold(_) | E::UnknownDebit(_) => Problem::not_found(),
+        E::HoldClosed(_) => Problem::hold_closed(&refusal),
+        E::AlreadyReversed { .. } => Problem::already_reversed(&refusal),
         // Between the look-up and the lock: whoever looks again finds the other account.
         E::Merged { .. } => Problem::try_again(),
-        E::TooMuch => Problem::invalid("/credits", &refusal),
+        E::TooMuch | E::BeyondHold { .. } | E::BeyondDebit { .. } => Problem::invalid("/credits", &refusal),
         E::Database(error) => error.into(),
     }
 }

@@ -38,6 +38,8 @@ pub struct Admitted {
     pub slices: Vec<Slice>,
     /// What each of them gives.
     pub parts: Vec<Part>,
+    /// What none of them gives: it becomes debt when it is captured.
+    pub uncovered: Credits,
 }
 
 /// Decides whether `amount` may be spent now, all or nothing, and which slices pay.
@@ -57,5 +59,5 @@ pub fn admit(
     let slices = open_slices(tx, payer.account, &view)?;
     let parts = burn::plan(&slices, amount, tx.now())
         .map_err(|short| Error::InsufficientCredits { needed: amount, available: short.available })?;
-    Ok(Admitted { slices, parts })
+    Ok(Admitted { slices, parts, uncovered: Credits::ZERO })
 }

@@ -1,7 +1,11 @@
 //! Money went back, so credits do; what was spent meanwhile is owed.
 
+use std::collections::{BTreeSet, HashMap};
+
+use super::due::{self, Due};
 use super::{Error, LockedAccount};
-use crate::id::GrantId;
+use crate::db::{self, Tx};
+use crate::id::{AccountId, GrantId};
 use crate::ledger::act::{Clawed, Purchase, Shortfall, Shown};
 use crate::ledger::burn::Part;
 use crate::ledger::entry::{Kind, Place, Posting};
@@ -11,7 +15,8 @@ use crate::units::{Credits, Delta};
 
 impl LockedAccount<'_, '_> {
     /// Takes `amount` of a purchase back because its money went back: from what is left of it, wherever
-    /// that lies; what was spent is a shortfall. No other purchase is touched.
+    /// that lies, then from what is held of it, as soon as that ends; what was spent is a shortfall. No other
+    /// purchase is touched.
     ///
     /// A debt lies at `home`, where the purchase's next grant would go and so pay it; without one where the
     /// spent grant lay in this account.
@@ -43,9 +48,69 @@ impl LockedAccount<'_, '_> {
             self.show(first, 0, Shown::Refund, at, label, Delta::minus(credits), order)?;
         }
         if !missing.is_zero() {
+            let due = |at: &Compartment| Due {
+                operation: operation.to_owned(),
+                amount: Credits::ZERO,
+                shortfall,
+                home: home.unwrap_or(at).clone(),
+                label: label.to_owned(),
+            };
+            clawed.due = self.claw_held(purchase, missing, due)?;
+            missing = missing.saturating_sub(clawed.due);
+        }
+        if !missing.is_zero() {
             clawed.shortfall = self.owe(operation, purchase, missing, shortfall, home)?;
         }
         Ok(clawed)
+    }
+
+    /// Lets up to `amount` of what is held of a purchase be taken back when its holds end; answers how much.
+    fn claw_held(
+        &mut self,
+        purchase: Purchase,
+        amount: Credits,
+        due: impl Fn(&Compartment) -> Due,
+    ) -> Result<Credits, Error> {
+        let holders =
+            |tx: &mut Tx<'_>| -> Result<Vec<(AccountId, GrantId, Compartment, Credits)>, db::Error> {
+                tx.query(
+                    "-- ledger::store::clawback::claw_held
+                 SELECT s.account_id, s.grant_id, s.site, s.held
+                 FROM slice s JOIN credit_grant g ON g.id = s.grant_id
+                 WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 AND s.held > 0
+                 ORDER BY g.seq DESC, g.id, s.account_id, s.site",
+                    params![purchase.store, purchase.order, purchase.line],
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+                )
+            };
+        let mut held = holders(self.tx)?;
+        // What lies with whoever had the order before is held there: nobody else may end those holds meanwhile.
+        let others: BTreeSet<AccountId> =
+            held.iter().map(|(account, ..)| account.clone()).filter(|account| *account != self.id).collect();
+        for other in &others {
+            LockedAccount::lock(self.tx, other)?;
+        }
+        if !others.is_empty() {
+            held = holders(self.tx)?;
+        }
+        let mut left = amount;
+        let mut waiting: HashMap<(AccountId, GrantId), Credits> = HashMap::new();
+        for (account, grant, at, held) in held {
+            let key = (account, grant);
+            let before = match waiting.get(&key) {
+                Some(before) => *before,
+                None => due::sum(self.tx, &key.0, &key.1)?,
+            };
+            // Of a grant's slices the first are what was due before.
+            let free = held.saturating_sub(before);
+            let credits = left.min(free);
+            if !credits.is_zero() {
+                left = left.saturating_sub(credits);
+                due::add(self.tx, &key.0, &key.1, &Due { amount: credits, ..due(&at) })?;
+            }
+            waiting.insert(key, before.saturating_sub(held));
+        }
+        Ok(amount.saturating_sub(left))
     }
 
     /// What `compartment` owes.
@@ -82,10 +147,11 @@ impl LockedAccount<'_, '_> {
         let grants = self.tx.query(
             "-- ledger::store::clawback::owe
              SELECT g.id, CAST(g.spent - g.reversed + g.repaid - COALESCE((
-                        SELECT SUM(e.amount) FROM entry e
+                        SELECT SUM(CASE e.target WHEN 'clawback' THEN e.amount ELSE -e.amount END) FROM entry e
                         WHERE e.grant_id = g.id AND e.kind IN ('owed', 'written_off')), 0) AS BIGINT),
                     (SELECT e.target FROM entry e WHERE e.grant_id = g.id AND e.kind = 'granted'),
-                    CAST(COALESCE((SELECT SUM(e.amount) FROM entry e
+                    CAST(COALESCE((SELECT SUM(CASE e.target WHEN 'clawback' THEN e.amount ELSE -e.amount END)
+                                   FROM entry e
                                    WHERE e.grant_id = g.id AND e.kind = 'written_off'), 0) AS BIGINT)
              FROM credit_grant g
              WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 ORDER BY g.seq DESC",
@@ -94,7 +160,6 @@ impl LockedAccount<'_, '_> {
                 Ok((row.get::<GrantId>(0)?, row.get::<i64>(1)?, row.get::<Place>(2)?, row.get::<Credits>(3)?))
             },
         )?;
-        let now = self.tx.now();
         let mut left = missing.saturating_sub(grants.iter().map(|(.., written_off)| *written_off).sum());
         let mut owed = Credits::ZERO;
         for (grant, spent, granted_at, _) in grants {
@@ -107,27 +172,47 @@ impl LockedAccount<'_, '_> {
                 Some(home) => home.clone(),
                 None => self.lay_at(&grant, granted_at)?,
             };
-            let (kind, source) = match shortfall {
-                Shortfall::Debt | Shortfall::Freeze => (Kind::Owed, Place::Debt(home)),
-                Shortfall::WriteOff => (Kind::WrittenOff, Place::Adjustment),
-            };
-            let target = Place::Clawback;
-            let grant = Some(&grant);
-            self.post(&[Posting { operation, kind, grant, source, target, amount, booked_at: now }])?;
+            self.owe_of(operation, &grant, amount, shortfall, &home)?;
             left = left.saturating_sub(amount);
             owed = owed.checked_add(amount).ok_or(Error::TooMuch)?;
         }
-        if shortfall == Shortfall::Freeze && !owed.is_zero() && self.frozen_reason.is_none() {
-            let reason =
-                format!("order {} was refunded after {owed} of its credits had been spent", purchase.order);
-            self.tx.execute(
-                "-- ledger::store::clawback::freeze
-                 UPDATE account SET frozen_reason = $2 WHERE id = $1",
-                params![&self.id, &reason],
-            )?;
-            self.frozen_reason = Some(reason);
+        if shortfall == Shortfall::Freeze && !owed.is_zero() {
+            self.freeze_for(purchase.order, owed)?;
         }
         Ok(owed)
+    }
+
+    /// Lets `home` owe, or the shop bear, what was spent of a grant whose money went back.
+    pub(super) fn owe_of(
+        &mut self,
+        operation: &str,
+        grant: &GrantId,
+        amount: Credits,
+        shortfall: Shortfall,
+        home: &Compartment,
+    ) -> Result<(), Error> {
+        let (kind, source) = match shortfall {
+            Shortfall::Debt | Shortfall::Freeze => (Kind::Owed, Place::Debt(home.clone())),
+            Shortfall::WriteOff => (Kind::WrittenOff, Place::Adjustment),
+        };
+        let (target, grant, booked_at) = (Place::Clawback, Some(grant), self.tx.now());
+        self.post(&[Posting { operation, kind, grant, source, target, amount, booked_at }])?;
+        Ok(())
+    }
+
+    /// Freezes the account because what an order brought was spent before its money went back.
+    pub(super) fn freeze_for(&mut self, order: i64, owed: Credits) -> Result<(), Error> {
+        if self.frozen_reason.is_some() {
+            return Ok(());
+        }
+        let reason = format!("order {order} was refunded after {owed} of its credits had been spent");
+        self.tx.execute(
+            "-- ledger::store::clawback::freeze_for
+             UPDATE account SET frozen_reason = $2 WHERE id = $1",
+            params![&self.id, &reason],
+        )?;
+        self.frozen_reason = Some(reason);
+        Ok(())
     }
 
     /// Where in this account a grant that was made at `granted_at`, maybe in another account, lay.

@@ -3,7 +3,7 @@
 use super::admit::{Admitted, Payer, Spender, admit};
 use super::{Error, LockedAccount};
 use crate::calendar::Per;
-use crate::id::{AgentId, DebitId, SiteId};
+use crate::id::{AgentId, DebitId, HoldId, SiteId};
 use crate::ledger::act::{Debited, NewDebit};
 use crate::ledger::entry::{Kind, Place};
 use crate::ledger::position::Position;
@@ -22,16 +22,35 @@ impl LockedAccount<'_, '_> {
     pub fn debit(&mut self, new: &NewDebit) -> Result<Debited, Error> {
         let now = self.tx.now();
         let spender = Spender { site: &new.site, agent: new.agent.as_ref(), uses_pool: new.uses_pool };
-        let Admitted { mut slices, parts } = self.admit(&spender, new.amount)?;
+        let Admitted { mut slices, parts, .. } = self.admit(&spender, new.amount)?;
         let id = DebitId::new();
         let (first, taken) = self.take(id.as_str(), Kind::Spent, &slices, &parts, &Place::Revenue)?;
+        self.insert_debit(&id, new, (first, parts.len()), None)?;
+        self.count_spending(&new.site, new.agent.as_ref(), now, Delta::plus(new.amount))?;
+        self.show_usage(first, new)?;
+        for part in &parts {
+            let remaining = &mut slices[part.slice].remaining;
+            *remaining = remaining.saturating_sub(part.credits);
+        }
+        Ok(Debited { id, taken, position: Position::of(&slices, now) })
+    }
+
+    /// Writes a debit whose entries are `entries`: the number of the first, and how many.
+    pub(super) fn insert_debit(
+        &mut self,
+        id: &DebitId,
+        new: &NewDebit,
+        (first, entries): (i64, usize),
+        hold: Option<&HoldId>,
+    ) -> Result<(), Error> {
+        let now = self.tx.now();
         self.tx.execute(
-            "-- ledger::store::spend::debit
+            "-- ledger::store::spend::insert_debit
              INSERT INTO debit (id, account_id, site, agent, action, quantity, rate, label, credits, reversed, reference, occurred_at,
-                                usage, booked_at, first_entry, entries)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15)",
+                                usage, booked_at, first_entry, entries, hold_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16)",
             params![
-                &id,
+                id,
                 &self.id,
                 &new.site,
                 new.agent.as_ref(),
@@ -45,16 +64,11 @@ impl LockedAccount<'_, '_> {
                 new.usage.as_ref(),
                 now,
                 first,
-                i64::try_from(parts.len()).unwrap_or(i64::MAX),
+                i64::try_from(entries).unwrap_or(i64::MAX),
+                hold,
             ],
         )?;
-        self.count_spending(&new.site, new.agent.as_ref(), now, Delta::plus(new.amount))?;
-        self.show_usage(first, new)?;
-        for part in &parts {
-            let remaining = &mut slices[part.slice].remaining;
-            *remaining = remaining.saturating_sub(part.credits);
-        }
-        Ok(Debited { id, taken, position: Position::of(&slices, now) })
+        Ok(())
     }
 
     /// [`admit`] for this account.
