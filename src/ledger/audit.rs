@@ -236,10 +236,9 @@ fn step(walk: &mut Walk, entry: &EntryRow, report: &mut Report) {
 
 /// Compares what the account's rows say with what its entries add up to.
 fn finish_account(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Result<(), db::Error> {
-    let Walk { account, seq, hash, mut slices, mut grants, mut debts, mut crossed, passed } =
-        std::mem::take(walk);
+    let Some(account) = walk.account.take() else { return Ok(()) };
+    let Walk { seq, hash, mut slices, mut grants, mut debts, mut crossed, passed, .. } = std::mem::take(walk);
     walk.passed = passed;
-    let Some(account) = account else { return Ok(()) };
     let head = tx.query_opt(
         "-- ledger::audit::head
          SELECT entry_seq, entry_hash FROM account WHERE id = $1",

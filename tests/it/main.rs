@@ -15,6 +15,7 @@ mod cli;
 mod books;
 mod webhooks;
 mod health;
+mod holds;
 mod lookups;
 mod reconcile;
 mod config;
