@@ -213,7 +213,7 @@ impl<'t> Book<'t> {
                 let site: SiteId = site.parse().unwrap();
                 write(&self.test.db, move |tx| {
                     sites::unassign(tx, &site).unwrap();
-                    Ok(String::new())
+                    LockedAccount::lock(tx, &id)?.vacate(&Compartment::Site(site)).map(|()| String::new())
                 })
             }
             ["move", from, to, amount] => {

@@ -16,6 +16,7 @@ mod books;
 mod webhooks;
 mod health;
 mod holds;
+mod hold_pains;
 mod lookups;
 mod reconcile;
 mod config;
