@@ -78,7 +78,7 @@ pub async fn create(
     app.db
         .write("debits::create", move |tx| {
             let spender = find_spender(tx, &caller, &site)?;
-            requested.answer(tx, caller.key(), |tx| spend(tx, &settings, spender, site, &fields))
+            requested.answer(tx, caller.key(), |tx| spend(tx, &settings, &spender, site, &fields))
         })
         .await
         .map(idempotent::respond)
@@ -91,7 +91,7 @@ pub async fn create(
 pub(super) fn spend(
     tx: &mut Tx<'_>,
     settings: &Settings,
-    spender: Spender,
+    spender: &Spender,
     site: SiteId,
     fields: &Map<String, Value>,
 ) -> Result<Answer, Problem> {

@@ -101,7 +101,7 @@ async fn create(
     app.db
         .write("holds::create", move |tx| {
             let spender = debits::find_spender(tx, &caller, &site)?;
-            requested.answer(tx, caller.key(), |tx| take(tx, &settings, spender, site, &fields))
+            requested.answer(tx, caller.key(), |tx| take(tx, &settings, &spender, site, &fields))
         })
         .await
         .map(idempotent::respond)
@@ -110,7 +110,7 @@ async fn create(
 fn take(
     tx: &mut Tx<'_>,
     settings: &Settings,
-    spender: Spender,
+    spender: &Spender,
     site: SiteId,
     fields: &Map<String, Value>,
 ) -> Result<Answer, Problem> {

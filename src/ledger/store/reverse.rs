@@ -27,7 +27,7 @@ pub struct Booked {
     label: String,
     priced: Option<Priced>,
     credits: Credits,
-    booked_at: Timestamp,
+    at: Timestamp,
     entries: (i64, i64),
     hold: Option<HoldId>,
 }
@@ -48,7 +48,7 @@ pub fn booked(tx: &mut Tx<'_>, id: &DebitId) -> Result<Option<Booked>, db::Error
                 label: row.get(3)?,
                 priced: quantity.zip(version).map(|(quantity, version)| Priced { quantity, version }),
                 credits: row.get(6)?,
-                booked_at: row.get(7)?,
+                at: row.get(7)?,
                 entries: (row.get(8)?, row.get(9)?),
                 hold: row.get(10)?,
             })
@@ -111,32 +111,23 @@ impl LockedAccount<'_, '_> {
                 Place::Compartment(at) | Place::Held(at) | Place::Debt(at) => self.own_or_pool(at)?,
                 _ => Compartment::Pool,
             };
-            let (lent, target) = match &took.grant {
-                Some(_) => (Credits::ZERO, Place::Compartment(lies_at.clone())),
-                None => (amount.min(self.debt(&lies_at)?), Place::Debt(lies_at.clone())),
-            };
             let first = self.next_entry();
-            match &took.grant {
-                Some(grant) => self.give(&reversal, Some(grant), target, amount)?,
-                None => {
-                    self.give(&reversal, None, target, lent)?;
-                    self.give(&reversal, None, Place::Issuance, amount.saturating_sub(lent))?;
-                }
-            }
             if !shown {
                 self.show_given_back(first, &debit, credits)?;
                 shown = true;
             }
-            match &took.grant {
-                Some(grant) => {
-                    let settled = self.settle_shortfall(reversal.as_str(), grant, &lies_at, amount)?;
-                    self.come_back(grant, &lies_at, amount.saturating_sub(settled), now)?;
-                }
-                None => {
-                    let words = "No longer lent";
-                    self.show(first, 1, Shown::Adjustment, &lies_at, words, Delta::minus(amount), None)?;
-                    self.make_whole(&lies_at, amount.saturating_sub(lent))?;
-                }
+            if let Some(grant) = &took.grant {
+                self.give(&reversal, Some(grant), Place::Compartment(lies_at.clone()), amount)?;
+                let settled = self.settle_shortfall(reversal.as_str(), grant, &lies_at, amount)?;
+                self.come_back(grant, &lies_at, amount.saturating_sub(settled), now)?;
+            } else {
+                let owed = amount.min(self.debt(&lies_at)?);
+                let repaid = amount.saturating_sub(owed);
+                self.give(&reversal, None, Place::Debt(lies_at.clone()), owed)?;
+                self.give(&reversal, None, Place::Issuance, repaid)?;
+                let words = "No longer lent";
+                self.show(first, 1, Shown::Adjustment, &lies_at, words, Delta::minus(amount), None)?;
+                self.make_whole(&lies_at, repaid)?;
             }
         }
         let slices = took.into_iter().filter_map(|took| Some((took.grant?, took.amount))).collect();
@@ -277,13 +268,13 @@ impl LockedAccount<'_, '_> {
         let there: Tz = there.parse().map_err(|_| db::Error::Column { column: 0, found: there })?;
         for counted in std::iter::once("").chain(debit.agent.as_ref().map(AgentId::as_str)) {
             for per in [Per::Day, Per::Month] {
-                let start = day_elsewhere(per.start(debit.booked_at, there), there, self.zone);
+                let start = day_elsewhere(per.start(debit.at, there), there, self.zone);
                 // The period it was counted in, also when the account's days begin at another instant by now.
                 let found: Option<Timestamp> = self.tx.query_one(
                     "-- ledger::store::reverse::uncount_spending (period)
                      SELECT MAX(period_start) FROM spending
                      WHERE account_id = $1 AND site = $2 AND agent = $3 AND per = $4 AND period_start <= $5",
-                    params![&self.id, &debit.site, counted, per.as_str(), start.max(debit.booked_at)],
+                    params![&self.id, &debit.site, counted, per.as_str(), start.max(debit.at)],
                     |row| row.get(0),
                 )?;
                 self.tx.execute(
