@@ -136,6 +136,7 @@ made_id!(AccountId, "acc_", "an account id", "A customer of a store; the unit of
 made_id!(GrantId, "gr_", "a grant id", "Credits that were added at once, from one source.");
 made_id!(DebitId, "db_", "a debit id", "Credits spent at once.");
 made_id!(HoldId, "hd_", "a hold id", "Credits set aside for a moment.");
+made_id!(ReversalId, "rv_", "a reversal id", "A debit that was undone.");
 made_id!(DeliveryId, "dl_", "a delivery id", "A webhook body that was received and kept.");
 made_id!(OperationId, "op_", "an operation id", "A correction or a move, by whoever ordered it.");
 made_id!(KeyId, "key_", "a key id", "An API key, without its secret.");

@@ -12,7 +12,6 @@ use serde::Serialize;
 use super::{Error, store};
 use crate::db::Tx;
 use crate::id::{AccountId, SiteId};
-use crate::ledger::slice::{View, open_slices};
 use crate::ledger::{self, LockedAccount};
 use crate::site::{self, AccountRef};
 use crate::units::Credits;
@@ -102,8 +101,7 @@ fn check(tx: &mut Tx<'_>, from: &AccountId, into: &AccountId) -> Result<(), Erro
             return Err(Error::Frozen { account: from.clone(), reason: reason.to_owned() });
         }
     }
-    let slices = open_slices(tx, from, &View::Account)?;
-    let credits: Credits = slices.iter().map(|slice| slice.held).sum();
+    let credits = ledger::store::hold::sum(tx, from)?;
     if credits.is_zero() { Ok(()) } else { Err(Error::Held { account: from.clone(), credits }) }
 }
 

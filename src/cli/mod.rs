@@ -11,6 +11,7 @@ mod check;
 mod completions;
 mod demo;
 mod failure;
+mod hold;
 mod inbox;
 mod key;
 mod limit;
@@ -128,6 +129,9 @@ enum Command {
     /// Show what somebody has, give credits, correct and move them
     #[command(subcommand, arg_required_else_help = true)]
     Wallet(wallet::Verb),
+    /// Show what assistants have set aside, and give it back
+    #[command(subcommand, arg_required_else_help = true)]
+    Hold(hold::Verb),
     /// Let wallets have credits that come again, each day, week, month or year
     #[command(subcommand, arg_required_else_help = true)]
     Plan(plan::Verb),
@@ -335,6 +339,7 @@ pub fn run(cli: Cli, to: &mut (dyn Write + Send)) -> Result<(), Failure> {
         Command::Site(verb) => site::run(verb, &mut session(to)?),
         Command::Account(verb) => account::run(verb, &mut session(to)?),
         Command::Wallet(verb) => wallet::run(verb, &mut session(to)?),
+        Command::Hold(verb) => hold::run(verb, &mut session(to)?),
         Command::Plan(verb) => plan::run(verb, &mut session(to)?),
         Command::Rate(verb) => rate::run(verb, &mut session(to)?),
         Command::Key(verb) => key::run(verb, &mut session(to)?),

@@ -186,7 +186,15 @@ fn usage(tx: &mut Tx<'_>, wallet: &Wallet, now: Timestamp) -> Result<Usage, db::
         (0..DAYS).map(|day| (first.plus_millis(day * DAY_MS), 0)).collect();
     let mut words: HashMap<String, Used> = HashMap::new();
     let mut other = 0;
-    let mut count = |at: Timestamp, label: &str, used: Used| {
+    let mut count = |at: Timestamp, label: &str, mut used: Used| {
+        // What was given back was not used, under the name it was used by.
+        let label = match label.strip_prefix(rate::GIVEN_BACK) {
+            Some(label) if used.credits < 0 => {
+                used.quantity = used.quantity.map(|quantity| -quantity);
+                label
+            }
+            _ => label,
+        };
         if let Some(day) = days.get_mut(&at.day()) {
             *day += used.credits;
         }

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod extract;
 pub mod grants;
 pub mod health;
+pub mod holds;
 pub mod idempotent;
 pub mod keys;
 pub mod limits;
@@ -74,6 +75,7 @@ fn documented() -> Routes {
         .merge(explain::routes())
         .merge(debits::routes())
         .merge(batch::routes())
+        .merge(holds::routes())
         .merge(grants::routes())
         .merge(accounts::routes())
         .merge(keys::routes())
@@ -97,10 +99,12 @@ pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Probl
         E::Frozen(_) => Problem::frozen(),
         E::Paused(pause) => Problem::paused_for_safety(&pause),
         E::LimitReached { needed, available, limit } => Problem::limit_reached(available, needed, &limit),
-        E::UnknownAccount(_) => Problem::not_found(),
+        E::UnknownAccount(_) | E::UnknownHold(_) | E::UnknownDebit(_) => Problem::not_found(),
+        E::HoldClosed(_) => Problem::hold_closed(&refusal),
+        E::AlreadyReversed { .. } => Problem::already_reversed(&refusal),
         // Between the look-up and the lock: whoever looks again finds the other account.
         E::Merged { .. } => Problem::try_again(),
-        E::TooMuch => Problem::invalid("/credits", &refusal),
+        E::TooMuch | E::BeyondHold { .. } | E::BeyondDebit { .. } => Problem::invalid("/credits", &refusal),
         E::Database(error) => error.into(),
     }
 }

@@ -6,6 +6,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nivella_wallet::db::{DatabaseUrl, Db, Durability, Keep};
+use nivella_wallet::ledger::LockedAccount;
+use nivella_wallet::ledger::store::{Error, NewDebit, NewHold};
+use nivella_wallet::site::store as sites;
+use nivella_wallet::time::Clock;
 use serde_json::Value;
 
 /// A folder with a database, and the program to work on it.
@@ -289,6 +294,53 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
     let real = desk.json("wallet grant account:lab:customer:9 --credits 5 --reason x");
     assert_eq!(real["dry_run"], false);
     assert_ne!(desk.content(), before);
+}
+
+/// Somebody's assistant broke at 3 a.m. and keeps what the customer waits for.
+#[test]
+fn an_operator_finds_a_hold_and_releases_it() {
+    let desk = Desk::with_customers();
+    assert!(desk.ok("hold list site:shop").contains("nothing is held"));
+    let url = DatabaseUrl::Sqlite(desk.folder.path().join("nivella-wallet.db"));
+    let db = Db::open(&url, Durability::Process, Clock::system()).unwrap();
+    let held = db.write_blocking("test", Keep::Effects, |tx| -> Result<_, Error> {
+        let site = "shop".parse().unwrap();
+        let owner = sites::owner(tx, &site)?.unwrap();
+        LockedAccount::lock(tx, &owner)?.hold(&NewHold {
+            spending: NewDebit {
+                site,
+                uses_pool: true,
+                agent: None,
+                action: None,
+                priced: None,
+                label: "chat".to_owned(),
+                amount: "600".parse().unwrap(),
+                reference: None,
+                occurred_at: None,
+                usage: None,
+            },
+            rate: None,
+            lasts_s: 3600,
+        })
+    });
+    let id = held.unwrap().hold.id;
+    drop(db);
+    for wallet in ["site:shop", "account:lab:customer:1"] {
+        assert_eq!(desk.json(&format!("hold list {wallet}"))["items"][0]["id"], id.as_str(), "{wallet}");
+    }
+    assert!(desk.ok("hold list site:blog").contains("nothing is held"));
+    assert!(desk.ok("hold list site:shop").contains("600"));
+    let before = desk.content();
+    let tried = desk.ok(&format!("hold release {id} --dry-run"));
+    assert!(tried.contains("600 credits of site shop are no longer set aside"), "{tried}");
+    assert_eq!(desk.content(), before);
+    assert_eq!(desk.json(&format!("hold release {id}"))["state"], "released");
+    let again = desk.run(&format!("hold release {id}"));
+    assert_eq!(again.status, 1);
+    assert!(again.err.contains("the hold is released"), "{}", again.err);
+    assert_eq!(desk.run("hold release hd_00000000000000000000000000000000").status, 1);
+    assert_eq!(desk.json("wallet show site:shop")["held"], "0");
+    desk.ok("verify");
 }
 
 #[test]

@@ -553,7 +553,7 @@ impl Stage {
         };
         let done = self.db().write_blocking("test", Keep::Effects, move |tx| {
             let owner = sites::owned(tx, &debit.site).unwrap();
-            LockedAccount::lock(tx, &owner)?.debit(&debit, &brake).map(|done| done.can_spend)
+            LockedAccount::lock(tx, &owner)?.debit(&debit, &brake).map(|done| done.left.can_spend)
         });
         assert_eq!(audit::verify(self.db(), |_| {}).unwrap().faults, [], "on {}", self.test.name);
         done.map_err(|refused: Error| refused.to_string())

@@ -19,6 +19,8 @@ mod cli;
 mod books;
 mod webhooks;
 mod health;
+mod holds;
+mod hold_pains;
 mod lookups;
 mod reconcile;
 mod config;
