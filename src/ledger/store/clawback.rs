@@ -30,7 +30,8 @@ fn holders(tx: &mut Tx<'_>, purchase: Purchase) -> Result<Vec<AccountId>, db::Er
     tx.query(
         "-- ledger::store::clawback::holders
          SELECT DISTINCT s.account_id FROM credit_grant g JOIN slice s ON s.grant_id = g.id
-         WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 AND s.remaining > 0 ORDER BY s.account_id",
+         WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 AND (s.remaining > 0 OR s.held > 0)
+         ORDER BY s.account_id",
         params![purchase.store, purchase.order, purchase.line],
         |row| row.get(0),
     )
