@@ -188,18 +188,6 @@ pub enum View {
     Account,
 }
 
-impl View {
-    /// Whether the wallet shows what lies in `compartment`.
-    #[must_use]
-    pub fn shows(&self, compartment: &Compartment) -> bool {
-        match (self, compartment) {
-            (Self::Account, _) => true,
-            (Self::Site { pool, .. }, Compartment::Pool) => *pool,
-            (Self::Site { site, .. }, Compartment::Site(other)) => site == other,
-        }
-    }
-}
-
 /// The slices of the account that lie in `compartment` itself, without those it may use of the pool.
 pub fn own_slices(
     tx: &mut Tx<'_>,
