@@ -499,13 +499,17 @@ pub fn follow_order(
     from: &AccountId,
     to: &AccountId,
 ) -> Result<Vec<SiteId>, db::Error> {
-    tx.query(
+    let sites: Vec<SiteId> = tx.query(
         "-- site::store::follow_order
          UPDATE site SET account_id = $4 WHERE from_store = $1 AND from_order = $2 AND account_id = $3
          RETURNING id",
         params![store_id, order_id, from, to],
         |row| row.get(0),
-    )
+    )?;
+    for site in &sites {
+        limit::forget(tx, from, site)?;
+    }
+    Ok(sites)
 }
 
 /// Where purchases of the account go that name no site.
