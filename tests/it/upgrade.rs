@@ -21,10 +21,16 @@ const WALLETS: [(&str, &str, &str); 3] = [
 ];
 
 fn restore(dump: &str, folder: &Path) -> Db {
+    restore_with(dump, folder, "")
+}
+
+/// With more that the old version had done.
+fn restore_with(dump: &str, folder: &Path, more: &str) -> Db {
     let path = folder.join("wallet.db");
     let dump = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/upgrade").join(dump);
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.execute_batch(&std::fs::read_to_string(dump).unwrap()).unwrap();
+    connection.execute_batch(more).unwrap();
     connection.close().unwrap();
     let clock = Clock::standing_at("2026-11-21T10:00:00Z".parse().unwrap());
     Db::open(&format!("sqlite:{}", path.display()).parse().unwrap(), Durability::Full, clock).unwrap()
@@ -68,4 +74,31 @@ fn the_books_of_the_first_version_are_kept_to_the_micro_credit() {
         let story = db.read(|tx| explain::story(tx, &lab, &rules, order)).unwrap().unwrap();
         assert_eq!(story.order, order);
     }
+}
+
+/// Limits of assistants and the brake know what was spent before there were any.
+#[test]
+fn what_assistants_spent_before_they_were_counted_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = restore_with(
+        "schema-1.sql",
+        folder.path(),
+        "UPDATE debit SET agent = 'bot' WHERE credits = 10000000",
+    );
+    assert_eq!(audit::verify(&db, |_| {}).unwrap().faults, []);
+    let counted: Vec<String> = db
+        .read(|tx| {
+            tx.query(
+                "-- test
+                 SELECT per || ' ' || agent || ' ' || captured FROM spending ORDER BY per, agent",
+                &[],
+                |row| row.get(0),
+            )
+        })
+        .unwrap();
+    assert_eq!(counted, ["day  40500000", "day bot 10000000", "month  40500000", "month bot 10000000"]);
+    let hours: Vec<i64> = db
+        .read(|tx| tx.query("-- test\n SELECT captured FROM spending_hour", &[], |row| row.get(0)))
+        .unwrap();
+    assert_eq!(hours, [40_500_000]);
 }
