@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::sync::{Notify, watch};
 
-use crate::access::Uses;
+use crate::access::{self, Uses};
 use crate::catalog;
 use crate::config::{self, Config};
 use crate::db::{self, DatabaseUrl, Db, Tx};
@@ -115,7 +115,7 @@ impl Running {
         if let Err(error) = self.app.refusals.flush(&self.app.db).await {
             tracing::warn!(%error, "refused deliveries could not be written down: {error}");
         }
-        if let Err(error) = self.app.uses.flush(&self.app.db).await {
+        if let Err(error) = write_uses(&self.app.db, &self.app.uses).await {
             tracing::warn!(%error, "when keys were used could not be written down: {error}");
         }
         cut_off?;
@@ -217,6 +217,24 @@ const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
 /// Raw deliveries forgotten in one transaction, and answers to requests: few enough that nobody notices.
 const PRUNE_MAX: i64 = 200;
 
+/// Writes down when keys were last used, where that is new.
+///
+/// # Errors
+/// When the database fails; then it is written down the next time.
+pub async fn write_uses(db: &Db, uses: &Uses) -> Result<(), db::Error> {
+    let new = uses.unwritten();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let written = new.clone();
+    db.write("app::write_uses", move |tx| {
+        new.iter().try_for_each(|(key, hour)| access::store::note_use(tx, key, *hour))
+    })
+    .await?;
+    uses.set_written(&written);
+    Ok(())
+}
+
 /// Forgets a few raw deliveries, a few answers and a few hours of spending that are old; answers how many of those
 /// there are most of.
 fn prune(tx: &mut Tx<'_>, deliveries_before: Timestamp) -> Result<u64, db::Error> {
@@ -247,7 +265,7 @@ async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: 
                 }
             }
         }
-        if let Err(error) = app.uses.flush(&app.db).await {
+        if let Err(error) = write_uses(&app.db, &app.uses).await {
             tracing::warn!(%error, "when keys were used could not be written down: {error}");
         }
         // A stop does not wait for a shop: what was being asked is asked again after the next start.

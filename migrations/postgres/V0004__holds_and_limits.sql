@@ -54,6 +54,19 @@ CREATE TABLE brake (
     CHECK ((paused_at IS NULL) = (reason IS NULL))
 );
 
+-- The first version counted months only: what no day has counts on the first day of the first month.
+INSERT INTO spending (account_id, site, agent, per, period_start, captured)
+    SELECT m.account_id, m.site, '', 'day', MIN(m.period_start),
+           CAST(SUM(m.captured)
+                - COALESCE((SELECT SUM(d.captured) FROM spending d WHERE d.account_id = m.account_id
+                            AND d.site = m.site AND d.agent = '' AND d.per = 'day'), 0) AS BIGINT)
+    FROM spending m WHERE m.per = 'month' AND m.agent = ''
+    GROUP BY m.account_id, m.site
+    HAVING SUM(m.captured) <> COALESCE((SELECT SUM(d.captured) FROM spending d WHERE d.account_id = m.account_id
+                                        AND d.site = m.site AND d.agent = '' AND d.per = 'day'), 0)
+    ON CONFLICT (account_id, site, agent, per, period_start)
+    DO UPDATE SET captured = spending.captured + excluded.captured;
+
 -- Assistants were not counted before: each debit counts in the period of its site that it lies in.
 INSERT INTO spending (account_id, site, agent, per, period_start, captured)
     SELECT c.account_id, c.site, c.agent, c.per, c.period_start, CAST(SUM(c.credits) AS BIGINT)

@@ -1,4 +1,4 @@
-//! Which website a key of a site is good for. Pure: no database, no clock.
+//! Which website a key of a site is good for. No database and no clock here.
 //!
 //! A key that only reads sites is made for one website. The first one that asks with it is the one; a second is
 //! a copy of it, as for tests, or the same one somewhere else, and only its owner can tell. Until they do it is
@@ -214,6 +214,7 @@ mod tests {
 
     #[test]
     fn the_first_is_bound_and_others_are_refused_unless_somebody_said() {
+        use State::{Bound, Copy, Moved, Refused};
         let seen = |states: &[(&str, State)]| -> Vec<Seen> {
             let one = |(host, state): &(&str, State)| Seen {
                 origin: (*host).to_owned(),
@@ -224,7 +225,6 @@ mod tests {
             states.iter().map(one).collect()
         };
         let refuse = |note| Verdict::Refuse { bound_to: "https://a".to_owned(), note };
-        use State::{Bound, Copy, Moved, Refused};
         for (states, expected) in [
             (vec![], Verdict::Bind),
             (vec![("b", Bound)], Verdict::Welcome),

@@ -160,7 +160,7 @@ pub fn rotate(tx: &mut Tx<'_>, id: &KeyId, overlap_ms: i64) -> Result<(Key, KeyS
 }
 
 /// Writes down that a key was used in an hour.
-pub(super) fn note_use(tx: &mut Tx<'_>, key: &KeyId, hour: Timestamp) -> Result<(), db::Error> {
+pub fn note_use(tx: &mut Tx<'_>, key: &KeyId, hour: Timestamp) -> Result<(), db::Error> {
     tx.execute(
         "-- access::store::note_use
          UPDATE api_key SET used_at = $2 WHERE id = $1 AND (used_at IS NULL OR used_at < $2)",

@@ -6,8 +6,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::store;
-use crate::db::{self, Db};
 use crate::id::KeyId;
 use crate::time::Timestamp;
 
@@ -35,30 +33,21 @@ impl Uses {
         }
     }
 
-    /// Writes down what is new.
-    ///
-    /// # Errors
-    /// When the database fails; then it is written down the next time.
-    pub async fn flush(&self, db: &Db) -> Result<(), db::Error> {
-        let new: Vec<(KeyId, Timestamp)> = {
-            let uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = uses.iter().filter(|(_, known)| !known.is_written);
-            new.map(|(key, known)| (key.clone(), known.hour)).collect()
-        };
-        if new.is_empty() {
-            return Ok(());
-        }
-        let kept = new.clone();
-        db.write("uses::flush", move |tx| {
-            new.iter().try_for_each(|(key, hour)| store::note_use(tx, key, *hour))
-        })
-        .await?;
+    /// What is not written down yet.
+    #[must_use]
+    pub fn unwritten(&self) -> Vec<(KeyId, Timestamp)> {
+        let uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = uses.iter().filter(|(_, known)| !known.is_written);
+        new.map(|(key, known)| (key.clone(), known.hour)).collect()
+    }
+
+    /// Notes that these are written down; a key that was used in a later hour meanwhile is to be written again.
+    pub fn set_written(&self, written: &[(KeyId, Timestamp)]) {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, hour) in kept {
-            if let Some(known) = uses.get_mut(&key).filter(|known| known.hour == hour) {
+        for (key, hour) in written {
+            if let Some(known) = uses.get_mut(key).filter(|known| known.hour == *hour) {
                 known.is_written = true;
             }
         }
-        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use super::store::{self, Holders};
 use crate::db::{self, Tx};
 use crate::id::{AccountId, GrantId, SiteId};
 use crate::ledger::position::Position;
-use crate::ledger::slice::{Category, Compartment, View, open_slices};
+use crate::ledger::slice::{Category, Compartment, own_slices};
 use crate::ledger::store::{Expiry, NewGrant, Shown, Taken};
 use crate::ledger::{self, LockedAccount};
 use crate::site::{self, AccountRef, WalletRef};
@@ -219,7 +219,7 @@ pub fn allocate(
     site: SiteId,
     amount: Credits,
 ) -> Result<Moved, Error> {
-    let account = known(tx, account)?;
+    let account = site::store::current(tx, account)?;
     let owner = site::store::owned(tx, &site)?;
     if owner != account {
         return Err(site::store::Error::OwnedByOther { site, owner }.into());
@@ -243,7 +243,7 @@ pub fn reclaim(
     account: Option<&AccountRef>,
 ) -> Result<Moved, Error> {
     let account = match account {
-        Some(account) => known(tx, account)?,
+        Some(account) => site::store::current(tx, account)?,
         None => site::store::owned(tx, &site)?,
     };
     let source = Compartment::Site(site.clone());
@@ -267,13 +267,6 @@ pub fn reclaim(
     Ok(Moved { account, site, credits: Delta::minus(amount), slices, available })
 }
 
-/// The account of this name; instead of one that was merged, what it is part of now.
-fn known(tx: &mut Tx<'_>, account: &AccountRef) -> Result<AccountId, Error> {
-    let id = site::store::resolve(tx, account)?
-        .ok_or_else(|| site::store::Error::UnknownAccount(account.clone()))?;
-    Ok(site::store::follow(tx, &id)?)
-}
-
 fn parts(taken: Taken) -> Vec<Part> {
     taken.slices.into_iter().map(|(grant, credits)| Part { grant, credits }).collect()
 }
@@ -281,13 +274,7 @@ fn parts(taken: Taken) -> Vec<Part> {
 /// What a compartment itself has, without what it may use of the pool.
 fn available(tx: &mut Tx<'_>, account: &AccountId, compartment: &Compartment) -> Result<Credits, db::Error> {
     let now = tx.now();
-    let view = match compartment {
-        Compartment::Site(site) => View::Site { site: site.clone(), pool: false },
-        Compartment::Pool => View::Account,
-    };
-    let mut slices = open_slices(tx, account, &view)?;
-    slices.retain(|slice| slice.compartment == *compartment);
-    Ok(Position::of(&slices, now).available)
+    Ok(Position::of(&own_slices(tx, account, compartment)?, now).available)
 }
 
 /// The wallet as answers name it: an account by its id.

@@ -165,7 +165,7 @@ pub fn link(
     signs: bool,
 ) -> Result<Link, Error> {
     let unknown = || site::store::Error::UnknownAccount(account.clone());
-    let id = site::store::resolve(tx, account)?.ok_or_else(unknown)?;
+    let id = site::store::known(tx, account)?;
     let found = site::store::account(tx, &id)?.ok_or_else(unknown)?;
     if let Some(into) = found.merged_into {
         return Err(super::Error::Merged { account: id, into }.into());

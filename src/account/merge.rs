@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{Error, store};
 use crate::db::Tx;
 use crate::id::{AccountId, SiteId};
-use crate::ledger::slice::{Compartment, View, open_slices};
+use crate::ledger::slice::{View, open_slices};
 use crate::ledger::{self, LockedAccount};
 use crate::site::{self, AccountRef};
 use crate::units::Credits;
@@ -56,8 +56,7 @@ pub enum Change {
 /// [`Error::Itself`], [`Error::Merged`], [`Error::NotAlone`], [`Error::Frozen`] and [`Error::Held`] of the account `from`, and what
 /// the names and the ledger refuse.
 pub fn merge(tx: &mut Tx<'_>, from: &AccountRef, into: &AccountRef) -> Result<Merged, Error> {
-    let id = site::store::resolve(tx, from)?
-        .ok_or_else(|| Error::Site(site::store::Error::UnknownAccount(from.clone())))?;
+    let id = site::store::known(tx, from)?;
     let target = site::store::open(tx, into)?;
     let part_of = site::store::follow(tx, &id)?;
     if part_of == target {
@@ -75,11 +74,11 @@ pub fn merge(tx: &mut Tx<'_>, from: &AccountRef, into: &AccountRef) -> Result<Me
     let credits = sent.iter().map(ledger::store::Sent::amount).sum();
     LockedAccount::lock(tx, &target)?.check_room(credits)?;
     for sent in &sent {
-        let at = place(tx, &target, sent.compartment())?;
+        let at = site::store::place(tx, &target, sent.compartment())?;
         LockedAccount::lock(tx, &target)?.receive(sent, &at)?;
     }
     for debt in &debts {
-        let at = place(tx, &target, debt.compartment())?;
+        let at = site::store::place(tx, &target, debt.compartment())?;
         LockedAccount::lock(tx, &target)?.assume(debt, &at)?;
     }
     let names = store::move_names(tx, &id, &target)?;
@@ -88,7 +87,7 @@ pub fn merge(tx: &mut Tx<'_>, from: &AccountRef, into: &AccountRef) -> Result<Me
     store::move_spending(tx, (&id, zones.0), (&target, zones.1))?;
     ledger::store::limit::move_to(tx, &id, &target)?;
     ledger::store::brake::move_to(tx, &id, &target)?;
-    ledger::store::plan::move_to(tx, (&id, zones.0), (&target, zones.1), |tx, at| place(tx, &target, at))?;
+    ledger::store::plan::move_to(tx, (&id, zones.0), (&target, zones.1))?;
     store::set_merged(tx, &id, &target)?;
     let debt = debts.iter().map(ledger::store::SentDebt::amount).sum();
     Ok(Merged { from: id, into: target, change: Change::Merged, credits, debt, sites, orders, names })
@@ -106,15 +105,6 @@ fn check(tx: &mut Tx<'_>, from: &AccountId, into: &AccountId) -> Result<(), Erro
     let slices = open_slices(tx, from, &View::Account)?;
     let credits: Credits = slices.iter().map(|slice| slice.held).sum();
     if credits.is_zero() { Ok(()) } else { Err(Error::Held { account: from.clone(), credits }) }
-}
-
-/// Where in its new account something lies: with its site if that is the account's too, else in the pool,
-/// where it can be spent and repaid.
-fn place(tx: &mut Tx<'_>, into: &AccountId, at: &Compartment) -> Result<Compartment, Error> {
-    Ok(match at {
-        Compartment::Site(site) if site::store::owner(tx, site)?.as_ref() == Some(into) => at.clone(),
-        Compartment::Site(_) | Compartment::Pool => Compartment::Pool,
-    })
 }
 
 impl Merged {

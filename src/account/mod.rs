@@ -16,7 +16,7 @@ pub mod transfer;
 
 use crate::db::Tx;
 use crate::id::{AccountId, SiteId};
-use crate::ledger::slice::{Compartment, View, open_slices};
+use crate::ledger::slice::{Compartment, own_slices};
 use crate::ledger::{self, LockedAccount};
 use crate::site::{self, AccountRef};
 use crate::time::Timestamp;
@@ -117,7 +117,7 @@ fn not_alone(
 /// [`Error::NotAlone`], and when there is no such account.
 pub(crate) fn resolve_whole(tx: &mut Tx<'_>, name: &AccountRef) -> Result<AccountId, Error> {
     let unknown = || Error::Site(site::store::Error::UnknownAccount(name.clone()));
-    let id = site::store::resolve(tx, name)?.ok_or_else(unknown)?;
+    let id = site::store::known(tx, name)?;
     let AccountRef::Customer { store, key } = name else { return Ok(id) };
     let mut others = site::store::account(tx, &id)?.ok_or_else(unknown)?.names;
     others.retain(|other| other != name);
@@ -152,7 +152,7 @@ pub struct Released {
 pub fn release_site(tx: &mut Tx<'_>, site: &SiteId) -> Result<Released, Error> {
     let account = site::store::unassign(tx, site)?;
     let debt = LockedAccount::lock(tx, &account)?.pool_debt(&Compartment::Site(site.clone()))?;
-    let slices = open_slices(tx, &account, &View::Site { site: site.clone(), pool: false })?;
+    let slices = own_slices(tx, &account, &Compartment::Site(site.clone()))?;
     let posted = slices.iter().map(|slice| slice.remaining).sum();
     Ok(Released { id: site.clone(), account, posted, debt })
 }

@@ -510,20 +510,21 @@ pub fn claim_lookup(tx: &mut Tx<'_>, store_id: Option<i64>) -> Result<Option<Cla
     let now = tx.now();
     let found = tx.query_opt(
         "-- catalog::store::claim_lookup
-         SELECT l.store_id, l.kind, l.subject_id, l.attempts
+         SELECT l.store_id, l.kind, l.subject_id, l.attempts, s.name
          FROM lookup l JOIN store s ON s.id = l.store_id
          WHERE s.consumer_key IS NOT NULL AND l.due_at <= $1 AND (CAST($2 AS BIGINT) IS NULL OR l.store_id = $2)
          ORDER BY l.due_at, l.store_id, l.kind, l.subject_id LIMIT 1",
         params![now, store_id],
-        |row| Ok((row.get::<i64>(0)?, subject(row, 1, 2)?, row.get::<i64>(3)?)),
+        |row| {
+            let name: String = row.get(4)?;
+            let name: StoreName = name.parse().map_err(|_| db::Error::Column { column: 4, found: name })?;
+            Ok((row.get::<i64>(0)?, subject(row, 1, 2)?, row.get::<i64>(3)?, name))
+        },
     )?;
-    let Some((store_id, subject, attempts)) = found else {
+    let Some((store_id, subject, attempts, store)) = found else {
         return Ok(None);
     };
-    let (Some(access), Some(store)) = (shop::store::access(tx, store_id)?, shop::store::by_id(tx, store_id)?)
-    else {
-        return Ok(None);
-    };
+    let Some(access) = shop::store::access(tx, store_id)? else { return Ok(None) };
     let leased_until = now.plus_millis(LEASE_MS);
     let (kind, id) = subject_columns(subject);
     tx.execute(
@@ -532,7 +533,7 @@ pub fn claim_lookup(tx: &mut Tx<'_>, store_id: Option<i64>) -> Result<Option<Cla
          WHERE store_id = $1 AND kind = $2 AND subject_id = $3",
         params![store_id, kind, id, leased_until],
     )?;
-    Ok(Some(Claim { store_id, store: store.name, subject, access, attempts, leased_until }))
+    Ok(Some(Claim { store_id, store, subject, access, attempts, leased_until }))
 }
 
 /// Crosses off an answered lookup, unless the answer was wished for again meanwhile. To be called in the

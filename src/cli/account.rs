@@ -215,17 +215,6 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
     }
 }
 
-/// The account of this name, or what it is part of now, or what to say when there is none.
-pub(super) fn resolve(tx: &mut Tx<'_>, account: &AccountRef) -> Result<AccountId, site::store::Error> {
-    let id = itself(tx, account)?;
-    Ok(site::store::follow(tx, &id)?)
-}
-
-/// The account of this name, also one that was merged.
-fn itself(tx: &mut Tx<'_>, account: &AccountRef) -> Result<AccountId, site::store::Error> {
-    site::store::resolve(tx, account)?.ok_or_else(|| site::store::Error::UnknownAccount(account.clone()))
-}
-
 fn list(session: &mut Session<'_>, query: Option<&str>) -> Result<(), Failure> {
     let accounts = session.read(|tx| site::store::accounts(tx, query, None, i64::MAX))?;
     let empty = if query.is_some() { "no account matches" } else { "no accounts yet" };
@@ -253,7 +242,7 @@ fn list(session: &mut Session<'_>, query: Option<&str>) -> Result<(), Failure> {
 fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> {
     let settings = app::feed_settings(&session.config);
     let shown = session.read(|tx| {
-        let id = itself(tx, account)?;
+        let id = site::store::known(tx, account)?;
         let found = site::store::account(tx, &id)?.ok_or(db::Error::NoRow)?;
         let wallet =
             feed::wallet::open(tx, &WalletRef::Account(id.clone().into()))?.ok_or(db::Error::NoRow)?;
@@ -275,6 +264,7 @@ fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> 
             ("Time zone", account.time_zone.clone()),
             ("Default site", or_dash(account.default_site.as_ref())),
             ("Available", format!("{} {}", wallet.available, wallet.unit)),
+            ("Owed", if wallet.debt.is_zero() { "nothing".to_owned() } else { amount(wallet.debt) }),
             ("Used", format!("{} of {} in this cycle", wallet.used, wallet.total)),
         ]);
         page.gap();
@@ -479,7 +469,7 @@ fn erase(session: &mut Session<'_>, account: AccountRef, dry_run: DryRun) -> Res
 fn set_frozen(session: &mut Session<'_>, options: Freeze, freeze: bool) -> Result<(), Failure> {
     let Freeze { account, reason, dry_run } = options;
     let changed = session.change("cli::account_set_frozen", dry_run, move |tx| {
-        let id = resolve(tx, &account)?;
+        let id = site::store::current(tx, &account)?;
         let wanted = freeze.then_some(reason.as_str());
         let before = site::store::set_frozen(tx, &id, wanted)?;
         let change = match (before.as_deref(), wanted) {

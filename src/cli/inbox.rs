@@ -286,8 +286,8 @@ fn prune(
     failed: bool,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let desk = session.writable(dry_run)?;
-    let db = &desk.db;
+    let db = session.existing()?;
+    let db = &db;
     let age = |kept: Retention| db.clock().now().plus_millis(-kept.millis());
     let before = match since {
         Some(Since::At(at)) => at,
@@ -346,8 +346,8 @@ fn replay(session: &mut Session<'_>, which: Which, dry_run: DryRun) -> Result<()
         Which::Parked => Some(State::Parked),
         Which::All => None,
     };
-    let desk = session.writable(dry_run)?;
-    let db = &desk.db;
+    let db = session.existing()?;
+    let db = &db;
     let waiting: i64 = db
         .read(store::counts)?
         .into_iter()

@@ -155,7 +155,7 @@ fn create(
     expires: Lifetime,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let (key, secret, warnings) = session.change("cli::key_create", dry_run, move |tx| {
+    let (key, secret, warnings) = session.set_up("cli::key_create", dry_run, move |tx| {
         let expires_at = match expires {
             Lifetime::For(validity) => validity.expires_at(tx.now(), chrono_tz::UTC),
             Lifetime::Until(time) => Some(time),

@@ -162,7 +162,7 @@ struct Session<'w> {
 }
 
 impl Session<'_> {
-    /// The database, for a command that only reads: it must be there.
+    /// The database, which must be there.
     fn existing(&self) -> Result<Db, Failure> {
         if self.missing().is_some() {
             return Err(Failure::refused(format!("there is no database at {}", self.config.database)).with_help(
@@ -172,11 +172,11 @@ impl Session<'_> {
         self.open(&self.config.database)
     }
 
-    /// The database, for a command that changes something.
+    /// The database, for a command that sets something up that may be the first.
     ///
     /// Where there is none it is made, and that is said: most likely it is the wrong folder. A dry run makes
     /// none, and works on an empty one that is gone afterwards.
-    fn writable(&self, dry_run: DryRun) -> Result<Desk, Failure> {
+    fn made(&self, dry_run: DryRun) -> Result<Desk, Failure> {
         let is_missing = self.missing().is_some();
         if is_missing && dry_run.dry_run {
             let folder = tempfile::tempdir()?;
@@ -202,7 +202,21 @@ impl Session<'_> {
         Ok(Db::open(url, self.config.durability, Clock::system())?)
     }
 
-    /// Changes something, or with a dry run shows what would change.
+    /// As [`Session::change`], for what may be the first thing in a new database.
+    fn set_up<T, E>(
+        &self,
+        name: &'static str,
+        dry_run: DryRun,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        E: From<db::Error> + Into<Failure> + Send + 'static,
+    {
+        self.made(dry_run)?.db.write_blocking(name, dry_run.keep(), work).map_err(Into::into)
+    }
+
+    /// Changes something that is there, or with a dry run shows what would change.
     fn change<T, E>(
         &self,
         name: &'static str,
@@ -213,7 +227,7 @@ impl Session<'_> {
         T: Send + 'static,
         E: From<db::Error> + Into<Failure> + Send + 'static,
     {
-        self.writable(dry_run)?.db.write_blocking(name, dry_run.keep(), work).map_err(Into::into)
+        self.existing()?.write_blocking(name, dry_run.keep(), work).map_err(Into::into)
     }
 
     /// Reads something.

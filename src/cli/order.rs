@@ -23,7 +23,7 @@ use crate::order::remedy::Missing;
 use crate::order::store::{self, Filter, Listed, Place};
 use crate::shop::rest::{Access, Patience, Rest};
 use crate::shop::{Store, StoreName, store as shops};
-use crate::site::AccountRef;
+use crate::site::{self, AccountRef};
 use crate::time::DAY_MS;
 use crate::units::Credits;
 
@@ -133,6 +133,9 @@ struct Row {
     listed: Listed,
     /// Whole days since it was first heard of.
     age_days: i64,
+    /// The guest whose account it is, as stores name them; only in a list of guests' orders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_as: Option<String>,
     /// What to do about what it needs; only in a list of those that need something.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<Missing>>,
@@ -153,8 +156,12 @@ fn list(session: &mut Session<'_>, filter: Filter, limit: i64, cursor: Option<&s
                 Filter::Attention => Some(missing(tx, &rules, &listed)?),
                 Filter::All | Filter::Unclaimed => None,
             };
+            let known_as = match (filter, &listed.account) {
+                (Filter::Unclaimed, Some(account)) => known_as(tx, account)?,
+                _ => None,
+            };
             let remedy = missing.as_deref().and_then(all_remedies);
-            rows.push(Row { listed, age_days, missing, remedy });
+            rows.push(Row { listed, age_days, known_as, missing, remedy });
         }
         Ok::<_, Failure>(rows)
     })?;
@@ -169,6 +176,13 @@ fn list(session: &mut Session<'_>, filter: Filter, limit: i64, cursor: Option<&s
         Filter::Unclaimed => unclaimed(page, &list),
         Filter::Attention => attention(page, &list),
     })
+}
+
+/// What stores call an account.
+fn known_as(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<String>, db::Error> {
+    let names = site::store::account(tx, account)?.map(|account| account.names).unwrap_or_default();
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    Ok((!names.is_empty()).then(|| names.join(", ")))
 }
 
 /// The remedies in one sentence, each once.
@@ -225,10 +239,12 @@ fn unclaimed(page: &mut Page, list: &List<Row>) {
         ("UNCLAIMED", Column::Number),
         ("OF", Column::Number),
         ("GUEST", Column::Text),
+        ("KNOWN AS", Column::Text),
+        ("ACCOUNT", Column::Id),
         ("AGE", Column::Text),
         ("SINCE (UTC)", Column::Id),
     ]);
-    for Row { listed: order, age_days, .. } in &list.items {
+    for Row { listed: order, age_days, known_as, .. } in &list.items {
         rows.row([
             order.store.clone(),
             order.order.to_string(),
@@ -236,6 +252,8 @@ fn unclaimed(page: &mut Page, list: &List<Row>) {
             order.remaining.to_string(),
             order.credits.to_string(),
             or_dash(order.name.as_ref()),
+            or_dash(known_as.as_ref()),
+            or_dash(order.account.as_ref()),
             count(age_days.unsigned_abs(), "day", "days"),
             minute(order.first_seen_at),
         ]);
@@ -487,8 +505,8 @@ fn stand(tx: &mut Tx<'_>, shop: &Store, order: i64) -> Result<Stand, Failure> {
 }
 
 fn replay(session: &mut Session<'_>, name: &StoreName, order: i64, dry_run: DryRun) -> Result<(), Failure> {
-    let desk = session.writable(dry_run)?;
-    let db = &desk.db;
+    let db = session.existing()?;
+    let db = &db;
     let (shop, access, before, pruned) = db.read(|tx| {
         let shop = package::find(tx, name)?;
         let access = shops::access(tx, shop.id)?;

@@ -202,8 +202,8 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
     };
     let package = Package { target: product.target()?, basis, validity: expires, category, label };
     let rules = app::rules(&session.config);
-    let desk = session.writable(dry_run)?;
-    let set = desk.db.write_blocking("cli::package_set", dry_run.keep(), move |tx| {
+    let db = session.existing()?;
+    let set = db.write_blocking("cli::package_set", dry_run.keep(), move |tx| {
         let shop = find(tx, &store)?;
         let change = packages::set_package(tx, shop.id, &package)?;
         if change != packages::Set::Unchanged {
@@ -219,7 +219,7 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
     });
     let (shop, mut changed) = set?;
     if !dry_run.dry_run {
-        changed.orders_finished = retry(session, &desk.db, &shop)?;
+        changed.orders_finished = retry(session, &db, &shop)?;
     }
     session.out.show_change(&changed, dry_run.dry_run, |page| {
         let Changed { listed, change, orders_finished } = &changed;
@@ -341,8 +341,8 @@ pub(super) const GIVE_KEYS: &str =
     "`nivella-wallet store set NAME --consumer-key ck_… --consumer-secret-file FILE` gives a store its keys";
 
 fn sync(session: &mut Session<'_>, store: Option<&StoreName>, dry_run: DryRun) -> Result<(), Failure> {
-    let desk = session.writable(dry_run)?;
-    let db = &desk.db;
+    let db = session.existing()?;
+    let db = &db;
     let stores = db.read(|tx| {
         let stores = match store {
             Some(name) => vec![find(tx, name)?],

@@ -158,7 +158,7 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
 fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
     let Set { plan: name, credits, per, rollover, label, dry_run } = options;
     let new = NewPlan { name, credits, per, rollover, label };
-    let done = session.change("cli::plan_set", dry_run, move |tx| {
+    let done = session.set_up("cli::plan_set", dry_run, move |tx| {
         let (version, change) = plan::set(tx, &new)?;
         Ok::<_, db::Error>(SetPlan { version, change })
     })?;

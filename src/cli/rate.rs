@@ -111,7 +111,7 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
 fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
     let Set { action, credits, per, round, effective, label, dry_run } = options;
     let new = NewRate { action, rate: credits, per, round, label, effective_at: effective };
-    let made = session.change("cli::rate_set", dry_run, move |tx| {
+    let made = session.set_up("cli::rate_set", dry_run, move |tx| {
         let version = store::set(tx, &new)?;
         // Of those effective by now the latest counts; this one is older than it already.
         let counts = store::effective(tx, &version.action, tx.now().max(version.effective_at))?;

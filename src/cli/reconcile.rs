@@ -53,8 +53,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) fn run(options: Options, session: &mut Session<'_>) -> Result<(), Failure> {
     let Options { store, since, all, dry_run } = options;
-    let desk = session.writable(dry_run)?;
-    let db = &desk.db;
+    let db = session.existing()?;
+    let db = &db;
     let now = db.clock().now();
     let window = if all { Window::ALL } else { Window::since(since.from(now)) };
     if window.since.is_some_and(|since| since > now) {

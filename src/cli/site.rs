@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{Column, Page, Rows, count, minute, or_dash};
-use super::{DryRun, Failure, Session, account, limit, progress};
+use super::{DryRun, Failure, Session, limit, progress};
 use crate::account::spending::{self, Spending};
 use crate::account::transfer::{self, Change, Offered, Transferred};
 use crate::account::{Released, release_site};
@@ -253,7 +253,7 @@ fn list(
     client: Option<&ClientId>,
 ) -> Result<(), Failure> {
     let sites = session.read(|tx| {
-        let account = account.map(|account| account::resolve(tx, account)).transpose()?;
+        let account = account.map(|account| store::current(tx, account)).transpose()?;
         Ok::<_, Error>(store::list(tx, account.as_ref(), client, None, i64::MAX)?)
     })?;
     session.out.list(&sites, "no sites", |page| table(page, &sites))
@@ -341,8 +341,7 @@ fn import_file(session: &mut Session<'_>, path: &Path, dry_run: DryRun) -> Resul
     // With rows that cannot be read the others are tried all the same, so that all faults are told at once.
     let keep = DryRun { dry_run: dry_run.dry_run || tried };
     let imported = session
-        .writable(keep)?
-        .db
+        .existing()?
         .write_blocking("cli::site_import", keep.keep(), move |tx| import::apply(tx, &rows, || told.inc(1)));
     bar.finish_and_clear();
     let imported: Imported = match imported {

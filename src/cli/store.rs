@@ -283,7 +283,7 @@ fn add(session: &mut Session<'_>, options: Add) -> Result<(), Failure> {
         .ok_or_else(|| Failure::usage("a webhook secret is missing"))?;
     let mut settings = Settings::new(url, secret);
     details.read()?.apply(&mut settings);
-    let store = session.change("cli::store_add", dry_run, move |tx| shops::add(tx, &name, &settings))?;
+    let store = session.set_up("cli::store_add", dry_run, move |tx| shops::add(tx, &name, &settings))?;
     let shown = shown(&session.config, store, Known::default());
     session.out.show_change(&shown, dry_run.dry_run, |page| {
         page.line(format!("added store {} ({})", shown.store.name, shown.store.url));
@@ -298,8 +298,8 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
     let secret = hook_secret(webhook_secret, webhook_secret_file)?;
     let given = details.read()?;
     let rules = app::rules(&session.config);
-    let desk = session.writable(dry_run)?;
-    let done = desk.db.write_blocking("cli::store_set", dry_run.keep(), move |tx| {
+    let db = session.existing()?;
+    let done = db.write_blocking("cli::store_set", dry_run.keep(), move |tx| {
         let store = package::find(tx, &name)?;
         let mut settings = shops::settings(tx, store.id)?.ok_or(db::Error::NoRow)?;
         let mut set = Vec::new();
@@ -316,8 +316,7 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
         Ok::<_, Failure>((store, known, set, is_same, orders_tried))
     });
     let (store, known, set, is_same, orders_tried) = done?;
-    let orders_finished =
-        if dry_run.dry_run { orders_tried } else { package::retry(session, &desk.db, &store)? };
+    let orders_finished = if dry_run.dry_run { orders_tried } else { package::retry(session, &db, &store)? };
     let changed = Changed { shown: shown(&session.config, store, known), set, orders_finished };
     session.out.show_change(&changed, dry_run.dry_run, |page| {
         let Changed { shown, set, orders_finished } = &changed;

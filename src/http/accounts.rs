@@ -22,7 +22,7 @@ use crate::access::Caller;
 use crate::account::spending::{self, Spending};
 use crate::account::transfer::{self, Change, Offered, Transferred};
 use crate::account::{self, release_site};
-use crate::db::Tx;
+use crate::db::{self, Tx};
 use crate::feed::{List, cursor, wallet};
 use crate::id::{AccountId, ClientId, SiteId};
 use crate::idempotency::Answer;
@@ -202,8 +202,7 @@ async fn show_site(
     let shown = app.db.read(|tx| {
         let site = own_site(tx, &caller, &site)?;
         query.check()?;
-        let spending = spending::of_site(tx, &site)?;
-        Ok::<_, Problem>(SiteShown { site, spending })
+        Ok::<_, Problem>(SiteShown::of(tx, site)?)
     })?;
     Ok(private(NO_CACHE, Json(shown)))
 }
@@ -215,6 +214,13 @@ struct SiteShown {
     site: Site,
     #[serde(flatten)]
     spending: Option<Spending>,
+}
+
+impl SiteShown {
+    fn of(tx: &mut Tx<'_>, site: Site) -> Result<Self, db::Error> {
+        let spending = spending::of_site(tx, &site)?;
+        Ok(Self { site, spending })
+    }
 }
 
 /// The site, for an administrator or its own account.
@@ -250,7 +256,8 @@ async fn set_site(
             let Fields(fields) = extract::parse(&body)?;
             let asked = read(&fields)?;
             assign(tx, &id, &asked)?;
-            store::get(tx, &id)?.ok_or_else(missing)
+            let site = store::get(tx, &id)?.ok_or_else(missing)?;
+            Ok::<_, Problem>(SiteShown::of(tx, site)?)
         })
         .await?;
     Ok(private(NO_CACHE, Json(site)).into_response())

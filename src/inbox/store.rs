@@ -276,16 +276,7 @@ pub fn next_of_order(tx: &mut Tx<'_>, store: i64, order: i64, after: i64) -> Res
          SELECT seq, id, store_id, topic, state, body FROM delivery
          WHERE store_id = $1 AND order_id = $2 AND seq > $3 AND body IS NOT NULL ORDER BY seq LIMIT 1",
         params![store, order, after],
-        |row| {
-            Ok(Kept {
-                seq: row.get(0)?,
-                id: row.get(1)?,
-                store: row.get(2)?,
-                topic: row.get(3)?,
-                state: row.get(4)?,
-                body: row.get(5)?,
-            })
-        },
+        kept,
     )
 }
 

@@ -199,6 +199,21 @@ impl View {
     }
 }
 
+/// The slices of the account that lie in `compartment` itself, without those it may use of the pool.
+pub fn own_slices(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    compartment: &Compartment,
+) -> Result<Vec<Slice>, db::Error> {
+    let view = match compartment {
+        Compartment::Pool => View::Account,
+        Compartment::Site(site) => View::Site { site: site.clone(), pool: false },
+    };
+    let mut slices = open_slices(tx, account, &view)?;
+    slices.retain(|slice| slice.compartment == *compartment);
+    Ok(slices)
+}
+
 /// The account's slices that still hold anything, in grant order.
 pub fn open_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<Vec<Slice>, db::Error> {
     let read = |row: &Row<'_>| {

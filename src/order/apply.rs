@@ -425,12 +425,7 @@ pub(super) fn hand_over(
         LockedAccount::lock(tx, from)?.vacate(&Compartment::Site(site))?;
     }
     for sent in &sent {
-        let at = match sent.compartment() {
-            Compartment::Site(site) if site::store::owner(tx, site)?.as_ref() == Some(to) => {
-                Compartment::Site(site.clone())
-            }
-            _ => Compartment::Pool,
-        };
+        let at = site::store::place(tx, to, sent.compartment())?;
         LockedAccount::lock(tx, to)?.receive(sent, &at)?;
     }
     Ok(())

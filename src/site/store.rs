@@ -58,6 +58,23 @@ pub fn resolve(tx: &mut Tx<'_>, account: &AccountRef) -> Result<Option<AccountId
     }
 }
 
+/// The account of this name, also one that was merged.
+///
+/// # Errors
+/// [`Error::UnknownAccount`].
+pub fn known(tx: &mut Tx<'_>, account: &AccountRef) -> Result<AccountId, Error> {
+    resolve(tx, account)?.ok_or_else(|| Error::UnknownAccount(account.clone()))
+}
+
+/// As [`known`]; instead of an account that was merged, what it is part of now.
+///
+/// # Errors
+/// [`Error::UnknownAccount`].
+pub fn current(tx: &mut Tx<'_>, account: &AccountRef) -> Result<AccountId, Error> {
+    let id = known(tx, account)?;
+    Ok(follow(tx, &id)?)
+}
+
 /// The account that `account` is part of since it was merged; itself if it was not.
 pub fn follow(tx: &mut Tx<'_>, account: &AccountId) -> Result<AccountId, db::Error> {
     let into = tx.query_opt(
@@ -315,6 +332,15 @@ pub fn owner(tx: &mut Tx<'_>, site: &SiteId) -> Result<Option<AccountId>, db::Er
         |row| row.get::<Option<AccountId>>(0),
     )?;
     Ok(found.flatten())
+}
+
+/// Where in another account something lies that comes to it: with its site if that is the account's too, else in the
+/// pool, where it can be spent and repaid.
+pub fn place(tx: &mut Tx<'_>, into: &AccountId, at: &Compartment) -> Result<Compartment, db::Error> {
+    Ok(match at {
+        Compartment::Site(site) if owner(tx, site)?.as_ref() == Some(into) => at.clone(),
+        Compartment::Site(_) | Compartment::Pool => Compartment::Pool,
+    })
 }
 
 /// Sites by id after `after`, of one account or one client or all.

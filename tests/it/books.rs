@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 
+use nivella_wallet::calendar::Per;
 use nivella_wallet::db::{Db, Keep, Tx};
-use nivella_wallet::id::AccountId;
+use nivella_wallet::id::{AccountId, AgentId};
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::audit;
-use nivella_wallet::ledger::limit::Brake;
+use nivella_wallet::ledger::limit::{Brake, Limit, OnExhausted, OnReached, Said};
 use nivella_wallet::ledger::position::Position;
 use nivella_wallet::ledger::slice::{Category, Compartment, View, open_slices};
 use nivella_wallet::ledger::store::{Error, Expiry, NewDebit, NewGrant, Purchase, Shortfall, Shown};
@@ -32,6 +33,11 @@ fn moving_and_adjusting() {
 #[test]
 fn money_that_goes_back() {
     tell("clawback.txt");
+}
+
+#[test]
+fn limits_and_policies() {
+    tell("limits.txt");
 }
 
 fn tell(file: &str) {
@@ -93,11 +99,34 @@ impl<'t> Book<'t> {
                 Ok(String::new())
             }
             ["grant", to, amount, category, rest @ ..] => self.grant(id, to, amount, category, rest),
-            ["debit", site, amount, label] => {
+            ["limit", site, per, most, on_reached, by @ ..] => {
+                let (site, agent) = (site.parse().unwrap(), agent(by));
+                let (per, on_reached) = (Per::named(per).unwrap(), OnReached::named(on_reached).unwrap());
+                let most = (*most != "none").then(|| credits(most));
+                write(&self.test.db, move |tx| {
+                    let mut account = LockedAccount::lock(tx, &id)?;
+                    match most {
+                        Some(credits) => {
+                            account.set_limit(&site, &Limit { agent, per, credits, on_reached })?;
+                        }
+                        None => assert!(account.remove_limit(&site, agent.as_ref(), per)?),
+                    }
+                    Ok(String::new())
+                })
+            }
+            ["policy", site, on_exhausted, by @ ..] => {
+                let (site, agent) = (site.parse().unwrap(), agent(by));
+                let said = Said { on_exhausted: OnExhausted::named(on_exhausted), ..Said::default() };
+                write(&self.test.db, move |tx| {
+                    LockedAccount::lock(tx, &id)?.set_said(&site, agent.as_ref(), &said)?;
+                    Ok(String::new())
+                })
+            }
+            ["debit", site, amount, label, by @ ..] => {
                 let debit = NewDebit {
                     site: site.trim_end_matches('!').parse().unwrap(),
                     uses_pool: !site.ends_with('!'),
-                    agent: None,
+                    agent: agent(by),
                     action: None,
                     priced: None,
                     label: (*label).to_owned(),
@@ -245,6 +274,15 @@ fn same(found: &str, expected: &str) -> String {
 
 fn compartment(word: &str) -> Compartment {
     if word == "pool" { Compartment::Pool } else { Compartment::Site(word.parse().unwrap()) }
+}
+
+/// `by bot`
+fn agent(words: &[&str]) -> Option<AgentId> {
+    match words {
+        ["by", agent] => Some(agent.parse().unwrap()),
+        [] => None,
+        _ => panic!("nobody knows {words:?}"),
+    }
 }
 
 fn credits(word: &str) -> Credits {

@@ -663,7 +663,7 @@ fn a_new_database_is_private_and_announced() {
 }
 
 #[test]
-fn a_command_that_only_reads_makes_no_database() {
+fn a_command_that_sets_nothing_up_makes_no_database() {
     let desk = Desk::empty();
     for args in [
         "verify",
@@ -681,6 +681,15 @@ fn a_command_that_only_reads_makes_no_database() {
         "key list",
         "order list",
         "order explain lab 5",
+        "inbox replay",
+        "package set --store lab --product 1 --credits 1",
+        "site assign shop --account lab:customer:1",
+        "site transfer shop --accept",
+        "wallet grant site:shop --credits 1 --reason r",
+        "key revoke key_00000000000000000000000000000000",
+        "plan start monthly site:shop",
+        "store set lab --url https://lab.example",
+        "reconcile",
         "inbox list",
         "inbox show dl_00000000000000000000000000000000",
     ] {
@@ -703,7 +712,7 @@ fn a_dry_run_makes_no_database_either() {
     for (args, status) in [
         ("store add lab --url https://lab.example --webhook-secret-file secret.txt", 0),
         ("site import sites.csv", 1),
-        ("inbox replay", 0),
+        ("inbox replay", 1),
         ("key create --scope admin --name x", 0),
         ("store remove lab", 1),
         ("package sync", 1),
@@ -982,4 +991,63 @@ fn help_is_there_for_every_command() {
         }
     }
     assert!(desk.ok("--version").starts_with("nivella-wallet "));
+}
+
+#[test]
+fn limits_and_policies_are_set_by_hand_and_shown() {
+    let desk = Desk::with_customers();
+    let before = desk.content();
+    let said = desk.ok("site limit shop --per month --credits 100 --dry-run");
+    assert!(said.contains("shop may spend 100 credits a month"), "{said}");
+    assert_eq!(desk.content(), before, "a dry run writes nothing");
+
+    desk.ok("site limit shop --per month --credits 100");
+    let shown = desk.json("site limit shop --agent bot --per day --credits 0 --on-reached use_balance");
+    assert_eq!(
+        (&shown["agent"], &shown["credits"], &shown["on_reached"]),
+        (&"bot".into(), &"0".into(), &"use_balance".into())
+    );
+    let policy = desk.json("site policy shop --on-exhausted stop --pool off");
+    assert_eq!(policy, serde_json::json!({ "on_exhausted": "stop", "pool": false, "grace": "0" }));
+    desk.ok("site policy shop --agent bot --grace 2.5 --on-exhausted use_balance");
+
+    let shown = desk.json("site show shop");
+    assert_eq!(shown["limits"].as_array().unwrap().len(), 2);
+    assert_eq!((&shown["policies"][1]["grace"], &shown["uses_pool"]), (&"2.5".into(), &false.into()));
+    let text = desk.ok("site show shop");
+    for words in [
+        "spends recurring credits only, not the pool's",
+        "assistant bot spends",
+        "LEFT",
+        "use bonus and paid",
+    ] {
+        assert!(text.contains(words), "{words:?} is not in\n{text}");
+    }
+    let refused = desk.run("wallet burn-plan site:shop --credits 101");
+    assert_eq!(refused.status, 1);
+    assert!(refused.err.contains("0 left under the limit of 100 credits a month"), "{}", refused.err);
+    assert!(desk.run("wallet burn-plan site:shop --credits 1").err.contains("1 credits needed, 0 available"));
+    desk.ok("wallet burn-plan site:shop --credits 1 --agent bot");
+    assert_eq!(desk.run("wallet burn-plan account:lab:customer:1 --credits 1 --agent bot").status, 2);
+
+    let taken = desk.ok("site limit shop --per month --credits none");
+    assert!(taken.contains("shop may spend without limit each month"), "{taken}");
+    assert_eq!(desk.json("site show shop")["limits"].as_array().unwrap().len(), 1);
+    assert!(desk.ok("site resume shop").contains("nothing to do: shop is not paused"));
+    for (args, status, words) in [
+        ("site limit shop --per week --credits 1", 2, "write day or month"),
+        ("site limit shop --per day --credits -1", 2, "-1"),
+        ("site limit shop --per day --credits many", 2, "write none for no limit"),
+        ("site limit shop --per day", 2, "--credits"),
+        ("site limit nowhere --per day --credits 1", 1, "there is no site nowhere"),
+        ("site policy shop", 2, "--on-exhausted"),
+        ("site policy shop --pool maybe", 2, "write on or off"),
+        ("site policy nowhere --pool on", 1, "there is no site nowhere"),
+        ("site resume nowhere", 1, "there is no site nowhere"),
+    ] {
+        let answer = desk.run(args);
+        assert_eq!(answer.status, status, "{args}: {}", answer.err);
+        assert!(answer.err.contains(words), "{args}: {}", answer.err);
+    }
+    desk.ok("verify");
 }

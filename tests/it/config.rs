@@ -71,6 +71,11 @@ fn every_key_can_be_set_in_the_file() {
             [sites]
             auto_register = false
 
+            [brake]
+            enabled = false
+            times = 20
+            floor = "2500.5"
+
             [http]
             header_timeout_s = 1
             body_timeout_s = 2
@@ -95,6 +100,8 @@ fn every_key_can_be_set_in_the_file() {
     assert_eq!(config.inbox.retention.to_string(), "7d");
     assert_eq!(config.orders.on_delete, OnDelete::ClawBack);
     assert_eq!(config.orders.shortfall, Shortfall::WriteOff);
+    assert!(!config.brake.enabled);
+    assert_eq!((config.brake.times.get(), config.brake.floor.to_string().as_str()), (20, "2500.5"));
     assert_eq!(config.http.connections_max.get(), 500);
     assert_eq!(config.log.format, LogFormat::Json);
 }
@@ -223,6 +230,10 @@ const WRONG_FILES: &[(&str, &[&str])] = &[
         &[":2: http.connections_per_address_max: ", "within 128 to"],
     ),
     ("[http]\nwebhook_body_bytes_max = 5000000000", &[":2: http.webhook_body_bytes_max: ", "is not within"]),
+    ("[brake]\nenabled = 1", &[":2: brake.enabled: ", "expected a boolean"]),
+    ("[brake]\ntimes = 0", &[":2: brake.times: ", "0 is not within 1 to 10000"]),
+    ("[brake]\nfloor = 1000", &[":2: brake.floor: ", "integer `1000`", "expected a string"]),
+    ("[brake]\nfloor = 'much'", &[":2: brake.floor: ", "much"]),
     ("[log]\nformat = 'xml'", &[":2: log.format: ", "`human` or `json`"]),
     ("[log]\nlevel = 'loud'", &[":2: log.level: ", "`loud`", "`info`"]),
 ];
@@ -260,6 +271,8 @@ const WRONG_VARIABLES: &[(&str, &str, &[&str])] = &[
     ("ORDERS__FREE_LINES", "1", &["integer `1`", "expected a boolean"]),
     ("ORDERS__ON_DELETE", "drop", &["`keep` or `claw_back`"]),
     ("HTTP__CONNECTIONS_MAX", "5", &["5 is not within 128 to 65536"]),
+    ("BRAKE__TIMES", "0", &["0 is not within 1 to 10000"]),
+    ("BRAKE__FLOOR", "-1", &["-1"]),
     ("HTTP__CONNECTIONS_MAX", "many", &["string \"many\""]),
     ("PUBLIC_URL", "https://u:swordfish@wallet.example", &["password does not belong"]),
 ];

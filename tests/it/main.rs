@@ -23,6 +23,7 @@ mod lookups;
 mod reconcile;
 mod config;
 mod debits;
+mod limits;
 mod rates;
 mod admin;
 mod plans;

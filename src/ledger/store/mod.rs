@@ -27,7 +27,7 @@ use crate::ledger::burn::{self, Part};
 use crate::ledger::chain::{self, Link};
 use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::limit::{Pause, Standing};
-use crate::ledger::slice::{Compartment, Slice, View, open_slices};
+use crate::ledger::slice::{self, Compartment, Slice, View, open_slices};
 use crate::params;
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -172,13 +172,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
 
     /// The slices that lie in `compartment` itself.
     pub(super) fn own_slices(&mut self, compartment: &Compartment) -> Result<Vec<Slice>, Error> {
-        let view = match compartment {
-            Compartment::Pool => View::Account,
-            Compartment::Site(site) => View::Site { site: site.clone(), pool: false },
-        };
-        let mut slices = open_slices(self.tx, &self.id, &view)?;
-        slices.retain(|slice| slice.compartment == *compartment);
-        Ok(slices)
+        Ok(slice::own_slices(self.tx, &self.id, compartment)?)
     }
 
     /// What is left of a purchase, wherever it lies in the account.

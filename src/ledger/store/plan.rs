@@ -213,14 +213,13 @@ pub fn rezone(tx: &mut Tx<'_>, account: &AccountId, from: Tz, to: Tz) -> Result<
     Ok(())
 }
 
-/// Gives the plans of one account to another, each to the compartment that `at` names. A plan that goes on in
-/// both is the other's alone from now: nobody gets it twice.
-pub fn move_to<E: From<db::Error>>(
+/// Gives the plans of one account to another, each to the [`site::store::place`] of its compartment there. A plan
+/// that goes on in both is the other's alone from now: nobody gets it twice.
+pub fn move_to(
     tx: &mut Tx<'_>,
     (from, here): (&AccountId, Tz),
     (to, there): (&AccountId, Tz),
-    mut at: impl FnMut(&mut Tx<'_>, &Compartment) -> Result<Compartment, E>,
-) -> Result<(), E> {
+) -> Result<(), db::Error> {
     let theirs = subscriptions(tx, to)?;
     let mut taken: Vec<(PlanId, Compartment)> = theirs
         .into_iter()
@@ -231,7 +230,7 @@ pub fn move_to<E: From<db::Error>>(
     let mut own = subscriptions(tx, from)?;
     own.sort_by_key(|own| own.stopped_at.is_some());
     for mut own in own {
-        own.compartment = at(tx, &own.compartment)?;
+        own.compartment = site::store::place(tx, to, &own.compartment)?;
         own.account = to.clone();
         own.counted_from = day_elsewhere(own.counted_from, here, there);
         let key = (own.plan.clone(), own.compartment.clone());
