@@ -1,10 +1,9 @@
 //! Money went back, so credits do; what was spent meanwhile is owed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::due::{self, Due};
 use super::{Error, LockedAccount};
-use crate::db::{self, Tx};
 use crate::id::{AccountId, GrantId};
 use crate::ledger::act::{Clawed, Purchase, Shortfall, Shown};
 use crate::ledger::burn::Part;
@@ -29,23 +28,17 @@ impl LockedAccount<'_, '_> {
         shortfall: Shortfall,
         home: Option<&Compartment>,
     ) -> Result<Clawed, Error> {
-        let mut slices = self.purchase_slices(purchase.store, purchase.order, Some(purchase.line))?;
-        // The newest grant of the line first: it is what the last change of the order added.
-        slices.sort_by_key(|slice| (std::cmp::Reverse(slice.grant_seq), slice.compartment.clone()));
-        let mut missing = amount;
-        let mut clawed = Clawed::default();
-        for slice in slices.iter().filter(|slice| !slice.remaining.is_zero()) {
-            if missing.is_zero() {
-                break;
+        let mut clawed =
+            Clawed { taken: self.claw_left(operation, purchase, amount, label)?, ..Clawed::default() };
+        let mut missing = amount.saturating_sub(clawed.taken);
+        if !missing.is_zero() {
+            // What a hold gave back stayed with whoever had the order before.
+            for other in self.others_with(purchase)? {
+                let taken =
+                    LockedAccount::lock(self.tx, &other)?.claw_left(operation, purchase, missing, label)?;
+                missing = missing.saturating_sub(taken);
+                clawed.taken = clawed.taken.checked_add(taken).ok_or(Error::TooMuch)?;
             }
-            let credits = missing.min(slice.remaining);
-            missing = missing.saturating_sub(credits);
-            clawed.taken = clawed.taken.checked_add(credits).ok_or(Error::TooMuch)?;
-            let part = [Part { slice: 0, credits }];
-            let (first, _) =
-                self.take(operation, Kind::Clawed, std::slice::from_ref(slice), &part, &Place::Clawback)?;
-            let (at, order) = (&slice.compartment, Some(purchase.order));
-            self.show(first, 0, Shown::Refund, at, label, Delta::minus(credits), order)?;
         }
         if !missing.is_zero() {
             let due = |at: &Compartment| Due {
@@ -64,6 +57,46 @@ impl LockedAccount<'_, '_> {
         Ok(clawed)
     }
 
+    /// Takes up to `amount` of what this account has left of a purchase; answers how much.
+    fn claw_left(
+        &mut self,
+        operation: &str,
+        purchase: Purchase,
+        amount: Credits,
+        label: &str,
+    ) -> Result<Credits, Error> {
+        let mut slices = self.purchase_slices(purchase.store, purchase.order, Some(purchase.line))?;
+        // The newest grant of the line first: it is what the last change of the order added.
+        slices.sort_by_key(|slice| (std::cmp::Reverse(slice.grant_seq), slice.compartment.clone()));
+        let mut missing = amount;
+        for slice in slices.iter().filter(|slice| !slice.remaining.is_zero()) {
+            if missing.is_zero() {
+                break;
+            }
+            let credits = missing.min(slice.remaining);
+            missing = missing.saturating_sub(credits);
+            let part = [Part { slice: 0, credits }];
+            let (first, _) =
+                self.take(operation, Kind::Clawed, std::slice::from_ref(slice), &part, &Place::Clawback)?;
+            let (at, order) = (&slice.compartment, Some(purchase.order));
+            self.show(first, 0, Shown::Refund, at, label, Delta::minus(credits), order)?;
+        }
+        Ok(amount.saturating_sub(missing))
+    }
+
+    /// The other accounts that something of a purchase lies in or is held in, by id.
+    fn others_with(&mut self, purchase: Purchase) -> Result<Vec<AccountId>, Error> {
+        Ok(self.tx.query(
+            "-- ledger::store::clawback::others_with
+             SELECT DISTINCT s.account_id FROM slice s JOIN credit_grant g ON g.id = s.grant_id
+             WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 AND s.account_id <> $4
+               AND (s.remaining > 0 OR s.held > 0)
+             ORDER BY s.account_id",
+            params![purchase.store, purchase.order, purchase.line, &self.id],
+            |row| row.get(0),
+        )?)
+    }
+
     /// Lets up to `amount` of what is held of a purchase be taken back when its holds end; answers how much.
     fn claw_held(
         &mut self,
@@ -71,28 +104,15 @@ impl LockedAccount<'_, '_> {
         amount: Credits,
         due: impl Fn(&Compartment) -> Due,
     ) -> Result<Credits, Error> {
-        let holders =
-            |tx: &mut Tx<'_>| -> Result<Vec<(AccountId, GrantId, Compartment, Credits)>, db::Error> {
-                tx.query(
-                    "-- ledger::store::clawback::claw_held
-                 SELECT s.account_id, s.grant_id, s.site, s.held
-                 FROM slice s JOIN credit_grant g ON g.id = s.grant_id
-                 WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 AND s.held > 0
-                 ORDER BY g.seq DESC, g.id, s.account_id, s.site",
-                    params![purchase.store, purchase.order, purchase.line],
-                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-                )
-            };
-        let mut held = holders(self.tx)?;
-        // What lies with whoever had the order before is held there: nobody else may end those holds meanwhile.
-        let others: BTreeSet<AccountId> =
-            held.iter().map(|(account, ..)| account.clone()).filter(|account| *account != self.id).collect();
-        for other in &others {
-            LockedAccount::lock(self.tx, other)?;
-        }
-        if !others.is_empty() {
-            held = holders(self.tx)?;
-        }
+        // Those of other accounts were locked when what is left there was taken.
+        let held: Vec<(AccountId, GrantId, Compartment, Credits)> = self.tx.query(
+            "-- ledger::store::clawback::claw_held
+             SELECT s.account_id, s.grant_id, s.site, s.held FROM slice s JOIN credit_grant g ON g.id = s.grant_id
+             WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 AND s.held > 0
+             ORDER BY g.seq DESC, g.id, s.account_id, s.site",
+            params![purchase.store, purchase.order, purchase.line],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )?;
         let mut left = amount;
         let mut waiting: HashMap<(AccountId, GrantId), Credits> = HashMap::new();
         for (account, grant, at, held) in held {
