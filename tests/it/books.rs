@@ -215,6 +215,21 @@ impl<'t> Book<'t> {
                     paid
                 })
             }
+            // As a policy with grace takes a hold: more than the slices cover.
+            ["lend", name, amount] => {
+                let (hold, amount) = (self.holds[*name].clone(), credits(amount));
+                write(&self.test.db, move |tx| {
+                    tx.execute(
+                        "-- test\n UPDATE hold SET credits = credits + $2, uncovered = $2 WHERE id = $1",
+                        params![&hold, amount],
+                    )?;
+                    tx.execute(
+                        "-- test\n UPDATE holding SET held = held + $1 WHERE held > 0",
+                        params![amount],
+                    )?;
+                    Ok(String::new())
+                })
+            }
             ["release", name] => {
                 let hold = self.holds[*name].clone();
                 write(&self.test.db, move |tx| {

@@ -1,10 +1,9 @@
 //! Money went back, so credits do; what was spent meanwhile is owed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::due::{self, Due};
 use super::{Error, LockedAccount};
-use crate::db::{self, Tx};
 use crate::id::{AccountId, GrantId};
 use crate::ledger::act::{Clawed, Purchase, Shortfall, Shown};
 use crate::ledger::burn::Part;
