@@ -24,7 +24,7 @@ demo: ## starts the daemon and a WordPress with the plugin, replays recorded ord
 	@node tests/wordpress/demo.mjs
 
 .PHONY: test
-test: setup lint test-rust test-php test-wordpress ## installs what is missing and runs everything
+test: setup lint test-rust test-api test-php test-wordpress ## installs what is missing and runs everything
 	@printf '\n==> everything passed\n'
 
 .PHONY: setup
@@ -40,6 +40,11 @@ lint: ## formatting, clippy and shell scripts, without changing anything
 .PHONY: test-rust
 test-rust: ## Rust tests, on SQLite and on a PostgreSQL started for them
 	@scripts/stage 'Rust tests' scripts/with-postgres $(CARGO) test
+
+.PHONY: test-api
+test-api: ## the daemon against its own API document, with Schemathesis; SEED= repeats a run
+	@scripts/stage 'daemon for the API tests' $(CARGO) build --quiet
+	@scripts/stage 'API tests' scripts/schemathesis
 
 .PHONY: test-long
 test-long: ## 200,000 generated order histories instead of 2,000; SEED= chooses which

@@ -290,15 +290,15 @@ async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: 
     }
 }
 
-/// Accounts whose plans bring their credits in one step, each in a transaction of its own.
+/// Accounts whose plans bring their credits, or whose holds are over, in one step, each in a transaction of its own.
 const RENEWALS_MAX: i64 = 100;
 
-/// Books what plans bring for accounts that nobody touches: apart from [`work`], so that a shop that hangs
+/// Books what plans bring and which holds are over for accounts that nobody touches: apart from [`work`], so that a shop that hangs
 /// makes no customer wait for their credits.
 async fn renew(db: Db, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() && stopped.has_changed().is_ok() {
         let is_idle = renewals(&db).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "what plans bring could not be booked: {error}");
+            tracing::error!(%error, "what plans bring and which holds are over could not be booked: {error}");
             true
         });
         if is_idle {
@@ -312,7 +312,11 @@ async fn renew(db: Db, mut stopped: watch::Receiver<bool>) {
 
 /// One step of [`renew`]; answers whether there is nothing to do for now.
 async fn renewals(db: &Db) -> Result<bool, db::Error> {
-    let due = db.read(|tx| ledger::store::plan::due(tx, RENEWALS_MAX))?;
+    let due = db.read(|tx| {
+        let mut due = ledger::store::plan::due(tx, RENEWALS_MAX)?;
+        due.extend(ledger::store::hold::due(tx, RENEWALS_MAX)?);
+        Ok::<_, db::Error>(due)
+    })?;
     let mut is_idle = due.is_empty();
     for account in due {
         let id = account.clone();
@@ -320,7 +324,7 @@ async fn renewals(db: &Db) -> Result<bool, db::Error> {
         let locked = db.write("app::renewals", move |tx| LockedAccount::lock(tx, &id).map(drop)).await;
         if let Err(error) = locked {
             // The others need not wait for this one.
-            tracing::error!(%error, "what the plans of {account} bring could not be booked: {error}");
+            tracing::error!(%error, "what is due for {account} could not be booked: {error}");
             is_idle = true;
         }
     }

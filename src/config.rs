@@ -445,14 +445,6 @@ impl Deref for AlertLevels {
     }
 }
 
-impl UnitName {
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl Default for UnitName {
     fn default() -> Self {
         Self("AI Credits".to_owned())
@@ -488,12 +480,6 @@ impl WebUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The address of `path`, which begins with a slash, below this one.
-    #[must_use]
-    pub fn with_path(&self, path: &str) -> String {
-        format!("{}{path}", self.0)
     }
 }
 

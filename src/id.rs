@@ -71,6 +71,11 @@ macro_rules! made_id {
 
         text_id!($name);
 
+        crate::schema::text!($name, stringify!($name), $doc, {
+            "pattern": concat!("^", $prefix, "[0-9a-f]{32}$"),
+            "examples": [concat!($prefix, "01a1fa67730b778aa2ec748e9839efc7")]
+        });
+
         impl $name {
             /// A new id that nothing else has.
             #[must_use]
@@ -108,6 +113,10 @@ macro_rules! chosen_id {
 
         text_id!($name);
 
+        crate::schema::text!($name, stringify!($name), $doc, {
+            "pattern": "^[A-Za-z0-9._:-]{1,128}$"
+        });
+
         impl FromStr for $name {
             type Err = NotAnId;
 
@@ -127,6 +136,7 @@ made_id!(AccountId, "acc_", "an account id", "A customer of a store; the unit of
 made_id!(GrantId, "gr_", "a grant id", "Credits that were added at once, from one source.");
 made_id!(DebitId, "db_", "a debit id", "Credits spent at once.");
 made_id!(HoldId, "hd_", "a hold id", "Credits set aside for a moment.");
+made_id!(ReversalId, "rv_", "a reversal id", "A debit that was undone.");
 made_id!(DeliveryId, "dl_", "a delivery id", "A webhook body that was received and kept.");
 made_id!(OperationId, "op_", "an operation id", "A correction or a move, by whoever ordered it.");
 made_id!(KeyId, "key_", "a key id", "An API key, without its secret.");

@@ -3,7 +3,7 @@
 //! A shop sells credits as products; this program receives its order webhooks, keeps one wallet for each
 //! customer, and lets an assistant service spend from it. The modules, in reading order:
 //!
-//! - [`units`], [`id`], [`time`]: the words everything is written in
+//! - [`units`], [`id`], [`time`]: the words everything is written in; [`schema`]: their forms for the API document
 //! - [`config`], [`app`], [`telemetry`]: what is set, what runs, and what it logs
 //! - [`db`]: the floor; one SQL text on two engines
 //! - [`shop`], [`catalog`]: the WooCommerce shops, and what their products grant
@@ -17,6 +17,7 @@
 //!
 //! `docs/ARCHITECTURE.md` follows one credit through all of them.
 
+pub mod schema;
 pub mod units;
 pub mod id;
 pub mod time;

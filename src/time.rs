@@ -13,6 +13,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::calendar::{Per, local_day, start_of_day};
+use crate::schema;
 
 /// An instant, in milliseconds since 1970 UTC; written as RFC 3339 with `Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +108,14 @@ impl<'de> Deserialize<'de> for Timestamp {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+schema::text!(Timestamp, "Timestamp", "An instant in UTC, as RFC 3339; with milliseconds where there are any.", {
+    "format": "date-time", "examples": ["2026-11-20T16:00:00Z"]
+});
+
+schema::text!(Validity, "Validity", "How long credits are good: for so many days, months or years, to the end of the cycle, or for ever.", {
+    "pattern": "^(never|cycle|[0-9]+(d|mo|y))$", "examples": ["1y", "never"]
+});
 
 /// Where the time comes from.
 #[derive(Clone, Debug, Default)]

@@ -10,6 +10,8 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
+use crate::schema;
+
 /// Micro-credits in one credit.
 pub const MICRO: i64 = 1_000_000;
 
@@ -215,6 +217,14 @@ impl<'de> Deserialize<'de> for Delta {
         text.parse().map_err(D::Error::custom)
     }
 }
+
+schema::text!(Credits, "Credits", "Credits, as a decimal text without exponent or trailing zeros.", {
+    "pattern": r"^(0|[1-9][0-9]{0,12})(\.[0-9]{0,5}[1-9])?$", "examples": ["1250", "0.5"]
+});
+
+schema::text!(Delta, "CreditsChange", "A change of credits, as a decimal text with a sign if it is negative.", {
+    "pattern": r"^-?(0|[1-9][0-9]{0,12})(\.[0-9]{0,5}[1-9])?$", "examples": ["1000", "-3"]
+});
 
 /// Writes micro-credits as a decimal without trailing zeros.
 fn plain(micro: i64) -> String {

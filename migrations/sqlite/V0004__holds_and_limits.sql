@@ -3,6 +3,81 @@
 
 -- Holds and reversals ------------------------------------------------------------------------------
 
+-- Credits set aside for a moment.
+CREATE TABLE hold (
+    id         TEXT    PRIMARY KEY,
+    account_id TEXT    NOT NULL REFERENCES account (id),
+    site       TEXT    NOT NULL,
+    agent      TEXT,
+    action     TEXT,
+    quantity   INTEGER,
+    rate       INTEGER,          -- version of the action's rate that a capture is priced by
+    label      TEXT    NOT NULL,
+    credits    INTEGER NOT NULL CHECK (credits > 0),
+    uncovered  INTEGER NOT NULL CHECK (uncovered >= 0 AND uncovered <= credits), -- what no slice covers
+    captured   INTEGER NOT NULL CHECK (captured >= 0 AND captured <= credits),
+    state      TEXT    NOT NULL CHECK (state IN ('open', 'captured', 'released', 'expired')),
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL, -- from then on it is expired, written or not
+    closed_at  INTEGER,
+    debit_id   TEXT    REFERENCES debit (id),
+    CHECK ((state = 'open') = (closed_at IS NULL)),
+    CHECK ((state = 'captured') = (debit_id IS NOT NULL)),
+    CHECK ((state = 'captured') = (captured > 0))
+) STRICT;
+
+CREATE INDEX hold_open ON hold (account_id, expires_at) WHERE state = 'open';
+CREATE INDEX hold_due ON hold (expires_at, account_id) WHERE state = 'open';
+CREATE INDEX hold_account ON hold (account_id, id);
+
+-- What a hold took, in burn-down order.
+CREATE TABLE hold_slice (
+    hold_id  TEXT    NOT NULL REFERENCES hold (id),
+    position INTEGER NOT NULL,
+    grant_id TEXT    NOT NULL REFERENCES credit_grant (id),
+    site     TEXT    NOT NULL, -- '' for the pool
+    credits  INTEGER NOT NULL CHECK (credits > 0),
+    PRIMARY KEY (hold_id, position)
+) STRICT;
+
+-- What the open holds of a site, and of each of its assistants, come to.
+CREATE TABLE holding (
+    account_id TEXT    NOT NULL REFERENCES account (id),
+    site       TEXT    NOT NULL,
+    agent      TEXT    NOT NULL, -- '' for the whole site
+    held       INTEGER NOT NULL CHECK (held >= 0),
+    PRIMARY KEY (account_id, site, agent)
+) STRICT;
+
+-- No open hold of the account expires before this; NULL: there is none.
+ALTER TABLE account ADD COLUMN next_release INTEGER;
+
+-- The hold that a debit captured.
+ALTER TABLE debit ADD COLUMN hold_id TEXT REFERENCES hold (id);
+
+-- A debit that was undone, once.
+CREATE TABLE reversal (
+    id        TEXT    PRIMARY KEY,
+    debit_id  TEXT    NOT NULL UNIQUE REFERENCES debit (id),
+    credits   INTEGER NOT NULL CHECK (credits > 0),
+    reason    TEXT,
+    booked_at INTEGER NOT NULL
+) STRICT;
+
+-- What is to be taken back of held credits because their money went back, as soon as they come back.
+CREATE TABLE claw_due (
+    account_id TEXT    NOT NULL REFERENCES account (id),
+    grant_id   TEXT    NOT NULL REFERENCES credit_grant (id),
+    operation  TEXT    NOT NULL, -- what brought the news, as in entry
+    amount     INTEGER NOT NULL CHECK (amount > 0),
+    shortfall  TEXT    NOT NULL CHECK (shortfall IN ('debt', 'write_off', 'freeze')),
+    home       TEXT    NOT NULL, -- the compartment that will owe what is captured
+    label      TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (account_id, grant_id, operation)
+) STRICT;
+CREATE INDEX claw_due_grant ON claw_due (grant_id);
+
 -- Limits, policies and the brake -------------------------------------------------------------------
 
 -- What a site or one of its assistants may spend in a period of the calendar. No row: no limit.
@@ -53,6 +128,19 @@ CREATE TABLE brake (
     PRIMARY KEY (account_id, site),
     CHECK ((paused_at IS NULL) = (reason IS NULL))
 ) STRICT;
+
+-- The first version counted months only: what no day has counts on the first day of the first month.
+INSERT INTO spending (account_id, site, agent, per, period_start, captured)
+    SELECT m.account_id, m.site, '', 'day', MIN(m.period_start),
+           CAST(SUM(m.captured)
+                - COALESCE((SELECT SUM(d.captured) FROM spending d WHERE d.account_id = m.account_id
+                            AND d.site = m.site AND d.agent = '' AND d.per = 'day'), 0) AS BIGINT)
+    FROM spending m WHERE m.per = 'month' AND m.agent = ''
+    GROUP BY m.account_id, m.site
+    HAVING SUM(m.captured) <> COALESCE((SELECT SUM(d.captured) FROM spending d WHERE d.account_id = m.account_id
+                                        AND d.site = m.site AND d.agent = '' AND d.per = 'day'), 0)
+    ON CONFLICT (account_id, site, agent, per, period_start)
+    DO UPDATE SET captured = spending.captured + excluded.captured;
 
 -- Assistants were not counted before: each debit counts in the period of its site that it lies in.
 INSERT INTO spending (account_id, site, agent, per, period_start, captured)

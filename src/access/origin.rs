@@ -79,8 +79,9 @@ impl fmt::Display for Origin {
 }
 
 /// What a website is to a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "OriginState")]
 pub enum State {
     /// The key is good for it.
     Bound,
@@ -109,7 +110,8 @@ impl State {
 }
 
 /// A website that asked with a key, or that a person named.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Origin")]
 pub struct Seen {
     /// Host, port and path: what two addresses of one website have in common.
     pub origin: String,

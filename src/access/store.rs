@@ -355,8 +355,9 @@ fn scopes(row: &Row<'_>, column: usize) -> Result<Vec<Scope>, db::Error> {
 // Websites ------------------------------------------------------------------------------------------
 
 /// Whether anything was to be done about a website.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "OriginChange")]
 pub enum Change {
     /// It is so now.
     Changed,

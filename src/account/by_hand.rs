@@ -43,7 +43,8 @@ impl From<db::Error> for Error {
 }
 
 /// A grant that was made, and where that leaves its compartment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "GrantMade")]
 pub struct Given {
     /// Its id.
     pub id: GrantId,
@@ -72,7 +73,8 @@ pub struct Given {
 }
 
 /// A balance that was corrected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Adjustment")]
 pub struct Adjusted {
     /// What the entries call it: the new grant, or an operation.
     pub id: String,
@@ -91,7 +93,8 @@ pub struct Adjusted {
 }
 
 /// Credits that moved between the pool and a site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Allocation")]
 pub struct Moved {
     /// The account.
     pub account: AccountId,
@@ -106,7 +109,8 @@ pub struct Moved {
 }
 
 /// What was taken of one grant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "MovedSlice")]
 pub struct Part {
     /// The grant.
     pub grant: GrantId,

@@ -12,13 +12,13 @@ use serde::Serialize;
 use super::{Error, store};
 use crate::db::Tx;
 use crate::id::{AccountId, SiteId};
-use crate::ledger::slice::{View, open_slices};
 use crate::ledger::{self, LockedAccount};
 use crate::site::{self, AccountRef};
 use crate::units::Credits;
 
 /// What a merge did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Claim")]
 pub struct Merged {
     /// The account that is part of the other now.
     pub from: AccountId,
@@ -39,8 +39,9 @@ pub struct Merged {
 }
 
 /// Whether anything was to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "ClaimChange")]
 pub enum Change {
     /// The accounts were two and are one.
     Merged,
@@ -100,8 +101,7 @@ fn check(tx: &mut Tx<'_>, from: &AccountId, into: &AccountId) -> Result<(), Erro
             return Err(Error::Frozen { account: from.clone(), reason: reason.to_owned() });
         }
     }
-    let slices = open_slices(tx, from, &View::Account)?;
-    let credits: Credits = slices.iter().map(|slice| slice.held).sum();
+    let credits = ledger::store::hold::sum(tx, from)?;
     if credits.is_zero() { Ok(()) } else { Err(Error::Held { account: from.clone(), credits }) }
 }
 

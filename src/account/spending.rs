@@ -37,14 +37,15 @@ impl From<db::Error> for Error {
 }
 
 /// A limit as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Limit")]
 pub struct LimitShown {
     /// The assistant it is for; none for the whole site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentId>,
     /// A day or a month.
     pub per: Per,
-    /// How many credits; `None` if there is no limit.
+    /// How many credits; nothing if there is no limit.
     pub credits: Option<Credits>,
     /// What becomes of a debit that would pass it.
     pub on_reached: OnReached,
@@ -57,7 +58,8 @@ pub struct LimitShown {
 }
 
 /// A policy as it is shown: what holds, whoever said it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Policy")]
 pub struct PolicyShown {
     /// The assistant it is for; none for the whole site.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,11 +85,11 @@ pub struct PolicyChange {
 }
 
 /// A site whose spending goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Resumed {
     /// The site.
     pub site: SiteId,
-    /// Why and since when it was paused; `None` if it was not.
+    /// Why and since when it was paused; nothing if it was not.
     pub was: Option<Pause>,
 }
 
@@ -186,7 +188,8 @@ pub fn pause(tx: &mut Tx<'_>, account: &AccountId, site: &SiteId) -> Result<Opti
 }
 
 /// What is set about the spending of a site, and how that stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "SiteSpending")]
 pub struct Spending {
     /// The site's policy, and those of its assistants.
     pub policies: Vec<PolicyShown>,

@@ -30,8 +30,9 @@ pub const OFFER_MS: i64 = 14 * DAY_MS;
 const HOLD_MS_MAX: i64 = DAY_MS;
 
 /// Whether anything was to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "TransferChange")]
 pub enum Change {
     /// It is offered now; an offer to somebody else is over.
     Offered,
@@ -42,7 +43,8 @@ pub enum Change {
 }
 
 /// A site and what became of its offer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "SiteOffered")]
 pub struct Offered {
     /// The site, with the offer that stands now.
     #[serde(flatten)]
@@ -52,7 +54,8 @@ pub struct Offered {
 }
 
 /// A site that was handed over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "SiteTransferred")]
 pub struct Transferred {
     /// The site.
     pub id: SiteId,

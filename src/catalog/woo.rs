@@ -12,9 +12,6 @@ use super::{CategoryRef, ProductFacts, ShopCategory};
 use crate::time::Timestamp;
 use crate::units::Credits;
 
-/// The meta key that says how many credits a product, or an order line, brings.
-pub const CREDITS_META: &str = "_nivella_credits";
-
 /// What a `product.*` delivery says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivered {
@@ -183,7 +180,7 @@ impl Product<'_> {
     }
 }
 
-/// [`CREDITS_META`] as it stands in JSON.
+/// The meta key that says how many credits a product brings, as it stands in JSON.
 const CREDITS_META_JSON: &str = "\"_nivella_credits\"";
 
 impl Category {

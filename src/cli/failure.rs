@@ -295,9 +295,16 @@ impl From<ledger::store::Error> for Failure {
                 "nothing was taken; `nivella-wallet site limit SITE --per month --credits N` raises it, `--credits \
                  none` takes it away",
             ),
-            E::Frozen(_) | E::UnknownAccount(_) | E::Merged { .. } | E::TooMuch => {
-                Self::refused(error.to_string())
-            }
+            E::Frozen(_)
+            | E::UnknownAccount(_)
+            | E::Merged { .. }
+            | E::UnknownHold(_)
+            | E::HoldClosed(_)
+            | E::BeyondHold { .. }
+            | E::UnknownDebit(_)
+            | E::AlreadyReversed { .. }
+            | E::BeyondDebit { .. }
+            | E::TooMuch => Self::refused(error.to_string()),
         }
     }
 }

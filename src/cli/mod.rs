@@ -11,10 +11,12 @@ mod check;
 mod completions;
 mod demo;
 mod failure;
+mod hold;
 mod inbox;
 mod key;
 mod limit;
 mod order;
+mod openapi;
 mod output;
 mod package;
 mod plan;
@@ -127,6 +129,9 @@ enum Command {
     /// Show what somebody has, give credits, correct and move them
     #[command(subcommand, arg_required_else_help = true)]
     Wallet(wallet::Verb),
+    /// Show what assistants have set aside, and give it back
+    #[command(subcommand, arg_required_else_help = true)]
+    Hold(hold::Verb),
     /// Let wallets have credits that come again, each day, week, month or year
     #[command(subcommand, arg_required_else_help = true)]
     Plan(plan::Verb),
@@ -146,6 +151,8 @@ enum Command {
     Reconcile(reconcile::Options),
     /// Prove the books: every balance from its entries, every entry from the one before
     Verify(verify::Options),
+    /// Print openapi.json, the document of the HTTP API, as the daemon serves it
+    Openapi,
     /// Print the completion script of a shell
     Completions(completions::Options),
 }
@@ -332,6 +339,7 @@ pub fn run(cli: Cli, to: &mut (dyn Write + Send)) -> Result<(), Failure> {
         Command::Site(verb) => site::run(verb, &mut session(to)?),
         Command::Account(verb) => account::run(verb, &mut session(to)?),
         Command::Wallet(verb) => wallet::run(verb, &mut session(to)?),
+        Command::Hold(verb) => hold::run(verb, &mut session(to)?),
         Command::Plan(verb) => plan::run(verb, &mut session(to)?),
         Command::Rate(verb) => rate::run(verb, &mut session(to)?),
         Command::Key(verb) => key::run(verb, &mut session(to)?),
@@ -339,6 +347,7 @@ pub fn run(cli: Cli, to: &mut (dyn Write + Send)) -> Result<(), Failure> {
         Command::Inbox(verb) => inbox::run(verb, &mut session(to)?),
         Command::Reconcile(options) => reconcile::run(options, &mut session(to)?),
         Command::Verify(options) => verify::run(options, &mut session(to)?),
+        Command::Openapi => openapi::run(to),
         Command::Completions(options) => completions::run(&options, to),
     }
 }

@@ -311,7 +311,7 @@ fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
                     |owner| format!("{} ({})", owner.name, owner.id),
                 ),
             ),
-            ("Offered to", offer_text(&site).unwrap_or_else(|| "nobody".to_owned())),
+            ("Offered to", offer_text(site).unwrap_or_else(|| "nobody".to_owned())),
             ("May use the pool", if site.uses_pool { "yes" } else { "no" }.to_owned()),
             (
                 "Assigned by",

@@ -372,6 +372,7 @@ id_column!(
     id::GrantId,
     id::DebitId,
     id::HoldId,
+    id::ReversalId,
     id::DeliveryId,
     id::OperationId,
     id::KeyId,

@@ -11,6 +11,7 @@ use crate::db::{self, Tx};
 use crate::id::SiteId;
 use crate::ledger::slice::Compartment;
 use crate::ledger::store::Shown;
+use crate::schema;
 use crate::time::Timestamp;
 use crate::units::Delta;
 
@@ -46,7 +47,8 @@ pub struct Filter {
 }
 
 /// A line of the history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ActivityLine")]
 pub struct Line {
     /// Its place in the account: higher is newer.
     #[serde(skip)]
@@ -54,13 +56,15 @@ pub struct Line {
     /// When it happened.
     pub at: Timestamp,
     /// What kind of line.
+    #[schemars(with = "Shown")]
     pub kind: String,
     /// What happened, in words for customers.
     pub label: String,
     /// What it changed.
     #[serde(serialize_with = "signed")]
+    #[schemars(with = "schema::SignedCredits")]
     pub credits: Delta,
-    /// For which site; `None` for the whole account.
+    /// For which site; nothing for the whole account.
     pub site: Option<SiteId>,
     /// The order it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -17,14 +17,18 @@ use crate::id::GrantId;
 use crate::ledger::entry::Place;
 use crate::ledger::position::Position;
 use crate::ledger::slice::Compartment;
+use crate::rate;
+use crate::schema;
 use crate::time::Timestamp;
 use crate::units::{Credits, Delta};
 
 /// Something that made the number larger or smaller.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Movement")]
 pub struct Item {
     /// By how much.
     #[serde(serialize_with = "signed")]
+    #[schemars(with = "schema::SignedCredits")]
     pub credits: Delta,
     /// When.
     pub at: Timestamp,
@@ -210,7 +214,16 @@ fn item(wallet: &Wallet, movement: Movement, with_reasons: bool) -> Option<Item>
 fn label(shows: &Shows, movement: &Movement, other: &str, credits: Delta) -> String {
     if let Some((site, words)) = &movement.debit {
         let is_shown = shows.compartment(&Compartment::Site(site.clone()));
-        return if is_shown { words.clone() } else { "Used for another site".to_owned() };
+        let (before, words) = match (is_shown, movement.kind.as_str()) {
+            (true, "held") => ("Set aside: ", words.as_str()),
+            (true, "released") => ("No longer set aside: ", words.as_str()),
+            (true, "reversed") => (rate::GIVEN_BACK, words.as_str()),
+            (true, _) => ("", words.as_str()),
+            (false, "held") => ("", "Set aside for another site"),
+            (false, "released" | "reversed") => ("", "Given back by another site"),
+            (false, _) => ("", "Used for another site"),
+        };
+        return format!("{before}{words}");
     }
     let to = if credits.is_negative() { "to" } else { "from" };
     match other.parse() {

@@ -17,8 +17,9 @@ use crate::time::Timestamp;
 use crate::units::Credits;
 
 /// How a grant stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "GrantStatus")]
 pub enum Status {
     /// It can be spent from.
     Active,
@@ -60,7 +61,7 @@ impl Status {
 }
 
 /// A grant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Grant {
     /// Its id.
     pub id: GrantId,
@@ -115,7 +116,8 @@ pub struct Grant {
 }
 
 /// The part of a grant in one compartment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "GrantSlice")]
 pub struct Part {
     /// In which account it lies, where there can be more than one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,7 +193,8 @@ fn pages(
 }
 
 /// A grant among those of all wallets: for those who may see every one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "ListedGrant")]
 pub struct Listed {
     /// The wallet it was made for; an account by its id, and its pool is meant.
     pub wallet: WalletRef,

@@ -66,10 +66,11 @@ impl Default for Settings {
 }
 
 /// One page of a list.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "{T}List")]
 pub struct List<T> {
     /// The rows of this page.
     pub items: Vec<T>,
-    /// Where the next page begins; `None` on the last one.
+    /// Where the next page begins; nothing on the last one.
     pub next_cursor: Option<String>,
 }

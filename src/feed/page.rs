@@ -41,7 +41,8 @@ const EXPIRING_MAX: usize = 10;
 pub(super) const PACKAGES_MAX: usize = 24;
 
 /// The feed object of the API.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Feed")]
 pub struct Page {
     /// The wallet object.
     #[serde(flatten)]
@@ -52,7 +53,7 @@ pub struct Page {
     pub usage: Usage,
     /// What can be bought.
     pub packages: Vec<Package>,
-    /// How long the credits last; `None` until that can be said.
+    /// How long the credits last; nothing until that can be said.
     pub runway: Option<Runway>,
     /// What is lost next.
     pub expiring: Vec<Expiring>,
@@ -63,7 +64,8 @@ pub struct Page {
 }
 
 /// What was used in the last 30 days.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "RecentUsage")]
 pub struct Usage {
     /// By day of UTC, oldest first, none left out.
     pub by_day: Vec<Day>,
@@ -72,7 +74,8 @@ pub struct Usage {
 }
 
 /// What was used on one day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "UsageDay")]
 pub struct Day {
     /// Its first instant.
     pub from: Timestamp,
@@ -83,7 +86,8 @@ pub struct Day {
 }
 
 /// What was used for one thing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "UsageAction")]
 pub struct Action {
     /// In the words the history uses.
     pub action: String,
@@ -92,7 +96,7 @@ pub struct Action {
 }
 
 /// Something to buy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Package {
     /// The product in its shop.
     pub product_id: i64,
@@ -108,7 +112,7 @@ pub struct Package {
 }
 
 /// How many days the credits last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Runway {
     /// Most likely.
     pub days: u32,
@@ -119,7 +123,7 @@ pub struct Runway {
 }
 
 /// Credits whose time will be over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Expiring {
     /// From when they are gone.
     pub at: Timestamp,
@@ -130,7 +134,7 @@ pub struct Expiring {
 }
 
 /// Something the customer should know now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Alert {
     /// The level that is reached, as it is configured; `paused` if the brake is on.
     pub level: String,
@@ -145,7 +149,7 @@ pub struct Alert {
 }
 
 /// Addresses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Links {
     /// Where credits are bought.
     pub top_up: Option<String>,
@@ -182,7 +186,15 @@ fn usage(tx: &mut Tx<'_>, wallet: &Wallet, now: Timestamp) -> Result<Usage, db::
         (0..DAYS).map(|day| (first.plus_millis(day * DAY_MS), 0)).collect();
     let mut words: HashMap<String, Used> = HashMap::new();
     let mut other = 0;
-    let mut count = |at: Timestamp, label: &str, used: Used| {
+    let mut count = |at: Timestamp, label: &str, mut used: Used| {
+        // What was given back was not used, under the name it was used by.
+        let label = match label.strip_prefix(rate::GIVEN_BACK) {
+            Some(label) if used.credits < 0 => {
+                used.quantity = used.quantity.map(|quantity| -quantity);
+                label
+            }
+            _ => label,
+        };
         if let Some(day) = days.get_mut(&at.day()) {
             *day += used.credits;
         }

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 use crate::units::Credits;
 
 /// A balance of the past.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Balance {
     /// What the wallet is called.
     pub wallet: String,

@@ -13,6 +13,7 @@ use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, ClientId, GrantId, SiteId};
 use crate::ledger::entry::Place;
 use crate::ledger::slice::{Category, Compartment};
+use crate::ledger::store::hold::{Overdue, overdue};
 use crate::params;
 use crate::rate;
 use crate::time::Timestamp;
@@ -94,13 +95,14 @@ pub(super) fn used(
         Per::Month | Per::Year => Per::Month.as_str(),
     };
     let Some(sites) = wallet.shows.compartments() else {
-        return tx.query_one(
+        let sum = tx.query_one(
             "-- feed::store::used (account)
              SELECT CAST(COALESCE(SUM(captured), 0) AS BIGINT) FROM spending
              WHERE account_id = $1 AND agent = '' AND per = $2 AND period_start >= $3 AND period_start < $4",
             params![&wallet.account, counted, from, to],
             |row| row.get(0),
-        );
+        )?;
+        return not_below_nothing(sum);
     };
     let mut sum = 0_i64;
     for site in sites.iter().filter_map(Compartment::site) {
@@ -114,7 +116,13 @@ pub(super) fn used(
         )?;
         sum = sum.saturating_add(used);
     }
-    Credits::from_micro(sum).ok_or_else(|| db::Error::Column { column: 0, found: sum.to_string() })
+    not_below_nothing(sum)
+}
+
+/// A debit may be undone in another period than it was counted in, when the account's time zone was changed between
+/// them; less than nothing was not used for that.
+fn not_below_nothing(sum: i64) -> Result<Credits, db::Error> {
+    Credits::from_micro(sum.max(0)).ok_or_else(|| db::Error::Column { column: 0, found: sum.to_string() })
 }
 
 /// What each compartment of the account owes.
@@ -396,6 +404,20 @@ fn with_slices(
         params![&grant.id],
         |row| Ok((row.get::<AccountId>(0)?, part(row, shows)?)),
     )?;
+    let mut slices = slices;
+    if slices.iter().any(|(_, part)| !part.held.is_zero()) {
+        // What was held and is over is back, whether that is booked or not.
+        let now = tx.now();
+        for (holder, part) in &mut slices {
+            let over = overdue(tx, holder, now)?;
+            let is_of = |over: &&Overdue| over.grant == grant.id && over.compartment == part.compartment;
+            if let Some(over) = over.iter().find(is_of) {
+                part.held = part.held.saturating_sub(over.credits);
+                part.remaining = [part.remaining, over.back()].into_iter().sum();
+                grant.clawed = [grant.clawed, over.clawed].into_iter().sum();
+            }
+        }
+    }
     grant.remaining = slices.iter().map(|(_, part)| part.remaining).sum();
     grant.held = slices.iter().map(|(_, part)| part.held).sum();
     for (holder, mut part) in slices {
@@ -485,11 +507,14 @@ pub(super) fn movements_before(
     tx.query(
         "-- feed::store::movements_before
          SELECT e.seq, e.booked_at, e.kind, e.grant_id, e.source, e.target, e.amount, g.label, g.order_id,
-                d.site, d.label, d.quantity,
-                CASE e.kind WHEN 'granted' THEN g.reason WHEN 'voided' THEN g.void_reason ELSE c.reason END
+                COALESCE(d.site, h.site), COALESCE(d.label, h.label), COALESCE(d.quantity, h.quantity),
+                CASE e.kind WHEN 'granted' THEN g.reason WHEN 'voided' THEN g.void_reason WHEN 'reversed' THEN r.reason
+                            ELSE c.reason END
          FROM entry e
          LEFT JOIN credit_grant g ON g.id = e.grant_id
-         LEFT JOIN debit d ON d.id = e.operation
+         LEFT JOIN reversal r ON r.id = e.operation AND e.kind = 'reversed'
+         LEFT JOIN debit d ON d.id = COALESCE(r.debit_id, e.operation)
+         LEFT JOIN hold h ON h.id = e.operation
          LEFT JOIN correction c ON c.operation = e.operation
          WHERE e.account_id = $1 AND e.seq < $2
            AND ($3 = '' OR e.source IN ($3, $4) OR e.target IN ($3, $4))
@@ -551,7 +576,7 @@ pub(super) struct Lay {
 }
 
 /// What there is to know of the grant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LayOf {
     pub(super) id: GrantId,
     pub(super) category: Category,
@@ -564,8 +589,29 @@ pub(super) struct LayOf {
 
 /// What lay where in the account at the instant `at`, from the entries that were booked for then or earlier.
 pub(super) fn lay_at(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Result<Vec<Lay>, db::Error> {
+    let mut lays = booked_at(tx, account, at)?;
+    // Holds that were over by then count as released, whether that is booked or not.
+    for over in overdue(tx, account, at)? {
+        let held = Place::Held(over.compartment.clone()).to_string();
+        let is_of = |lay: &Lay, place: &str| {
+            lay.place == place && lay.grant.as_ref().is_some_and(|grant| grant.id == over.grant)
+        };
+        let Some(found) = lays.iter().position(|lay| is_of(lay, &held)) else { continue };
+        lays[found].amount -= over.credits.micro();
+        let grant = lays[found].grant.clone();
+        let place = Place::Compartment(over.compartment.clone()).to_string();
+        match lays.iter_mut().find(|lay| is_of(lay, &place)) {
+            Some(lay) => lay.amount += over.back().micro(),
+            None => lays.push(Lay { place, amount: over.back().micro(), grant }),
+        }
+    }
+    Ok(lays)
+}
+
+/// [`lay_at`] by the entries alone.
+fn booked_at(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Result<Vec<Lay>, db::Error> {
     tx.query(
-        "-- feed::store::lay_at
+        "-- feed::store::booked_at
          SELECT p.place, CAST(SUM(p.amount) AS BIGINT), g.id, g.category, g.amount, g.effective_at, g.expires_at,
                 g.voided_at,
                 CAST(COALESCE((SELECT f.frozen FROM grant_freeze f WHERE f.grant_id = g.id AND f.at <= $2

@@ -146,6 +146,30 @@ pub struct Sum {
     pub credits: Delta,
 }
 
+/// By hand like its [`Serialize`]: the name's field is called what it holds.
+impl schemars::JsonSchema for Sum {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "UsageSum".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let (time, credits) = (generator.subschema_for::<Timestamp>(), generator.subschema_for::<Delta>());
+        schemars::json_schema!({
+            "type": "object",
+            "description": "What was used in one span.",
+            "properties": {
+                "from": time,
+                "to": time,
+                "action": { "type": ["string", "null"], "description": "With group=action: what for." },
+                "site": { "type": ["string", "null"], "description": "With group=site: for which site." },
+                "agent": { "type": ["string", "null"], "description": "With group=agent: by which assistant." },
+                "credits": credits
+            },
+            "required": ["from", "to", "credits"]
+        })
+    }
+}
+
 impl Serialize for Sum {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

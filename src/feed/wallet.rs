@@ -361,14 +361,15 @@ impl Shows {
 }
 
 /// What a debit would take.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct BurnPlan {
     /// What it would take from each slice, in burn-down order.
     pub slices: Vec<Paid>,
 }
 
 /// What one slice would give.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "PlannedSlice")]
 pub struct Paid {
     /// Its grant.
     pub grant: GrantId,
@@ -377,7 +378,8 @@ pub struct Paid {
 }
 
 /// The wallet object of the API.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Wallet")]
 pub struct Numbers {
     /// What it is called.
     pub wallet: String,
@@ -423,7 +425,8 @@ pub struct Numbers {
 }
 
 /// An account as a customer knows it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "WalletAccount")]
 pub struct AccountName {
     /// Its id.
     pub id: AccountId,
@@ -432,7 +435,8 @@ pub struct AccountName {
 }
 
 /// A site as a customer knows it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "WalletSite")]
 pub struct SiteName {
     /// What the customer calls it.
     pub id: SiteId,
@@ -443,7 +447,7 @@ pub struct SiteName {
 }
 
 /// Credits that come again.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Recurring {
     /// What is left of them.
     pub balance: Credits,
@@ -454,14 +458,15 @@ pub struct Recurring {
 }
 
 /// Credits that were bought or given.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct TopUp {
     /// What is left of them.
     pub balance: Credits,
 }
 
 /// A slice of the breakdown.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "BreakdownRow")]
 pub struct Part {
     /// The grant it is part of.
     pub grant: GrantId,
@@ -489,8 +494,9 @@ pub struct Part {
 }
 
 /// Whether credits are for one site or for all of the account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "SliceScope")]
 pub enum Scope {
     /// One site.
     Site,
@@ -525,6 +531,20 @@ impl SiteColumn {
     #[must_use]
     pub fn is_left_out(&self) -> bool {
         *self == Self::Left
+    }
+}
+
+impl schemars::JsonSchema for SiteColumn {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SiteColumn".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Option::<SiteId>::json_schema(generator)
     }
 }
 

@@ -1,39 +1,144 @@
 //! `/v1/accounts` and `/v1/sites/{site}`: who there is, and which websites belong to whom.
 
+use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use http::HeaderMap;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::debits::{optional, required};
 use super::extract::{self, Fields, Raw};
 use super::idempotent::{self, Requested};
-use super::problem::{Fault, Problem};
+use super::openapi::Routes;
+use super::openapi::operation::{Field as Said, OWN, Operation, Tag};
+use super::problem::{Code, Fault, Problem};
 use super::query::Query;
 use super::wallets::{NO_CACHE, private};
 use super::{App, admin};
 use crate::access::Caller;
 use crate::account::spending::{self, Spending};
-use crate::account::transfer::{self, Change};
+use crate::account::transfer::{self, Change, Offered, Transferred};
 use crate::account::{self, release_site};
-use crate::db::Tx;
+use crate::db::{self, Tx};
 use crate::feed::{List, cursor, wallet};
 use crate::id::{AccountId, ClientId, SiteId};
 use crate::idempotency::Answer;
-use crate::site::{AccountRef, Field, Site, WalletRef, parse_client, parse_label, store};
+use crate::site::{
+    Account, AccountRef, Field, LABEL_CHARS_MAX, Site, WalletRef, parse_client, parse_label, store,
+};
 
 /// Accounts and sites.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/v1/accounts", get(list))
-        .route("/v1/sites/{site}", get(show_site).put(set_site))
-        .route("/v1/sites/{site}/transfer", post(offer_site).delete(withdraw_site))
-        .route("/v1/sites/{site}/transfer/accept", post(accept_site))
+pub fn routes() -> Routes {
+    let site_example = || {
+        json!({
+            "id": "site-123", "label": "Alice's shop", "client": "acme",
+            "account": { "id": "acc_01a1fa67730b778aa2ec748e9839efc7", "name": "Alice Doe" }, "uses_pool": true,
+            "from_order": { "store": "shop", "order": 29 }, "offer": null, "created_at": "2026-11-20T16:00:00Z"
+        })
+    };
+    let of_site =
+        |summary| Operation::new(Tag::Accounts, summary).path::<SiteId>("site", "The site.", "site-123");
+    let offered = |change: &str| {
+        let mut site = site_example();
+        site["change"] = change.into();
+        site
+    };
+    Routes::new()
+        .get(
+            "/v1/accounts",
+            list,
+            Operation::new(Tag::Accounts, "Finds accounts")
+                .describe("By id. Accounts that are part of another one are left out.")
+                .query_text("query", "Part of an id, a name or a name in a store, in any case.", QUERY_CHARS_MAX)
+                .pages()
+                .answers::<List<Account>>(
+                    200,
+                    "A page of accounts.",
+                    json!({
+                        "items": [{
+                            "id": "acc_01a1fa67730b778aa2ec748e9839efc7", "name": "Alice Doe", "names": ["shop:customer:17"],
+                            "time_zone": "UTC", "default_site": null, "frozen_reason": null, "site_count": 2,
+                            "merged_into": null, "erased_at": null, "created_at": "2026-11-20T16:00:00Z"
+                        }],
+                        "next_cursor": null
+                    }),
+                )
+                .refuses(&[Code::NotFound]),
+        )
+        .get(
+            "/v1/sites/{site}",
+            show_site,
+            Operation::new(Tag::Accounts, "Whose a site is")
+                .scopes(OWN)
+                .path::<SiteId>("site", "The site.", "site-123")
+                .answers::<SiteShown>(200, "The site, and what is set about its spending if somebody has it.", site_example())
+                .refuses(&[Code::NotFound]),
+        )
+        .put(
+            "/v1/sites/{site}",
+            set_site,
+            Operation::new(Tag::Accounts, "Gives a site to an account, takes it away, or changes its client and label")
+                .describe("What is not said stays, `null` takes away. A site of another account is taken away first.")
+                .path::<SiteId>("site", "The site.", "site-123")
+                .takes(
+                    vec![
+                        Said::optional::<AccountRef>("account", "Its new owner, opened if its store does not know it yet."),
+                        Said::literal("client", "The client an agency runs it for; an empty text takes it away.", json!({
+                            "type": ["string", "null"], "pattern": r"^\s*[A-Za-z0-9._:-]{0,128}\s*$"
+                        })),
+                        Said::line("label", "A name for people.", 0, LABEL_CHARS_MAX),
+                    ],
+                    json!({ "account": "shop:customer:17", "client": "acme", "label": "Alice's shop" }),
+                )
+                .answers::<Site>(200, "The site.", site_example())
+                .refuses(&[Code::Forbidden, Code::NotFound]),
+        )
+        .post(
+            TRANSFER,
+            offer_site,
+            of_site("Offers a site to another account")
+                .describe("The offer stands for 14 days, or until there is another; the site stays its owner's until it is accepted.")
+                .once()
+                .takes(
+                    vec![Said::required::<AccountRef>("to", "The account, opened if its store does not know it yet.")],
+                    json!({ "to": "shop:customer:18" }),
+                )
+                .answers::<Offered>(201, "The site, with its offer.", offered("offered"))
+                .answers::<Offered>(200, "It was offered to that account before.", offered("unchanged"))
+                .refuses(&[Code::Forbidden, Code::NotFound, Code::Frozen]),
+        )
+        .delete(
+            TRANSFER,
+            withdraw_site,
+            of_site("Takes an offer back")
+                .describe("Without an offer nothing changes.")
+                .answers::<Offered>(200, "The site, without an offer.", offered("withdrawn"))
+                .refuses(&[Code::Forbidden, Code::NotFound, Code::Frozen]),
+        )
+        .post(
+            "/v1/sites/{site}/transfer/accept",
+            accept_site,
+            of_site("Hands a site over to the account it is offered to")
+                .describe("Its credits go along; what it owes stays with the account it comes from.")
+                .once()
+                .takes_nothing()
+                .answers::<Transferred>(
+                    200,
+                    "The site is the other account's.",
+                    json!({
+                        "id": "site-123", "from": "acc_01a1fa67730b778aa2ec748e9839efc7",
+                        "account": "acc_02b1fa67730b778aa2ec748e9839efc7", "credits": "700", "debt": "0", "plans": [], "keys": []
+                    }),
+                )
+                .refuses(&[Code::Forbidden, Code::NotFound, Code::InProgress, Code::Frozen]),
+        )
 }
+
+/// Where sites are offered.
+const TRANSFER: &str = "/v1/sites/{site}/transfer";
 
 /// The list's name in its cursors.
 const LIST: &str = "accounts";
@@ -97,19 +202,25 @@ async fn show_site(
     let shown = app.db.read(|tx| {
         let site = own_site(tx, &caller, &site)?;
         query.check()?;
-        let spending = spending::of_site(tx, &site)?;
-        Ok::<_, Problem>(SiteShown { site, spending })
+        Ok::<_, Problem>(SiteShown::of(tx, site)?)
     })?;
     Ok(private(NO_CACHE, Json(shown)))
 }
 
 /// A site, who owns it, and what is set about its spending if somebody does.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SiteShown {
     #[serde(flatten)]
     site: Site,
     #[serde(flatten)]
     spending: Option<Spending>,
+}
+
+impl SiteShown {
+    fn of(tx: &mut Tx<'_>, site: Site) -> Result<Self, db::Error> {
+        let spending = spending::of_site(tx, &site)?;
+        Ok(Self { site, spending })
+    }
 }
 
 /// The site, for an administrator or its own account.
@@ -145,7 +256,8 @@ async fn set_site(
             let Fields(fields) = extract::parse(&body)?;
             let asked = read(&fields)?;
             assign(tx, &id, &asked)?;
-            store::get(tx, &id)?.ok_or_else(missing)
+            let site = store::get(tx, &id)?.ok_or_else(missing)?;
+            Ok::<_, Problem>(SiteShown::of(tx, site)?)
         })
         .await?;
     Ok(private(NO_CACHE, Json(site)).into_response())

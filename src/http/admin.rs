@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+pub(super) use super::debits::unknown;
 use super::debits::{LABEL_CHARS_MAX, required, text};
-use super::extract;
 use super::problem::{Fault, Problem};
 use crate::access::Caller;
 use crate::account::by_hand;
@@ -32,15 +32,6 @@ pub(super) fn name<T: std::str::FromStr<Err: std::fmt::Display>>(
 ) -> Result<T, Problem> {
     let mut errors = Vec::new();
     required(fields, field, &mut errors).ok_or_else(|| Problem::invalid_request(errors))
-}
-
-/// The fields that nobody knows.
-pub(super) fn unknown(fields: &Map<String, Value>, known: &[&str]) -> Vec<Fault> {
-    fields
-        .keys()
-        .filter(|name| !known.contains(&name.as_str()))
-        .map(|name| Fault::new(format!("/{}", extract::escape(name)), "there is no such field"))
-        .collect()
 }
 
 /// Why something is done: required, so that it can be told later.

@@ -9,20 +9,24 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::App;
 use super::debits;
 use super::extract::{self, Fields, Raw};
 use super::idempotent::{self, Answered, Requested};
+use super::openapi::Routes;
+use super::openapi::operation::{Field, Operation, SPEND, Tag};
 use super::problem::Problem;
 use crate::access::Caller;
 use crate::db::{self, Tx};
 use crate::feed::Settings;
 use crate::idempotency::Answer;
 use crate::ledger::limit::Brake;
+use crate::schema::IdempotencyKey;
 
 /// Most debits of one batch.
 pub const ITEMS_MAX: usize = 1_000;
@@ -42,18 +46,55 @@ struct Batch {
     items: Vec<Box<RawValue>>,
 }
 
-#[derive(Debug, Serialize)]
+/// What came of a batch.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BatchResults")]
 struct Results {
+    /// What came of each, in their order.
     results: Vec<Outcome>,
 }
 
 /// What came of one item: what a single debit would have answered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BatchResult")]
 struct Outcome {
+    /// The status of the single debit.
+    #[schemars(range(min = 200, max = 599))]
     status: u16,
+    /// Its answer: a debit, or a problem.
+    #[schemars(schema_with = "debit_or_problem")]
     body: Box<RawValue>,
+    /// There if this is the stored answer of an earlier request with this key.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     replayed: bool,
+}
+
+/// Spending many times.
+pub fn routes() -> Routes {
+    let item = debits::asked().and(Field::required::<IdempotencyKey>(
+        KEY,
+        "What a single debit has as the header Idempotency-Key.",
+    ));
+    Routes::new().post(
+        PATH,
+        create,
+        Operation::new(Tag::Spending, "Spends credits many times, each alone")
+            .describe(
+                "The debits run in their order, and one that is refused harms nobody beside it: its problem is its \
+                 result. What is sent again is not done twice.",
+            )
+            .scopes(SPEND)
+            .once()
+            .takes(
+                vec![Field::list("items", "The debits.", item, ITEMS_MAX)],
+                json!({ "items": [{ "idempotency_key": "chat-4711-answer-4", "site": "site-123", "credits": "3" }] }),
+            )
+            .answers::<Results>(
+                200,
+                "What came of each, in their order.",
+                json!({ "results": [{ "status": 201, "body": debits::example() }] }),
+            ),
+    )
 }
 
 /// Spends credits for up to a thousand debits, in their order.
@@ -149,6 +190,11 @@ fn one(
         Err(Stop::Refused(problem)) => refused(&problem),
         Err(Stop::Failed(error)) => Err(error),
     }
+}
+
+fn debit_or_problem(generator: &mut SchemaGenerator) -> Schema {
+    let debit = generator.subschema_for::<debits::Body<'_>>();
+    schemars::json_schema!({ "anyOf": [debit, { "$ref": "#/components/schemas/Problem" }] })
 }
 
 fn refused(problem: &Problem) -> Result<Outcome, db::Error> {

@@ -3,18 +3,55 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::App;
 use super::debits::required;
 use super::extract::{self, Fields, Raw};
 use super::idempotent::{self, Requested};
-use super::problem::{Fault, Problem};
+use super::openapi::Routes;
+use super::openapi::operation::{Field, Operation, Tag};
+use super::problem::{Code, Fault, Problem};
 use crate::access::{Caller, Subject};
+use crate::account::merge::Merged;
 use crate::account::{self, claim};
 use crate::db::Tx;
 use crate::idempotency::Answer;
 use crate::site::{self, AccountRef};
+
+/// Claiming.
+pub fn routes() -> Routes {
+    Routes::new().post(
+        "/v1/claims",
+        create,
+        Operation::new(Tag::Accounts, "Makes a guest's credits a customer's, once")
+            .describe("The token is what `nivella-wallet account claim-link` put into the link that the guest followed.")
+            .once()
+            .takes(
+                vec![
+                    Field::required::<String>("token", "What the link carries."),
+                    Field::required::<AccountRef>("account", "Whose the credits become; opened if its store does not know it yet."),
+                ],
+                json!({ "token": "acc_01a1fa67730b778aa2ec748e9839efc7.1797897600000.-HfUyf0hK", "account": "shop:customer:17" }),
+            )
+            .answers::<Merged>(
+                200,
+                "The guest's account is part of the other now.",
+                json!({
+                    "from": "acc_01a1fa67730b778aa2ec748e9839efc7", "into": "acc_02b1fa67730b778aa2ec748e9839efc7",
+                    "change": "merged", "credits": "700", "debt": "0", "sites": ["site-123"], "orders": 1, "names": 1
+                }),
+            )
+            .refuses(&[
+                Code::Forbidden,
+                Code::NotFound,
+                Code::InProgress,
+                Code::AlreadyClaimed,
+                Code::ClaimExpired,
+                Code::Frozen,
+            ]),
+    )
+}
 
 /// Merges the guest's account that a claim link names into an account, once.
 ///

@@ -1,46 +1,173 @@
-//! `POST /v1/debits`: the assistant service spends credits.
+//! `/v1/debits`: the assistant service spends credits, and gives them back.
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::App;
 use super::extract::{self, Fields, Raw};
 use super::idempotent::{self, Answered, Requested};
-use super::problem::{Fault, Problem};
+use super::openapi::Routes;
+use super::openapi::operation::{Field, Object, Operation, SPEND, Tag};
+use super::problem::{Code, Fault, Problem};
 use crate::access::{Caller, Refusal};
 use crate::db::Tx;
 use crate::feed::{self, Settings};
-use crate::id::{ActionId, AgentId, DebitId, GrantId, SiteId};
+use crate::id::{AccountId, ActionId, AgentId, ClientId, DebitId, GrantId, HoldId, ReversalId, SiteId};
 use crate::idempotency::Answer;
 use crate::ledger::LockedAccount;
 use crate::ledger::limit::Brake;
 use crate::ledger::position::{Mode, Status};
-use crate::ledger::store::{Debited, NewDebit, Priced};
+use crate::ledger::store::{Debited, Left, NewDebit, Priced, Taken, reverse};
 use crate::rate;
+use crate::schema::{Amount, Instant};
 use crate::site;
 use crate::time::Timestamp;
 use crate::units::Credits;
 
-/// The debit as it is answered.
-#[derive(Debug, Serialize)]
-struct Body<'a> {
-    id: &'a DebitId,
-    credits: Credits,
-    available: Credits,
-    status: Status,
-    mode: Mode,
-    slices: Vec<SliceBody<'a>>,
+/// Spending.
+pub fn routes() -> Routes {
+    Routes::new().post(
+        "/v1/debits",
+        create,
+        Operation::new(Tag::Spending, "Spends credits of a site")
+            .describe(
+                "Either `credits`, or `action` and `quantity`, which the rate card prices. All or nothing: what cannot be \
+                 covered in full takes nothing.",
+            )
+            .scopes(SPEND)
+            .only_once()
+            .takes_object(
+                asked(),
+                json!({ "site": "site-123", "credits": "3", "label": "Answered a visitor question" }),
+            )
+            .answers::<Body<'_>>(201, "What was spent, and how the site's wallet stands now.", example())
+            .refuses(REFUSALS),
+    )
+    .post(
+        "/v1/debits/{id}/reversal",
+        reversal,
+        Operation::new(Tag::Spending, "Gives the credits of a debit back")
+            .describe("To the very slices they came from, the last first; once, all of it or a part.")
+            .scopes(SPEND)
+            .path::<DebitId>("id", "The debit.", "db_01a1fa67730b778aa2ec748e9839efc7")
+            .once()
+            .takes(
+                vec![
+                    Field::optional::<Amount>("credits", "How many; all, unless said."),
+                    Field::line("reason", "Why, for the shop.", 0, LABEL_CHARS_MAX),
+                ],
+                json!({ "reason": "the answer was wrong" }),
+            )
+            .answers::<Body<'_>>(200, "The debit, with what was given back of it.", {
+                let mut debit = example();
+                debit["reversed"] = "3".into();
+                debit["reversal"] = "rv_01a1fa67730b778aa2ec748e9839efc7".into();
+                debit
+            })
+            .refuses(&[Code::Forbidden, Code::NotFound, Code::AlreadyReversed]),
+    )
 }
 
-#[derive(Debug, Serialize)]
-struct SliceBody<'a> {
-    grant: &'a GrantId,
+/// How spending is refused.
+pub(super) const REFUSALS: &[Code] = &[
+    Code::InsufficientCredits,
+    Code::LimitReached,
+    Code::PausedForSafety,
+    Code::Forbidden,
+    Code::NotFound,
+    Code::UnknownAction,
+    Code::Frozen,
+];
+
+/// What a debit is asked for with.
+pub(super) fn asked() -> Object {
+    asked_for()
+        .and(Field::line("reference", "Your own name for it.", 0, REFERENCE_CHARS_MAX))
+        .and(Field::optional::<Instant>("occurred_at", "When it happened; it is booked now all the same."))
+        .and(Field::literal("usage", "Any JSON for yourself; kept, never shown.", json!({})))
+}
+
+/// What is to be spent, for whom, and what it is called.
+pub(super) fn asked_for() -> Object {
+    Object::new(vec![
+        Field::required::<SiteId>("site", "Whose assistant spends; the site belongs to an account."),
+        Field::optional::<AgentId>("agent", "Which assistant of the site."),
+        Field::optional::<Amount>("credits", "How many, unless the rate card says so."),
+        Field::line(
+            "action",
+            "What it was for; with quantity, the action of the rate card.",
+            0,
+            ACTION_CHARS_MAX,
+        ),
+        Field::literal(
+            "quantity",
+            "How much of the action: a whole number above 0, or such a text.",
+            whole_schema(i64::MAX),
+        ),
+        Field::line("label", "What the customer reads.", 0, LABEL_CHARS_MAX),
+    ])
+    .either(&[&["credits"], &["quantity", "action"]])
+}
+
+/// A whole number above 0, or such a text, up to `most`.
+pub(super) fn whole_schema(most: i64) -> Value {
+    json!({ "anyOf": [
+        { "type": "integer", "minimum": 1, "maximum": most },
+        { "type": "string", "pattern": "^0*[1-9][0-9]{0,18}$" },
+        { "type": "null" }
+    ] })
+}
+
+/// A debit as it may be answered.
+pub(super) fn example() -> Value {
+    json!({
+        "id": "db_01a1fa67730b778aa2ec748e9839efc7", "credits": "3", "available": "1247", "status": "ok",
+        "mode": "normal", "slices": [{ "grant": "gr_01a1fa67730b778aa2ec748e9839efc7", "credits": "3" }]
+    })
+}
+
+/// The debit as it is answered.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Debit")]
+pub(super) struct Body<'a> {
+    /// Its id.
+    id: &'a DebitId,
+    /// How many credits were spent.
     credits: Credits,
+    /// What the site can spend now.
+    available: Credits,
+    /// How the site stands now.
+    status: Status,
+    /// How the assistant should behave.
+    mode: Mode,
+    /// Which grants paid, in burn-down order.
+    slices: Vec<SliceBody<'a>>,
+    /// The hold it captured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<&'a HoldId>,
+    /// What was given back of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversed: Option<Credits>,
+    /// The act that gave it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversal: Option<&'a ReversalId>,
+}
+
+/// What one grant paid.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DebitSlice")]
+pub(super) struct SliceBody<'a> {
+    /// The grant.
+    pub(super) grant: &'a GrantId,
+    /// How many credits.
+    pub(super) credits: Credits,
 }
 
 /// Spends credits for a site, all or nothing, once per idempotency key.
@@ -74,11 +201,11 @@ pub(super) fn book(
     let site = read_site(fields)?;
     let spender = find_spender(tx, caller, &site)?;
     requested.answer(tx, caller.key(), |tx| {
-        let debit = read(fields)?.priced(tx, spender.uses_pool, site)?;
+        let debit = read(fields, &KNOWN, Vec::new())?.priced(tx, spender.uses_pool, site)?;
         let made =
             LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit, brake));
         match made {
-            Ok(made) => answer(settings, debit.amount, &made),
+            Ok(made) => answer(settings, debit.amount, &made, None),
             Err(refusal) => {
                 let top_up_url = feed::top_up_url(tx, settings, &spender.account)?;
                 Err(super::refused(refusal, top_up_url.as_deref()))
@@ -87,32 +214,156 @@ pub(super) fn book(
     })
 }
 
-fn answer(settings: &Settings, credits: Credits, made: &Debited) -> Result<Answer, Problem> {
-    let status = made.position.status(false, &settings.low_balance);
-    let body = Body {
+/// `POST /v1/debits/{id}/reversal`: gives the credits of a debit, or a part of them, back to the very slices, once.
+///
+/// # Errors
+/// In this order: `unauthorized`, `not_found` and `forbidden`, `idempotency_mismatch`, `invalid_request`,
+/// `already_reversed`.
+async fn reversal(
+    State(app): State<App>,
+    caller: Caller,
+    named: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response, Problem> {
+    let Ok(Path(named)) = named else { return Err(Problem::not_found()) };
+    let debit: DebitId = named.parse().map_err(|_| Problem::not_found())?;
+    let requested = Requested::new("POST", &format!("/v1/debits/{debit}/reversal"), &headers, &body);
+    let settings = Arc::clone(&app.feed);
+    app.db
+        .write("debits::reversal", move |tx| {
+            let found = reverse::booked(tx, &debit)?.ok_or_else(Problem::not_found)?;
+            let account = may_act(tx, &caller, &found.site, &found.account)?;
+            requested.answer_once(tx, caller.key(), |tx| {
+                let fields = optional_fields(&body)?;
+                let mut errors = unknown(&fields, &["credits", "reason"]);
+                let credits = fields
+                    .get("credits")
+                    .filter(|credits| !credits.is_null())
+                    .and_then(|_| positive(&fields, "credits", &mut errors));
+                let reason = text(&fields, "reason", LABEL_CHARS_MAX, &mut errors);
+                if !errors.is_empty() {
+                    return Err(Problem::invalid_request(errors));
+                }
+                let mut account =
+                    LockedAccount::lock(tx, &account).map_err(|error| super::refused(error, None))?;
+                let made = account
+                    .reverse(&debit, credits, reason.as_deref())
+                    .map_err(|refusal| super::refused(refusal, None))?;
+                let standing = Standing::of(&settings, &made.left);
+                Answer::ok(&Body {
+                    id: &debit,
+                    credits: made.of,
+                    available: standing.available,
+                    status: standing.status,
+                    mode: standing.mode,
+                    slices: slices(&made.taken),
+                    hold: made.hold.as_ref(),
+                    reversed: Some(made.credits),
+                    reversal: Some(&made.id),
+                })
+            })
+        })
+        .await
+        .map(idempotent::respond)
+}
+
+/// How a wallet stands after an act.
+pub(super) struct Standing {
+    pub(super) available: Credits,
+    pub(super) status: Status,
+    pub(super) mode: Mode,
+}
+
+impl Standing {
+    pub(super) fn of(settings: &Settings, left: &Left) -> Self {
+        let status = left.position.status(left.frozen, &settings.low_balance);
+        Self { available: left.position.available, status, mode: status.mode(left.can_spend) }
+    }
+}
+
+/// A debit that was made, of a hold perhaps.
+pub(super) fn answer(
+    settings: &Settings,
+    credits: Credits,
+    made: &Debited,
+    hold: Option<&HoldId>,
+) -> Result<Answer, Problem> {
+    let standing = Standing::of(settings, &made.left);
+    Answer::created(&Body {
         id: &made.id,
         credits,
-        available: made.position.available,
-        status,
-        mode: status.mode(made.can_spend),
-        slices: made
-            .taken
-            .slices
-            .iter()
-            .map(|(grant, credits)| SliceBody { grant, credits: *credits })
-            .collect(),
-    };
-    Answer::created(&body)
+        available: standing.available,
+        status: standing.status,
+        mode: standing.mode,
+        slices: slices(&made.taken),
+        hold,
+        reversed: None,
+        reversal: None,
+    })
+}
+
+fn slices(taken: &Taken) -> Vec<SliceBody<'_>> {
+    taken.slices.iter().map(|(grant, credits)| SliceBody { grant, credits: *credits }).collect()
 }
 
 /// A site that may be debited by the caller.
-struct Spender {
-    account: crate::id::AccountId,
-    uses_pool: bool,
+pub(super) struct Spender {
+    pub(super) account: AccountId,
+    pub(super) uses_pool: bool,
+}
+
+/// The account that has what was spent or held in `account` for `site`, if the caller may act on it; to a caller
+/// that may not see the site it does not exist.
+pub(super) fn may_act(
+    tx: &mut Tx<'_>,
+    caller: &Caller,
+    site: &SiteId,
+    account: &AccountId,
+) -> Result<AccountId, Problem> {
+    let (account, client) = whose(tx, site, account)?;
+    match caller.check_debit(site, &account, client.as_ref()) {
+        Ok(()) => Ok(account),
+        Err(Refusal::NotFound) => Err(Problem::not_found()),
+        Err(Refusal::Forbidden) => {
+            Err(Problem::forbidden()
+                .with_detail("this key may read the wallet of this site, not spend from it"))
+        }
+    }
+}
+
+/// The account that `account` is part of now, and the client it runs `site` for.
+pub(super) fn whose(
+    tx: &mut Tx<'_>,
+    site: &SiteId,
+    account: &AccountId,
+) -> Result<(AccountId, Option<ClientId>), Problem> {
+    let account = site::store::follow(tx, account)?;
+    let found = site::store::get(tx, site)?;
+    let own = found.filter(|found| found.account.as_ref().is_some_and(|owner| owner.id == account));
+    Ok((account, own.and_then(|own| own.client)))
+}
+
+/// The fields of a body that may be left out.
+pub(super) fn optional_fields(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    let Fields(fields) = extract::parse(body)?;
+    Ok(fields)
+}
+
+/// The fields that nobody knows.
+pub(super) fn unknown(fields: &Map<String, Value>, known: &[&str]) -> Vec<Fault> {
+    fields
+        .keys()
+        .filter(|name| !known.contains(&name.as_str()))
+        .map(|name| Fault::new(format!("/{}", extract::escape(name)), "there is no such field"))
+        .collect()
 }
 
 /// Finds whose credits a site spends; to a caller that may not see the site it does not exist.
-fn find_spender(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<Spender, Problem> {
+pub(super) fn find_spender(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<Spender, Problem> {
     let found = site::store::get(tx, site)?;
     let Some((owner, found)) = found.and_then(|found| Some((found.account.clone()?.id, found))) else {
         return Err(Problem::not_found());
@@ -127,13 +378,14 @@ fn find_spender(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<Spend
     }
 }
 
-fn read_site(fields: &Map<String, Value>) -> Result<SiteId, Problem> {
+/// The site that a request is about.
+pub(super) fn read_site(fields: &Map<String, Value>) -> Result<SiteId, Problem> {
     let mut errors = Vec::new();
     required::<SiteId>(fields, "site", &mut errors).ok_or_else(|| Problem::invalid_request(errors))
 }
 
 /// A debit as it was asked for.
-struct Asked {
+pub(super) struct Asked {
     agent: Option<AgentId>,
     label: Option<String>,
     reference: Option<String>,
@@ -155,7 +407,7 @@ impl Asked {
     ///
     /// # Errors
     /// `unknown_action` when no rate counts now, `invalid_request` when the price is nothing or too much.
-    fn priced(self, tx: &mut Tx<'_>, uses_pool: bool, site: SiteId) -> Result<NewDebit, Problem> {
+    pub(super) fn priced(self, tx: &mut Tx<'_>, uses_pool: bool, site: SiteId) -> Result<NewDebit, Problem> {
         let (amount, action, priced, default_label) = match self.cost {
             Cost::Credits { credits, action } => (credits, action, None, None),
             Cost::Quantity { quantity, action } => {
@@ -186,15 +438,17 @@ impl Asked {
     }
 }
 
-/// Reads a debit; every field that is wrong is named.
-fn read(fields: &Map<String, Value>) -> Result<Asked, Problem> {
-    const KNOWN: [&str; 9] =
-        ["site", "agent", "action", "quantity", "credits", "label", "usage", "reference", "occurred_at"];
-    let mut errors: Vec<Fault> = fields
-        .keys()
-        .filter(|name| !KNOWN.contains(&name.as_str()))
-        .map(|name| Fault::new(format!("/{}", extract::escape(name)), "there is no such field"))
-        .collect();
+/// The fields of a debit.
+const KNOWN: [&str; 9] =
+    ["site", "agent", "action", "quantity", "credits", "label", "usage", "reference", "occurred_at"];
+
+/// Reads a debit that may have the fields `known`; every field that is wrong is named, after what is in `errors`.
+pub(super) fn read(
+    fields: &Map<String, Value>,
+    known: &[&str],
+    mut errors: Vec<Fault>,
+) -> Result<Asked, Problem> {
+    errors.extend(unknown(fields, known));
     let agent = optional::<AgentId>(fields, "agent", &mut errors);
     let action = text(fields, "action", ACTION_CHARS_MAX, &mut errors);
     let label = text(fields, "label", LABEL_CHARS_MAX, &mut errors);
@@ -246,7 +500,7 @@ pub(super) const PATH: &str = "/v1/debits";
 const DEFAULT_LABEL: &str = "AI assistant";
 const ACTION_CHARS_MAX: usize = 128;
 pub(super) const LABEL_CHARS_MAX: usize = 500;
-const REFERENCE_CHARS_MAX: usize = 255;
+pub(super) const REFERENCE_CHARS_MAX: usize = 255;
 
 /// An amount above zero.
 pub(super) fn positive(fields: &Map<String, Value>, name: &str, errors: &mut Vec<Fault>) -> Option<Credits> {
@@ -259,7 +513,7 @@ pub(super) fn positive(fields: &Map<String, Value>, name: &str, errors: &mut Vec
 }
 
 /// A whole number above zero, as a JSON number or as text.
-fn whole(fields: &Map<String, Value>, name: &str, errors: &mut Vec<Fault>) -> Option<i64> {
+pub(super) fn whole(fields: &Map<String, Value>, name: &str, errors: &mut Vec<Fault>) -> Option<i64> {
     let value = fields.get(name)?;
     let number = match value {
         Value::Number(number) => number.as_i64(),

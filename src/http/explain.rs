@@ -1,27 +1,76 @@
 //! Reads that explain: what a debit would take, what a number is made of, what a balance was.
 
+use axum::Json;
 use axum::extract::{Query as Pairs, State};
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
+use serde_json::json;
 
 use super::App;
-use super::problem::Problem;
+use super::openapi::Routes;
+use super::openapi::operation::{Operation, Tag};
+use super::problem::{Code, Problem};
 use super::query::Query;
 use super::wallets::{NO_CACHE, QueryPairs, WalletPath, find, private, wrong};
 use crate::access::Caller;
-use crate::feed::wallet::Shows;
-use crate::feed::{self, explain, past};
+use crate::feed::wallet::{BurnPlan, Shows};
+use crate::feed::{self, List, explain, past};
 use crate::id::AgentId;
+use crate::schema::{Amount, Instant};
 use crate::time::Timestamp;
 use crate::units::Credits;
 
 /// What can be asked about a wallet's numbers.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/v1/wallets/{wallet}/burn-plan", get(plan))
-        .route("/v1/wallets/{wallet}/explain", get(explain_number))
-        .route("/v1/wallets/{wallet}/balance", get(balance))
+pub fn routes() -> Routes {
+    let operation = |summary| Operation::new(Tag::Wallets, summary).wallet();
+    Routes::new()
+        .get(
+            "/v1/wallets/{wallet}/burn-plan",
+            plan,
+            operation("What a debit would take")
+                .describe("The decision of the debit itself, without the write: it refuses as the debit would.")
+                .query_required::<Amount>("credits", "How many.", "3")
+                .query::<AgentId>("agent", "By which assistant of the site, whose limits count, too.")
+                .answers::<BurnPlan>(
+                    200,
+                    "What it would take of each grant, in burn-down order.",
+                    json!({ "slices": [{ "grant": "gr_01a1fa67730b778aa2ec748e9839efc7", "credits": "3" }] }),
+                )
+                .refuses(&[Code::InsufficientCredits, Code::LimitReached, Code::NotFound, Code::Frozen, Code::PausedForSafety]),
+        )
+        .get(
+            "/v1/wallets/{wallet}/explain",
+            explain_number,
+            operation("The movements that add up to what is available")
+                .describe("The credits of all pages together are what was available when the first page was read.")
+                .query_word("field", "The number; there is one so far.", &["available"])
+                .pages()
+                .answers::<List<explain::Item>>(
+                    200,
+                    "A page of movements, newest first. `reason` is there for `admin` keys only.",
+                    json!({
+                        "items": [{ "credits": "+1000", "at": "2026-11-20T16:00:00Z", "kind": "granted",
+                                    "label": "AI Credits 1,000", "grant": "gr_01a1fa67730b778aa2ec748e9839efc7", "order": "29" }],
+                        "next_cursor": null
+                    }),
+                )
+                .refuses(&[Code::NotFound]),
+        )
+        .get(
+            "/v1/wallets/{wallet}/balance",
+            balance,
+            operation("The balance as it was")
+                .query::<Instant>("at", "When; now, unless said. Not in the future.")
+                .answers::<past::Balance>(
+                    200,
+                    "The balance, with all that was booked for that instant.",
+                    json!({
+                        "wallet": "site:site-123", "unit": "AI Credits", "as_of": "2026-11-20T16:00:00Z",
+                        "available": "1997", "posted": "1997", "held": "0", "frozen": "0", "debt": "0",
+                        "recurring": { "balance": "0" }, "top_up": { "balance": "1997" }
+                    }),
+                )
+                .refuses(&[Code::NotFound]),
+        )
 }
 
 /// `GET /v1/wallets/{wallet}/burn-plan`: what a debit would take, and nothing is taken.

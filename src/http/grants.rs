@@ -1,38 +1,160 @@
 //! `/v1/grants`, `/v1/allocations`, `/v1/adjustments`: what an administrator does to credits by hand.
 
+use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::debits::{LABEL_CHARS_MAX, optional, positive, text};
 use super::extract::{self, Fields, Raw};
 use super::idempotent::{self, Requested};
-use super::problem::{Fault, Problem};
+use super::openapi::Routes;
+use super::openapi::operation::{Field, Operation, Tag};
+use super::problem::{Code, Fault, Problem};
 use super::query::Query;
-use super::wallets::{NO_CACHE, private};
+use super::wallets::{NO_CACHE, grant_example, private};
 use super::{App, admin};
 use crate::access::Caller;
 use crate::account::by_hand;
 use crate::db::{self, Tx};
-use crate::feed::{grants, wallet};
+use crate::feed::{List, grants, wallet};
 use crate::id::{GrantId, SiteId};
 use crate::idempotency::Answer;
 use crate::ledger::slice::{Category, Compartment};
 use crate::ledger::store::{Expiry, NewGrant, Shown};
+use crate::schema::{Amount, Change, Instant};
 use crate::site::{self, AccountRef, WalletRef};
 use crate::time::{Timestamp, Validity};
 
 /// What is done to credits by hand.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/v1/grants", get(list).post(create))
-        .route("/v1/grants/{id}/void", post(void))
-        .route("/v1/allocations", post(allocate))
-        .route("/v1/adjustments", post(adjust))
+pub fn routes() -> Routes {
+    let operation = |summary| Operation::new(Tag::ByHand, summary);
+    let reason = || Field::line("reason", "Why, for the shop only.", 1, LABEL_CHARS_MAX);
+    Routes::new()
+        .get(
+            "/v1/grants",
+            list,
+            operation("The grants of all wallets, or of one, newest first")
+                .query::<WalletRef>("wallet", "Only what lies in this wallet.")
+                .query_word(
+                    "status",
+                    "Only grants that stand so.",
+                    &grants::Status::ALL.map(grants::Status::as_str),
+                )
+                .pages()
+                .answers::<List<grants::Listed>>(
+                    200,
+                    "A page of grants.",
+                    json!({ "items": [listed_example()], "next_cursor": null }),
+                )
+                .refuses(&[Code::NotFound]),
+        )
+        .post(
+            "/v1/grants",
+            create,
+            operation("Gives credits to a wallet")
+                .describe("An account is opened if its store does not know it yet. Give either `expires` or `expires_at`, or neither: then the credits do not expire.")
+                .only_once()
+                .takes(
+                    vec![
+                        Field::required::<WalletRef>("wallet", "Whose; of an account its pool."),
+                        Field::required::<Amount>("credits", "How many."),
+                        Field::optional::<Category>("category", "`bonus` unless said."),
+                        Field::literal("priority", "The place in the burn-down order, lower first; its category's unless said.", json!({
+                            "type": ["integer", "null"], "minimum": PRIORITIES.start(), "maximum": PRIORITIES.end()
+                        })),
+                        Field::optional::<Instant>("effective_at", "From when they are good; now, unless said."),
+                        Field::optional::<Validity>("expires", "How long they are good."),
+                        Field::optional::<Instant>("expires_at", "From when they are no longer good."),
+                        Field::line("label", "What customers read; the unit, unless said.", 0, LABEL_CHARS_MAX),
+                        reason(),
+                    ],
+                    json!({ "wallet": "account:shop:customer:17", "credits": "1000", "category": "paid", "expires": "1y", "reason": "invoice 2026-117" }),
+                )
+                .answers::<by_hand::Given>(
+                    201,
+                    "The grant, what of it paid a debt, and what its compartment has available now.",
+                    json!({
+                        "id": "gr_01a1fa67730b778aa2ec748e9839efc7", "wallet": "account:acc_01a1fa67730b778aa2ec748e9839efc7",
+                        "account": "acc_01a1fa67730b778aa2ec748e9839efc7", "credits": "1000", "category": "paid", "priority": 30,
+                        "label": "AI Credits", "reason": "invoice 2026-117", "effective_at": "2026-11-20T16:00:00Z",
+                        "expires_at": "2027-11-21T00:00:00Z", "repaid": "0", "available": "1000"
+                    }),
+                )
+                .refuses(&[Code::Forbidden, Code::NotFound]),
+        )
+        .post(
+            "/v1/grants/{id}/void",
+            void,
+            operation("Withdraws what is left of a grant")
+                .describe("What open holds have set aside stays with them. The second time nothing changes.")
+                .once()
+                .path::<GrantId>("id", "The grant.", "gr_01a1fa67730b778aa2ec748e9839efc7")
+                .takes(vec![reason()], json!({ "reason": "given by mistake" }))
+                .answers::<grants::Listed>(200, "The grant.", listed_example())
+                .refuses(&[Code::Forbidden, Code::NotFound]),
+        )
+        .post(
+            "/v1/allocations",
+            allocate,
+            operation("Moves credits between an account's pool and one of its sites")
+                .describe("All or nothing, in burn-down order; what moves keeps its expiry, category and purchase.")
+                .once()
+                .takes(
+                    vec![
+                        Field::required::<AccountRef>("account", "Whose."),
+                        Field::required::<SiteId>("site", "The site; it belongs to the account."),
+                        Field::required::<Change>("credits", "How many go to the site; negative ones go back."),
+                    ],
+                    json!({ "account": "shop:customer:17", "site": "site-123", "credits": "60" }),
+                )
+                .answers::<by_hand::Moved>(
+                    201,
+                    "What moved of each grant, and what the site's own compartment has available now.",
+                    json!({
+                        "account": "acc_01a1fa67730b778aa2ec748e9839efc7", "site": "site-123", "credits": "60",
+                        "slices": [{ "grant": "gr_01a1fa67730b778aa2ec748e9839efc7", "credits": "60" }], "available": "60"
+                    }),
+                )
+                .refuses(&[Code::InsufficientCredits, Code::Forbidden, Code::NotFound, Code::SiteMismatch]),
+        )
+        .post(
+            "/v1/adjustments",
+            adjust,
+            operation("Corrects a balance")
+                .describe("Positive credits make a bonus grant that never expires; negative ones are taken from the compartment's own credits in burn-down order, all or nothing.")
+                .once()
+                .takes(
+                    vec![
+                        Field::required::<WalletRef>("wallet", "Whose; of an account its pool."),
+                        Field::required::<Change>("credits", "By how many."),
+                        reason(),
+                    ],
+                    json!({ "wallet": "site:site-123", "credits": "-7", "reason": "counted twice" }),
+                )
+                .answers::<by_hand::Adjusted>(
+                    201,
+                    "What each grant gave, or the new one got, and what the compartment has available now.",
+                    json!({
+                        "id": "op_01a1fa67730b778aa2ec748e9839efc7", "wallet": "site:site-123",
+                        "account": "acc_01a1fa67730b778aa2ec748e9839efc7", "credits": "-7", "reason": "counted twice",
+                        "slices": [{ "grant": "gr_01a1fa67730b778aa2ec748e9839efc7", "credits": "7" }], "available": "38"
+                    }),
+                )
+                .refuses(&[Code::InsufficientCredits, Code::Forbidden, Code::NotFound]),
+        )
+}
+
+/// A grant as it may be listed.
+fn listed_example() -> Value {
+    let mut grant = grant_example();
+    if let Value::Object(grant) = &mut grant {
+        grant.insert("wallet".to_owned(), "site:site-123".into());
+        grant.insert("account".to_owned(), "acc_01a1fa67730b778aa2ec748e9839efc7".into());
+    }
+    grant
 }
 
 /// The lowest and the highest place in the burn-down order that a grant may be given.

@@ -1,16 +1,18 @@
 //! `/v1/keys/{id}/origins`: which websites ask with a site's key.
 
+use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs, State};
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::debits::optional;
 use super::extract::{self, Fields, Raw};
-use super::problem::{Fault, Problem};
+use super::openapi::Routes;
+use super::openapi::operation::{Field, Object, Operation, Tag};
+use super::problem::{Code, Fault, Problem};
 use super::query::Query;
 use super::wallets::{NO_CACHE, private};
 use super::{App, admin};
@@ -20,15 +22,59 @@ use crate::access::{Caller, Origin};
 use crate::id::KeyId;
 
 /// What is known of keys.
-pub fn routes() -> Router<App> {
-    Router::new().route("/v1/keys/{id}/origins", get(show).put(set))
+pub fn routes() -> Routes {
+    let operation = |summary| {
+        Operation::new(Tag::Accounts, summary).path::<KeyId>(
+            "id",
+            "The key.",
+            "key_01a1fa67730b778aa2ec748e9839efc7",
+        )
+    };
+    let example = || {
+        json!({
+            "key": "key_01a1fa67730b778aa2ec748e9839efc7",
+            "origins": [{ "origin": "alice.example", "url": "https://alice.example", "state": "bound", "seen_at": "2026-11-20T16:00:00Z" }]
+        })
+    };
+    let website = |name, what| Field::optional::<String>(name, what);
+    Routes::new()
+        .get(
+            PATH,
+            show,
+            operation("The websites that asked with a site's key, or that somebody named")
+                .answers::<Websites>(200, "The websites.", example())
+                .refuses(&[Code::NotFound]),
+        )
+        .put(
+            PATH,
+            set,
+            operation("Says what a website is to a key")
+                .describe("A site's key is good for the first website that asks with it. One of `moved`, `copy` and `forget` says of another one what it is.")
+                .takes_object(
+                    Object::new(vec![
+                        website("moved", "The website is here now; where it was, it is no more."),
+                        website("copy", "A copy that may read as well."),
+                        website("forget", "This one is not the site's."),
+                    ])
+                    .either(&[&["moved"], &["copy"], &["forget"]]),
+                    json!({ "moved": "https://new.alice.example" }),
+                )
+                .answers::<Websites>(200, "The websites, and whether anything was to be done.", example())
+                .refuses(&[Code::NotFound]),
+        )
 }
 
+const PATH: &str = "/v1/keys/{id}/origins";
+
 /// The websites that are known of a key.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "KeyOrigins")]
 struct Websites {
+    /// The key.
     key: KeyId,
+    /// The websites.
     origins: Vec<Seen>,
+    /// Whether anything was to be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<Change>,
 }

@@ -1,36 +1,102 @@
 //! `/v1/sites/{site}/limits`, `/policy` and `/resume`: how much may be spent for a site, of what, and that it goes on.
 
+use axum::Json;
 use axum::extract::{Query as Pairs, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post, put};
-use axum::{Json, Router};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::accounts::{SitePath, check_site, missing, own_site, site_of};
 use super::debits::{optional, required};
 use super::extract::{self, Fields, Raw};
 use super::idempotent::{self, Requested};
-use super::problem::{Fault, Problem};
+use super::openapi::Routes;
+use super::openapi::operation::{Field as Said, OWN, Object, Operation, Tag};
+use super::problem::{Code, Fault, Problem};
 use super::query::Query;
 use super::wallets::{NO_CACHE, private};
 use super::{App, admin};
 use crate::access::Caller;
-use crate::account::spending::{self, LimitShown, PERIODS, PolicyChange, PolicyShown};
+use crate::account::spending::{self, LimitShown, PERIODS, PolicyChange, PolicyShown, Resumed};
 use crate::calendar::Per;
 use crate::feed::List;
-use crate::id::AgentId;
+use crate::id::{AgentId, SiteId};
 use crate::idempotency::Answer;
 use crate::ledger::limit::{OnExhausted, OnReached};
+use crate::schema::Allowance;
 use crate::site::Field;
 use crate::units::Credits;
 
 /// What is set about the spending of sites.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/v1/sites/{site}/limits", get(list).put(set_limit))
-        .route("/v1/sites/{site}/policy", put(set_policy))
-        .route("/v1/sites/{site}/resume", post(resume))
+pub fn routes() -> Routes {
+    let operation =
+        |summary| Operation::new(Tag::Accounts, summary).path::<SiteId>("site", "The site.", "site-123");
+    let words = || json!({ "type": ["string", "null"], "enum": ["stop", "use_balance", null] });
+    let agent = || Said::optional::<AgentId>("agent", "The assistant it is for; without it, the whole site.");
+    let limit = || {
+        json!({ "per": "month", "credits": "500", "on_reached": "stop", "spent": "42", "held": "0",
+                "resets_at": "2026-12-01T00:00:00Z" })
+    };
+    Routes::new()
+        .get(
+            "/v1/sites/{site}/limits",
+            list,
+            operation("The spending limits of a site and its assistants")
+                .scopes(OWN)
+                .answers::<List<LimitShown>>(
+                    200,
+                    "All of them, the site's own first.",
+                    json!({ "items": [limit()], "next_cursor": null }),
+                )
+                .refuses(&[Code::NotFound]),
+        )
+        .put(
+            "/v1/sites/{site}/limits",
+            set_limit,
+            operation("Sets a spending limit, or takes it away")
+                .takes(
+                    vec![
+                        agent(),
+                        Said::literal("per", "The calendar period, in the account's time zone.", json!({ "enum": ["day", "month"] })).always(),
+                        Said::optional::<Allowance>("credits", "How many, also none; `null` for no limit.").always(),
+                        Said::literal("on_reached", "What becomes of a debit that would pass it; as it was, or `stop`, unless said.", words()),
+                    ],
+                    json!({ "per": "month", "credits": "500", "on_reached": "stop" }),
+                )
+                .answers::<LimitShown>(200, "The limit.", limit())
+                .refuses(&[Code::Forbidden, Code::NotFound]),
+        )
+        .put(
+            "/v1/sites/{site}/policy",
+            set_policy,
+            operation("Sets what may be spent once recurring credits are used up")
+                .describe("Give at least one of `on_exhausted`, `pool` and `grace`. What is not said stays, `null` is as if nothing had been said.")
+                .takes_object(
+                    Object::new(vec![
+                        agent(),
+                        Said::literal("on_exhausted", "Whether bonus and paid credits are spent then.", words()),
+                        Said::optional::<bool>("pool", "Whether the account's pool may be used."),
+                        Said::optional::<Allowance>("grace", "How much of a last hold may go uncovered; it becomes debt."),
+                    ])
+                    .some_of(&["on_exhausted", "pool", "grace"]),
+                    json!({ "on_exhausted": "stop", "pool": true }),
+                )
+                .answers::<PolicyShown>(
+                    200,
+                    "What holds now.",
+                    json!({ "on_exhausted": "stop", "pool": true, "grace": "0" }),
+                )
+                .refuses(&[Code::Forbidden, Code::NotFound]),
+        )
+        .post(
+            "/v1/sites/{site}/resume",
+            resume,
+            operation("Lets a site spend again that was paused for safety")
+                .once()
+                .takes_nothing()
+                .answers::<Resumed>(200, "Why and since when it was paused.", json!({ "site": "site-123", "was": null }))
+                .refuses(&[Code::Forbidden, Code::NotFound]),
+        )
 }
 
 /// `GET /v1/sites/{site}/limits`: the limits of a site and its assistants; an account's key reads its own.

@@ -11,7 +11,9 @@ use http::HeaderMap;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::App;
-use super::problem::Problem;
+use super::openapi::Routes;
+use super::openapi::operation::{Operation, Tag};
+use super::problem::{Code, Problem};
 use crate::access::Caller;
 use crate::reconcile;
 use crate::shop;
@@ -56,6 +58,18 @@ pub fn start() {
         // A count that is not there yet cannot be told from one that nobody makes.
         metrics::counter!(REFUSED).increment(0);
     }
+}
+
+/// What is counted.
+pub fn routes() -> Routes {
+    Routes::new().get(
+        "/metrics",
+        show,
+        Operation::new(Tag::Daemon, "Counts, as Prometheus reads them")
+            .here()
+            .answers_text("text/plain", "Requests, deliveries, and how each store is.")
+            .refuses(&[Code::Forbidden]),
+    )
 }
 
 /// Shows the counts to whoever is on this machine, and to an admin key from anywhere.

@@ -12,11 +12,13 @@ pub mod explain;
 pub mod extract;
 pub mod grants;
 pub mod health;
+pub mod holds;
 pub mod idempotent;
 pub mod keys;
 pub mod limits;
 pub mod logs;
 pub mod metrics;
+pub mod openapi;
 pub mod orders;
 pub mod problem;
 pub mod query;
@@ -26,10 +28,10 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tokio::sync::Notify;
 
+use self::openapi::Routes;
 use self::problem::Problem;
 use crate::access::Uses;
 use crate::db::{self, Db};
@@ -62,23 +64,28 @@ pub struct App {
 
 /// Every route.
 pub fn routes(app: App) -> Router {
-    let routes = Router::new()
-        .route("/webhooks/woocommerce/{store}", post(webhooks::receive))
+    let routes = documented().into_router();
+    extract::with_fallbacks(routes).layer(middleware::from_fn(logs::log)).with_state(app)
+}
+
+/// Every route, with what the API document says of it.
+fn documented() -> Routes {
+    Routes::new()
         .merge(wallets::routes())
         .merge(explain::routes())
-        .merge(orders::routes())
+        .merge(debits::routes())
+        .merge(batch::routes())
+        .merge(holds::routes())
         .merge(grants::routes())
         .merge(accounts::routes())
         .merge(keys::routes())
         .merge(limits::routes())
-        .route("/v1/debits", post(debits::create))
-        .route("/v1/debits/batch", post(batch::create))
-        .route("/v1/claims", post(claims::create))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::show))
-        .merge(problem::pages());
-    extract::with_fallbacks(routes).layer(middleware::from_fn(logs::log)).with_state(app)
+        .merge(claims::routes())
+        .merge(orders::routes())
+        .merge(webhooks::routes())
+        .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(openapi::routes())
 }
 
 /// The problem a refusal of the ledger is to a client; `top_up_url` is where there are more credits.
@@ -92,10 +99,12 @@ pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Probl
         E::Frozen(_) => Problem::frozen(),
         E::Paused(pause) => Problem::paused_for_safety(&pause),
         E::LimitReached { needed, available, limit } => Problem::limit_reached(available, needed, &limit),
-        E::UnknownAccount(_) => Problem::not_found(),
+        E::UnknownAccount(_) | E::UnknownHold(_) | E::UnknownDebit(_) => Problem::not_found(),
+        E::HoldClosed(_) => Problem::hold_closed(&refusal),
+        E::AlreadyReversed { .. } => Problem::already_reversed(&refusal),
         // Between the look-up and the lock: whoever looks again finds the other account.
         E::Merged { .. } => Problem::try_again(),
-        E::TooMuch => Problem::invalid("/credits", &refusal),
+        E::TooMuch | E::BeyondHold { .. } | E::BeyondDebit { .. } => Problem::invalid("/credits", &refusal),
         E::Database(error) => error.into(),
     }
 }

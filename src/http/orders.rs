@@ -3,23 +3,49 @@
 //! An administrator's key reads the whole story; an account's key that of its own orders, without what the shop sent
 //! and without what others have. All else is answered as if it were not there.
 
+use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use serde_json::{Value, json};
 
 use super::App;
-use super::problem::Problem;
+use super::openapi::Routes;
+use super::openapi::operation::{OWN, Operation, Tag};
+use super::problem::{Code, Problem};
 use super::query::Query;
 use crate::access::Caller;
 use crate::order::explain;
+use crate::schema::OrderId;
 use crate::shop::{self, StoreName};
 
 /// What can be read of orders.
-pub fn routes() -> Router<App> {
-    Router::new().route("/v1/orders/{store}/{order}", get(show))
+pub fn routes() -> Routes {
+    Routes::new().get(
+        "/v1/orders/{store}/{order}",
+        show,
+        Operation::new(Tag::Orders, "Why an order granted what it did")
+            .describe("An account's key reads its own orders, without what the shop sent and without what others have.")
+            .scopes(OWN)
+            .path::<StoreName>("store", "The store's name.", "shop")
+            .path::<OrderId>("order", "The order's id there.", "29")
+            .answers::<explain::Story>(200, "All that is known of it.", example())
+            .refuses(&[Code::NotFound, Code::InvalidRequest]),
+    )
+}
+
+/// An order's story as it may be answered.
+fn example() -> Value {
+    json!({
+        "store": "shop", "order": "29", "number": "29", "summary": "All 1000 credits of it are left with Alice Doe",
+        "status": "completed", "meaning": "paid: its lines grant what they are worth", "paid_at": "2026-11-20T16:00:00Z",
+        "modified_at": "2026-11-20T16:00:00Z", "first_seen_at": "2026-11-20T16:00:01Z",
+        "applied_at": "2026-11-20T16:00:01Z", "confirmed_at": null, "buyer": "shop:customer:17",
+        "account": { "id": "acc_01a1fa67730b778aa2ec748e9839efc7", "name": "Alice Doe" }, "assigned": null,
+        "parked": null, "attention": null, "missing": [], "lines": [], "grants": [], "entries": [], "places": [],
+        "deliveries": []
+    })
 }
 
 /// `GET /v1/orders/{store}/{order}`.

@@ -5,16 +5,16 @@
 
 use std::fmt;
 
-use axum::Router;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::ledger::limit::{Limit, Pause, Standing};
+use crate::calendar::Per;
+use crate::ledger::limit::{Limit, OnReached, Pause, Standing};
+use crate::time::Timestamp;
 use crate::units::Credits;
 
 /// Every kind of problem. Each has a heading in `docs/API.md`.
@@ -138,7 +138,7 @@ impl Code {
         self.facts().3
     }
 
-    /// Where it is explained: a path on the daemon that answered, see [`pages`].
+    /// Where it is explained: a path on the daemon that answered, see [`page`].
     #[must_use]
     pub fn uri(self) -> String {
         format!("{PAGES}{}", self.as_str())
@@ -330,6 +330,12 @@ impl Problem {
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.code.status()
+    }
+
+    /// After how many seconds to come back, if it says so.
+    #[must_use]
+    pub const fn retry_after_s(&self) -> Option<u32> {
+        self.retry_after_s
     }
 
     /// 400: not readable as HTTP. The connection is closed after it.
@@ -575,12 +581,136 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The pages that the `type` of every problem leads to.
-pub fn pages<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().route(&format!("{PAGES}{{code}}"), get(page))
+// In the API document ----------------------------------------------------------------------------------
+
+/// What all problems have in common.
+#[must_use]
+pub fn schema() -> Value {
+    json!({
+        "type": "object",
+        "description": "Why something was refused, as RFC 9457 has it.",
+        "properties": {
+            "type": { "type": "string", "format": "uri-reference",
+                      "description": "Where the code is explained: a path on the daemon that answered." },
+            "title": { "type": "string", "description": "What it is called, for people." },
+            "status": { "type": "integer", "description": "The HTTP status." },
+            "code": { "type": "string", "description": "What programs rely on; it never changes." },
+            "detail": { "type": "string", "description": "More about this one answer, for people." }
+        },
+        "required": ["type", "title", "status", "code", "detail"]
+    })
 }
 
-async fn page(Path(code): Path<String>) -> Result<String, Problem> {
+/// What problems of one code look like.
+#[must_use]
+pub fn schema_of(code: Code) -> Value {
+    let credits = json!({ "$ref": "#/components/schemas/Credits" });
+    let text = |what: &str| json!({ "type": "string", "description": what });
+    let (extra, required) = match code {
+        Code::InsufficientCredits => (
+            json!({ "available": credits, "required": credits, "top_up_url": text("Where more credits are bought.") }),
+            json!(["available", "required"]),
+        ),
+        Code::LimitReached => (
+            json!({ "available": credits, "required": credits, "limit": {
+                "type": "object",
+                "description": "The limit that leaves the least.",
+                "properties": {
+                    "agent": text("The assistant it is for; without it, the whole site."),
+                    "per": text("`day` or `month`."),
+                    "credits": credits,
+                    "on_reached": text("`stop` or `use_balance`."),
+                    "resets_at": { "type": "string", "format": "date-time", "description": "When it begins anew." }
+                },
+                "required": ["per", "credits", "on_reached", "resets_at"]
+            } }),
+            json!(["available", "required", "limit"]),
+        ),
+        Code::PausedForSafety => (
+            json!({
+                "since": { "type": "string", "format": "date-time", "description": "Since when." },
+                "reason": text("Why, for people.")
+            }),
+            json!(["since", "reason"]),
+        ),
+        Code::SiteMismatch => (
+            json!({
+                "key": text("Where a website asked with another one's key: the key."),
+                "bound_to": text("The website it is good for."),
+                "origin": text("The website that asked.")
+            }),
+            json!([]),
+        ),
+        Code::InvalidRequest => (
+            json!({ "errors": {
+                "type": "array", "minItems": 1, "description": "Every fault that was found.",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "pointer": { "type": "string", "description": "The part: a JSON pointer into the body, `/query/NAME`, `/headers/NAME`, or empty for the whole body." },
+                        "detail": { "type": "string", "description": "What is wrong with it." }
+                    },
+                    "required": ["pointer", "detail"]
+                }
+            } }),
+            json!(["errors"]),
+        ),
+        _ => (json!({}), json!([])),
+    };
+    let mut properties =
+        json!({ "status": { "const": code.status().as_u16() }, "code": { "const": code.as_str() } });
+    if let (Value::Object(properties), Value::Object(extra)) = (&mut properties, extra) {
+        properties.extend(extra);
+    }
+    json!({
+        "description": format!("{}. {}", code.title(), code.remedy()),
+        "allOf": [
+            { "$ref": "#/components/schemas/Problem" },
+            { "type": "object", "properties": properties, "required": required }
+        ]
+    })
+}
+
+/// A problem of this code as it may be answered.
+#[must_use]
+pub fn example(code: Code) -> Problem {
+    let credits = |micro: i64| Credits::from_micro(micro).unwrap_or(Credits::ZERO);
+    let top_up = Some("https://shop.example/credits");
+    match code {
+        Code::InsufficientCredits => {
+            Problem::insufficient_credits(credits(2_000_000), credits(3_000_000), top_up)
+        }
+        Code::LimitReached => Problem::limit_reached(
+            credits(2_000_000),
+            credits(3_000_000),
+            &Standing {
+                limit: Limit {
+                    agent: None,
+                    per: Per::Month,
+                    credits: credits(50_000_000),
+                    on_reached: OnReached::Stop,
+                },
+                spent: credits(48_000_000),
+                held: Credits::ZERO,
+                resets_at: Timestamp::from_millis(1_796_083_200_000),
+            },
+        ),
+        Code::PausedForSafety => Problem::paused_for_safety(&Pause {
+            since: Timestamp::from_millis(1_795_190_400_000),
+            reason: "5000 credits in an hour, where 40 are usual".to_owned(),
+        }),
+        Code::InvalidRequest => Problem::invalid("/credits", "must be a text: write \"5000\""),
+        Code::UnknownAction => Problem::unknown_action("summary"),
+        Code::PayloadTooLarge => Problem::payload_too_large(super::extract::BODY_BYTES_MAX),
+        Code::InProgress => Problem::in_progress(),
+        Code::RateLimited => Problem::rate_limited(1),
+        Code::TryAgain => Problem::try_again(),
+        code => Problem::new(code),
+    }
+}
+
+/// What the `type` of every problem leads to.
+pub(super) async fn page(Path(code): Path<String>) -> Result<String, Problem> {
     let code = Code::ALL.into_iter().find(|known| known.as_str() == code);
     let code = code.ok_or(Problem::not_found())?;
     Ok(format!("{code}: {}\n\nHTTP status {}\n{}\n", code.title(), code.status().as_u16(), code.remedy()))

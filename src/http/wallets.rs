@@ -4,22 +4,27 @@
 //! what was never heard of and what is no name at all are answered alike: not found. That is decided before
 //! anything else about a request is looked at.
 
+use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query as Pairs, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::App;
-use super::problem::Problem;
+use super::openapi::Routes;
+use super::openapi::operation::{Operation, Tag};
+use super::problem::{Code, Problem};
 use super::query::Query;
 use crate::access::Caller;
 use crate::db::{self, Tx};
 use crate::feed::activity::{self, Filter};
 use crate::feed::usage::{self, By, Group};
-use crate::feed::{Wallet, grants, page, wallet};
+use crate::feed::{List, Wallet, grants, page, wallet};
+use crate::id::SiteId;
 use crate::ledger::store::Shown;
 use crate::time::Timestamp;
 
@@ -36,14 +41,143 @@ pub(super) type WalletPath = Result<Path<String>, PathRejection>;
 pub(super) type QueryPairs = Pairs<Vec<(String, String)>>;
 
 /// What can be read of wallets.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/v1/wallets/{wallet}", get(show))
-        .route("/v1/wallets/{wallet}/feed", get(show_feed))
-        .route("/v1/wallets/{wallet}/activity", get(list_activity))
-        .route("/v1/wallets/{wallet}/usage", get(sum_usage))
-        .route("/v1/wallets/{wallet}/grants", get(list_grants))
+pub fn routes() -> Routes {
+    let operation = |summary| Operation::new(Tag::Wallets, summary).wallet();
+    let refusals = &[Code::NotFound, Code::InvalidRequest];
+    let grant_status = grants::Status::ALL.map(grants::Status::as_str);
+    Routes::new()
+        .get(
+            "/v1/wallets/{wallet}",
+            show,
+            operation("A wallet's numbers")
+                .answers::<wallet::Numbers>(200, "The wallet.", example())
+                .refuses(refusals),
+        )
+        .get(
+            "/v1/wallets/{wallet}/feed",
+            show_feed,
+            operation("All that a wallet page needs, in one answer")
+                .describe("In the words of customers. With `If-None-Match` and nothing new the answer is 304.")
+                .header("If-None-Match", false, "The `ETag` of the answer that is there already.")
+                .answers::<page::Page>(200, "The wallet and what a page shows beside it.", feed_example())
+                .with_header("ETag", "Changes when something else than the time does.")
+                .with_header("Cache-Control", "`private, max-age=15`")
+                .answers_empty(304, "What is there already is still true.")
+                .with_header("ETag", "The one that was sent.")
+                .refuses(refusals),
+        )
+        .get(
+            "/v1/wallets/{wallet}/activity",
+            list_activity,
+            operation("The history, newest first; all of it as CSV, oldest first")
+                .describe("With `Accept: text/csv` the answer is a file of all lines; `limit` and `cursor` are for JSON.")
+                .query_word("kind", "Only lines of this kind.", &activity::KINDS.map(Shown::as_str))
+                .query::<SiteId>("site", "Only lines of this site.")
+                .range()
+                .pages()
+                .answers::<List<activity::Line>>(
+                    200,
+                    "A page of lines.",
+                    json!({ "items": [line_example()], "next_cursor": null }),
+                )
+                .also("text/csv", "at,kind,label,credits,site,order\n2026-11-20T16:00:00Z,usage,Answered 42 visitor questions,-42,site-123,\n")
+                .refuses(refusals),
+        )
+        .get(
+            "/v1/wallets/{wallet}/usage",
+            sum_usage,
+            operation("What was used, in sums")
+                .describe("The last 30 days unless `from` and `to` say otherwise; net of what was given back. What has no name is summed under `null`.")
+                .range()
+                .query_word("by", "How long each span is; a day unless said.", &["day", "week", "month"])
+                .query_word("group", "What sums are told apart by.", &["action", "site", "agent"])
+                .answers::<Sums>(
+                    200,
+                    "The sums that are not 0.",
+                    json!({ "items": [{ "from": "2026-11-20T00:00:00Z", "to": "2026-11-21T00:00:00Z", "action": "answer", "credits": "42" }] }),
+                )
+                .refuses(refusals),
+        )
+        .get(
+            "/v1/wallets/{wallet}/grants",
+            list_grants,
+            operation("Where credits came from, and what became of them")
+                .query_word("status", "Only grants that stand so.", &grant_status)
+                .pages()
+                .answers::<List<grants::Grant>>(
+                    200,
+                    "A page of grants, newest first. `reason` is there for `admin` keys only.",
+                    json!({ "items": [grant_example()], "next_cursor": null }),
+                )
+                .refuses(refusals),
+        )
 }
+
+/// Sums of what was used.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "UsageSums")]
+struct Sums {
+    /// In order of time, then of name.
+    items: Vec<usage::Sum>,
+}
+
+// Examples -------------------------------------------------------------------------------------------
+
+/// A wallet as it may be answered.
+fn example() -> Value {
+    json!({
+        "wallet": "site:site-123", "unit": "AI Credits", "as_of": "2026-11-20T16:00:00Z",
+        "account": { "id": "acc_01a1fa67730b778aa2ec748e9839efc7", "name": "Alice Doe" },
+        "site": { "id": "site-123", "label": "Shop", "client": "acme" },
+        "available": "1250", "posted": "1300", "held": "50", "frozen": "0", "debt": "0", "used": "700", "total": "2000",
+        "recurring": { "balance": "0", "cap": "0", "renews_at": null }, "top_up": { "balance": "1250" },
+        "status": "ok", "mode": "normal",
+        "breakdown": [{
+            "grant": "gr_01a1fa67730b778aa2ec748e9839efc7", "category": "paid", "label": "AI Credits 2,000",
+            "scope": "site", "amount": "2000", "remaining": "1250", "held": "50",
+            "effective_at": "2026-11-01T10:00:00Z", "expires_at": null, "order": "1234"
+        }]
+    })
+}
+
+fn line_example() -> Value {
+    json!({ "at": "2026-11-20T16:00:00Z", "kind": "usage", "label": "Answered 42 visitor questions", "credits": "-42",
+            "site": "site-123" })
+}
+
+fn feed_example() -> Value {
+    let mut feed = example();
+    let more = json!({
+        "activity": [line_example()],
+        "usage": {
+            "by_day": [{ "from": "2026-11-20T00:00:00Z", "to": "2026-11-21T00:00:00Z", "credits": "42" }],
+            "by_action": [{ "action": "Answered 42 visitor questions", "credits": "42" }]
+        },
+        "packages": [{ "product_id": 10, "name": "AI Credits 1,000", "credits": "1000", "url": "https://shop.example/product/credits" }],
+        "runway": { "days": 12, "low": 9, "high": 16 },
+        "expiring": [{ "at": "2027-11-21T00:00:00Z", "credits": "1250", "label": "AI Credits 2,000" }],
+        "alerts": [{ "level": "20%", "status": "low" }],
+        "links": { "top_up": "https://shop.example/credits", "docs": null }
+    });
+    if let (Value::Object(feed), Value::Object(more)) = (&mut feed, more) {
+        feed.extend(more);
+    }
+    feed
+}
+
+/// A grant as it may be answered.
+pub(super) fn grant_example() -> Value {
+    json!({
+        "id": "gr_01a1fa67730b778aa2ec748e9839efc7", "status": "active", "category": "paid", "priority": 30,
+        "label": "AI Credits 2,000", "granted_at": "2026-11-01T10:00:00Z", "effective_at": "2026-11-01T10:00:00Z",
+        "expires_at": null, "voided_at": null, "order": "1234", "credits": "2000", "granted": "2000",
+        "remaining": "1250", "held": "50", "spent": "700", "reversed": "0", "expired": "0", "clawed": "0",
+        "voided": "0", "adjusted": "0", "repaid": "0",
+        "slices": [{ "scope": "site", "remaining": "1250", "held": "50" }]
+    })
+}
+
+// Handlers -------------------------------------------------------------------------------------------
 
 /// The wallet `named`, if there is one for `caller`.
 pub(super) fn find(tx: &mut Tx<'_>, caller: &Caller, named: WalletPath) -> Result<Wallet, Problem> {
@@ -206,7 +340,7 @@ async fn sum_usage(
         let query = usage::Query::new(tx.now(), from, to, by, group)?;
         Ok::<_, Problem>(usage::sums(tx, &wallet, &query)?)
     })?;
-    Ok(private(NO_CACHE, Json(serde_json::json!({ "items": items }))))
+    Ok(private(NO_CACHE, Json(Sums { items })))
 }
 
 /// `GET /v1/wallets/{wallet}/grants`: what became of each.

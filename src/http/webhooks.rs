@@ -4,16 +4,54 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
+use schemars::JsonSchema;
 use secrecy::ExposeSecret as _;
+use serde::Serialize;
 use serde_json::json;
 
 use super::App;
 use super::extract::{self, Path};
 use super::metrics;
-use super::problem::Problem;
+use super::openapi::Routes;
+use super::openapi::operation::{Operation, Tag};
+use super::problem::{Code, Problem};
+use crate::id::DeliveryId;
 use crate::inbox::{self, Envelope, Incoming, signature};
 use crate::order::apply;
 use crate::shop::{self, HookSecret, StoreName};
+
+/// Where shops deliver.
+pub fn routes() -> Routes {
+    Routes::new().post(
+        "/webhooks/woocommerce/{store}",
+        receive,
+        Operation::new(Tag::Orders, "Takes a shop's delivery")
+            .describe(
+                "WooCommerce sends this. An answer of 200 means that the delivery is durably stored, also when it cannot \
+                 be read or is of no use; the same delivery again changes nothing. WooCommerce's ping, a form with a \
+                 webhook's number, is not signed and not stored.",
+            )
+            .signed()
+            .path::<String>("store", "The store's name, from `store add`.", "shop")
+            .header("X-WC-Webhook-Topic", false, "What the delivery is about, like `order.updated`.")
+            .answers::<Answered>(
+                200,
+                "It is stored.",
+                json!({ "delivery": "dl_01a1fa67730b778aa2ec748e9839efc7", "result": "granted" }),
+            ).refuses(&[Code::NotFound]),
+    )
+}
+
+/// What a shop is told.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Receipt")]
+struct Answered {
+    /// The delivery's id; a repeat has that of the first, a ping none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<DeliveryId>,
+    /// `granted`, `clawed_back`, `unchanged`, `parked`, `ignored`, or `stored`: work goes on in the background.
+    result: &'static str,
+}
 
 /// Takes a delivery: proved by its signature, durable before the answer, and booked with it whenever all
 /// that it needs is known.
@@ -29,7 +67,7 @@ pub async fn receive(
     let headers = parts.headers;
     let body = extract::read(body, app.webhook_body_bytes_max).await?;
     if is_ping(&headers, &body) {
-        return Ok(Json(json!({ "result": "ignored" })).into_response());
+        return Ok(Json(Answered { delivery: None, result: "ignored" }).into_response());
     }
     let found = match store.parse::<StoreName>() {
         Ok(name) => app.db.read(|tx| shop::store::find_with_secrets(tx, &name))?,
@@ -72,7 +110,7 @@ pub async fn receive(
     };
     ::metrics::counter!(metrics::DELIVERIES, "result" => receipt.result).increment(1);
     app.wake_worker.notify_one();
-    Ok(Json(receipt).into_response())
+    Ok(Json(Answered { delivery: Some(receipt.delivery), result: receipt.result }).into_response())
 }
 
 /// WooCommerce's sign of life for a new webhook: a form with the webhook's number, unsigned.

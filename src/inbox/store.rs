@@ -8,8 +8,9 @@ use crate::params;
 use crate::time::Timestamp;
 
 /// What became of a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "DeliveryState")]
 pub enum State {
     /// Its facts are in the books.
     Applied,
@@ -75,7 +76,7 @@ pub struct New<'a> {
 }
 
 /// A delivery as it is listed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Delivery {
     /// Its place in the order of arrival.
     #[serde(skip)]
@@ -96,6 +97,7 @@ pub struct Delivery {
     pub reason: Option<String>,
     /// The order it is about.
     #[serde(serialize_with = "order_as_text")]
+    #[schemars(with = "Option<crate::schema::OrderId>")]
     pub order: Option<i64>,
     /// How many bytes are kept; none once pruned.
     pub bytes: Option<i64>,

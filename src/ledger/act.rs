@@ -1,8 +1,9 @@
 //! What can be done to an account's credits, and what came of it: the words of [`super::store`].
 
+use super::hold::Hold;
 use super::position::Position;
 use super::slice::{Category, Compartment, Slice};
-use crate::id::{AccountId, AgentId, DebitId, GrantId, OperationId, SiteId};
+use crate::id::{AccountId, AgentId, DebitId, GrantId, HoldId, OperationId, ReversalId, SiteId};
 use crate::time::{Timestamp, Validity};
 use crate::units::Credits;
 
@@ -52,7 +53,8 @@ pub enum Expiry {
 }
 
 /// A line's kind in the customer's activity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(rename = "ActivityKind", rename_all = "snake_case")]
 pub enum Shown {
     /// Bought credits.
     TopUp,
@@ -139,6 +141,60 @@ pub struct NewDebit {
     pub usage: Option<String>,
 }
 
+/// Credits to be set aside.
+#[derive(Clone, Debug)]
+pub struct NewHold {
+    /// For what, as a debit would spend them.
+    pub spending: NewDebit,
+    /// The version of the action's rate by which a capture is priced, if the action has one.
+    pub rate: Option<i64>,
+    /// For how long, in seconds.
+    pub lasts_s: i64,
+}
+
+/// Credits that were set aside, captured or released.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The hold as it is now.
+    pub hold: Hold,
+    /// The wallet of its site afterwards.
+    pub left: Left,
+}
+
+/// What is to be captured of a hold.
+#[derive(Clone, Debug, Default)]
+pub struct Capture {
+    /// How many credits.
+    pub amount: Credits,
+    /// How much of the hold's action, if that made the price.
+    pub quantity: Option<i64>,
+    /// What the customer reads, if not what the hold says.
+    pub label: Option<String>,
+    /// The caller's own name for it.
+    pub reference: Option<String>,
+    /// When it happened, if not now.
+    pub occurred_at: Option<Timestamp>,
+    /// The caller's private record, as JSON; never shown.
+    pub usage: Option<String>,
+}
+
+/// A debit that was undone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reversed {
+    /// The reversal.
+    pub id: ReversalId,
+    /// How many credits were given back.
+    pub credits: Credits,
+    /// What the debit had taken in all.
+    pub of: Credits,
+    /// What the debit had taken from each slice, in burn-down order.
+    pub taken: Taken,
+    /// The hold that the debit captured, if it did.
+    pub hold: Option<HoldId>,
+    /// The wallet of the debit's site afterwards.
+    pub left: Left,
+}
+
 /// How a price came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Priced {
@@ -162,9 +218,18 @@ pub struct Debited {
     pub id: DebitId,
     /// What each slice gave.
     pub taken: Taken,
-    /// The wallet afterwards.
+    /// The wallet of its site afterwards.
+    pub left: Left,
+}
+
+/// How the wallet of a site stands after an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Its numbers.
     pub position: Position,
-    /// Whether anything can still be spent for the site.
+    /// Whether the account is frozen.
+    pub frozen: bool,
+    /// Whether anything can be spent for the site.
     pub can_spend: bool,
 }
 
@@ -218,6 +283,8 @@ impl SentDebt {
 pub struct Clawed {
     /// Taken from what was left of the purchase.
     pub taken: Credits,
+    /// Held at present: taken as soon as it is released, a shortfall as soon as it is captured.
+    pub due: Credits,
     /// Already spent.
     pub shortfall: Credits,
 }
@@ -233,4 +300,22 @@ pub enum Shortfall {
     WriteOff,
     /// The compartment owes them and the account is frozen.
     Freeze,
+}
+
+impl Shortfall {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debt => "debt",
+            Self::WriteOff => "write_off",
+            Self::Freeze => "freeze",
+        }
+    }
+
+    /// The one called `text`, if there is one.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        [Self::Debt, Self::WriteOff, Self::Freeze].into_iter().find(|one| one.as_str() == text)
+    }
 }

@@ -54,13 +54,20 @@ struct Walk {
     account: Option<AccountId>,
     seq: i64,
     hash: chain::Hash,
-    slices: HashMap<(GrantId, String), i64>,
+    slices: HashMap<(GrantId, String), Lies>,
     grants: HashMap<GrantId, Tally>,
     debts: HashMap<String, i64>,
-    /// Grants that moved between accounts: their tallies come together from several chains.
+    /// Grants with entries in more than one account: their tallies come together from several chains.
     crossed: HashMap<GrantId, Tally>,
     /// Debts that moved between two accounts: what one handed over less what the other took over.
     passed: HashMap<(AccountId, AccountId), i64>,
+}
+
+/// What the entries say lies in a slice.
+#[derive(Default, PartialEq, Eq, Debug, Clone, Copy)]
+struct Lies {
+    remaining: i64,
+    held: i64,
 }
 
 #[derive(Default, PartialEq, Eq, Debug, Clone, Copy)]
@@ -105,6 +112,16 @@ fn entries(tx: &mut Tx<'_>, report: &mut Report, progress: &mut impl FnMut(u64))
     // One page of entries at a time: the sums of a finished account are compared by other statements.
     const PAGE: i64 = 10_000;
     let mut walk = Walk::default();
+    tx.for_each(
+        "-- ledger::audit::crossing
+         SELECT DISTINCT e.grant_id FROM entry e JOIN credit_grant g ON g.id = e.grant_id
+         WHERE e.account_id <> g.account_id",
+        params![],
+        |row| {
+            walk.crossed.insert(row.get(0)?, Tally::default());
+            Ok(())
+        },
+    )?;
     let (mut account, mut seq) = (String::new(), 0_i64);
     loop {
         let page = tx.query(
@@ -176,13 +193,15 @@ fn step(walk: &mut Walk, entry: &EntryRow, report: &mut Report) {
 
     let mut move_at = |place: &str, amount: i64| match (place.parse::<Place>(), &entry.grant) {
         (Ok(Place::Compartment(compartment)), Some(grant)) => {
-            *walk.slices.entry((grant.clone(), compartment.column().to_owned())).or_default() += amount;
+            let key = (grant.clone(), compartment.column().to_owned());
+            walk.slices.entry(key).or_default().remaining += amount;
+        }
+        (Ok(Place::Held(compartment)), Some(grant)) => {
+            let key = (grant.clone(), compartment.column().to_owned());
+            walk.slices.entry(key).or_default().held += amount;
         }
         (Ok(Place::Debt(compartment)), _) => {
             *walk.debts.entry(compartment.column().to_owned()).or_default() -= amount;
-        }
-        (Ok(Place::Account(_)), Some(grant)) => {
-            walk.crossed.entry(grant.clone()).or_default();
         }
         // What one account hands over the other takes: together that is nothing.
         (Ok(Place::Account(other)), None) => {
@@ -190,6 +209,9 @@ fn step(walk: &mut Walk, entry: &EntryRow, report: &mut Report) {
             *walk.passed.entry((one, two)).or_default() += amount;
         }
         (Ok(_), Some(_)) => {}
+        // What was lent for a while is of no grant until one repays it.
+        (Ok(Place::Revenue | Place::Issuance), None)
+            if matches!(entry.kind, Kind::Spent | Kind::Reversed) => {}
         (Ok(_), None) => {
             report.fault("places", row(), format!("credits at {place:?} are of no grant"));
         }
@@ -208,16 +230,15 @@ fn step(walk: &mut Walk, entry: &EntryRow, report: &mut Report) {
         Kind::Voided => tally.voided += entry.amount,
         Kind::Adjusted => tally.adjusted += entry.amount,
         Kind::Repaid => tally.repaid += entry.amount,
-        Kind::Owed | Kind::WrittenOff | Kind::Moved => {}
+        Kind::Held | Kind::Released | Kind::Owed | Kind::WrittenOff | Kind::Moved => {}
     }
 }
 
 /// Compares what the account's rows say with what its entries add up to.
 fn finish_account(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Result<(), db::Error> {
-    let Walk { account, seq, hash, mut slices, mut grants, mut debts, mut crossed, passed } =
-        std::mem::take(walk);
+    let Some(account) = walk.account.take() else { return Ok(()) };
+    let Walk { seq, hash, mut slices, mut grants, mut debts, mut crossed, passed, .. } = std::mem::take(walk);
     walk.passed = passed;
-    let Some(account) = account else { return Ok(()) };
     let head = tx.query_opt(
         "-- ledger::audit::head
          SELECT entry_seq, entry_hash FROM account WHERE id = $1",
@@ -243,11 +264,14 @@ fn finish_account(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Resu
             if remaining < 0 || held < 0 {
                 report.fault("nothing negative", name.clone(), format!("remaining {remaining}, held {held}"));
             }
-            if remaining + held != entered {
+            if (Lies { remaining, held }) != entered {
+                let Lies { remaining: left, held: set_aside } = entered;
                 report.fault(
                     "slices",
                     name,
-                    format!("it holds {} micro-credits, its entries say {entered}", remaining + held),
+                    format!(
+                        "{remaining} micro-credits remain and {held} are held, its entries say {left} and {set_aside}"
+                    ),
                 );
             }
             if let Some(tally) = grants.get_mut(&grant) {
@@ -257,11 +281,11 @@ fn finish_account(tx: &mut Tx<'_>, walk: &mut Walk, report: &mut Report) -> Resu
         },
     )?;
     for ((grant, site), entered) in slices {
-        if entered != 0 {
+        if entered != Lies::default() {
             report.fault(
                 "slices",
                 format!("slice of {grant} at {site:?}"),
-                format!("it is missing; its entries say {entered}"),
+                format!("it is missing; its entries say {}", entered.remaining + entered.held),
             );
         }
     }
@@ -417,11 +441,14 @@ const CHECKS: &[Check] = &[
         sql: "-- ledger::audit::booked
               SELECT 'order ' || CAST(l.order_id AS TEXT) || ' line ' || CAST(l.line_id AS TEXT),
                      'it says ' || CAST(l.booked AS TEXT) || ' are booked, its grants give at least '
-                     || CAST(SUM(g.amount - g.clawed - g.expired - g.spent + g.reversed - g.repaid - g.voided - g.adjusted) AS TEXT)
+                     || CAST(SUM(g.amount - g.clawed - g.expired - g.spent + g.reversed - g.repaid - g.voided - g.adjusted
+                                 - COALESCE(d.due, 0)) AS TEXT)
               FROM order_line l
               JOIN credit_grant g ON g.store_id = l.store_id AND g.order_id = l.order_id AND g.line_id = l.line_id
+              LEFT JOIN (SELECT grant_id, SUM(amount) AS due FROM claw_due GROUP BY grant_id) d ON d.grant_id = g.id
               GROUP BY l.store_id, l.order_id, l.line_id, l.booked
-              HAVING l.booked < SUM(g.amount - g.clawed - g.expired - g.spent + g.reversed - g.repaid - g.voided - g.adjusted)
+              HAVING l.booked < SUM(g.amount - g.clawed - g.expired - g.spent + g.reversed - g.repaid - g.voided - g.adjusted
+                                    - COALESCE(d.due, 0))
                   OR l.booked > SUM(g.amount - g.clawed)",
     },
     Check {
@@ -432,6 +459,73 @@ const CHECKS: &[Check] = &[
                 ON e.account_id = d.account_id AND e.seq >= d.first_entry AND e.seq < d.first_entry + d.entries
                AND e.operation = d.id AND e.kind = 'spent'
               GROUP BY d.id, d.credits HAVING d.credits <> COALESCE(SUM(e.amount), 0)",
+    },
+    Check {
+        rule: "holds",
+        sql: "-- ledger::audit::held
+              SELECT 'slice of ' || s.grant_id || ' in ' || s.account_id,
+                     CAST(s.held AS TEXT) || ' are held, its open holds say ' || CAST(COALESCE(h.held, 0) AS TEXT)
+              FROM slice s
+              LEFT JOIN (SELECT o.account_id, p.grant_id, p.site, SUM(p.credits) AS held
+                         FROM hold o JOIN hold_slice p ON p.hold_id = o.id WHERE o.state = 'open'
+                         GROUP BY o.account_id, p.grant_id, p.site) h
+                ON h.account_id = s.account_id AND h.grant_id = s.grant_id AND h.site = s.site
+              WHERE s.held <> COALESCE(h.held, 0)",
+    },
+    Check {
+        rule: "holds",
+        sql: "-- ledger::audit::holds
+              SELECT h.id, 'it holds ' || CAST(h.credits AS TEXT) || ', its slices gave ' || CAST(COALESCE(p.sum, 0) AS TEXT)
+                     || ' and its debit took ' || CAST(COALESCE(d.credits, 0) AS TEXT) || ' of '
+                     || CAST(h.captured AS TEXT) || ' captured'
+              FROM hold h
+              LEFT JOIN (SELECT hold_id, SUM(credits) AS sum FROM hold_slice GROUP BY hold_id) p ON p.hold_id = h.id
+              LEFT JOIN debit d ON d.id = h.debit_id AND d.hold_id = h.id
+              WHERE h.credits <> h.uncovered + COALESCE(p.sum, 0) OR h.captured <> COALESCE(d.credits, 0)",
+    },
+    Check {
+        rule: "holds",
+        sql: "-- ledger::audit::holding
+              SELECT c.account_id || ' ' || c.site || ' ' || c.agent,
+                     'counted ' || CAST(c.held AS TEXT) || ' held, its open holds say ' || CAST(COALESCE(h.held, 0) AS TEXT)
+              FROM holding c
+              LEFT JOIN (SELECT account_id, site, '' AS agent, SUM(credits) AS held FROM hold WHERE state = 'open'
+                         GROUP BY account_id, site
+                         UNION ALL
+                         SELECT account_id, site, agent, SUM(credits) FROM hold
+                         WHERE state = 'open' AND agent IS NOT NULL GROUP BY account_id, site, agent) h
+                ON h.account_id = c.account_id AND h.site = c.site AND h.agent = c.agent
+              WHERE c.held <> COALESCE(h.held, 0)",
+    },
+    Check {
+        rule: "holds",
+        sql: "-- ledger::audit::releases
+              SELECT a.id, 'it does not know when its next hold is over'
+              FROM account a
+              LEFT JOIN (SELECT account_id, MIN(expires_at) AS over_at FROM hold WHERE state = 'open'
+                         GROUP BY account_id) h ON h.account_id = a.id
+              WHERE COALESCE(a.next_release, -1) <> COALESCE(h.over_at, -1)",
+    },
+    Check {
+        rule: "holds",
+        sql: "-- ledger::audit::dues
+              SELECT 'grant ' || d.grant_id || ' in ' || d.account_id,
+                     CAST(d.due AS TEXT) || ' are to be taken back of ' || CAST(COALESCE(s.held, 0) AS TEXT) || ' held'
+              FROM (SELECT account_id, grant_id, SUM(amount) AS due FROM claw_due GROUP BY account_id, grant_id) d
+              LEFT JOIN (SELECT account_id, grant_id, SUM(held) AS held FROM slice GROUP BY account_id, grant_id) s
+                ON s.account_id = d.account_id AND s.grant_id = d.grant_id
+              WHERE d.due > COALESCE(s.held, 0)",
+    },
+    Check {
+        rule: "reversals",
+        sql: "-- ledger::audit::reversals
+              SELECT d.id, CAST(d.reversed AS TEXT) || ' were given back, its reversal says '
+                     || CAST(COALESCE(r.credits, 0) AS TEXT) || ', the entries ' || CAST(COALESCE(e.sum, 0) AS TEXT)
+              FROM debit d
+              LEFT JOIN reversal r ON r.debit_id = d.id
+              LEFT JOIN (SELECT operation, SUM(amount) AS sum FROM entry WHERE kind = 'reversed' GROUP BY operation) e
+                ON e.operation = r.id
+              WHERE d.reversed <> COALESCE(r.credits, 0) OR d.reversed <> COALESCE(e.sum, 0)",
     },
     Check {
         rule: "counters",
@@ -489,6 +583,7 @@ const CHECKS: &[Check] = &[
               FROM account a JOIN account b ON b.id = a.merged_into
               WHERE b.merged_into IS NOT NULL
                  OR EXISTS (SELECT 1 FROM slice s WHERE s.account_id = a.id AND (s.remaining > 0 OR s.held > 0))
+                 OR EXISTS (SELECT 1 FROM hold h WHERE h.account_id = a.id AND h.state = 'open')
                  OR EXISTS (SELECT 1 FROM debt d WHERE d.account_id = a.id AND d.amount > 0)
                  OR EXISTS (SELECT 1 FROM spending c WHERE c.account_id = a.id)
                  OR EXISTS (SELECT 1 FROM spending_hour h WHERE h.account_id = a.id)

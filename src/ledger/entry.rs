@@ -11,6 +11,8 @@ use crate::units::Credits;
 pub enum Place {
     /// In the account, to be spent.
     Compartment(Compartment),
+    /// In the account, set aside by a hold; what is not captured goes back to the compartment.
+    Held(Compartment),
     /// Where granted credits come from, and voided ones go back to.
     Issuance,
     /// Where spent credits go.
@@ -35,6 +37,10 @@ impl std::fmt::Display for Place {
         };
         match self {
             Self::Compartment(at) => compartment(f, at),
+            Self::Held(at) => {
+                f.write_str("held:")?;
+                compartment(f, at)
+            }
             Self::Debt(at) => {
                 f.write_str("debt:")?;
                 compartment(f, at)
@@ -65,6 +71,7 @@ impl std::str::FromStr for Place {
             "adjustment" => Ok(Self::Adjustment),
             _ => match text.split_once(':') {
                 Some(("debt", rest)) => compartment(rest).map(Self::Debt),
+                Some(("held", rest)) => compartment(rest).map(Self::Held),
                 Some(("account", id)) => id.parse().ok().map(Self::Account),
                 _ => compartment(text).map(Self::Compartment),
             }
@@ -90,6 +97,10 @@ impl FromColumn for Place {
 pub enum Kind {
     /// Added: bought, given, or part of a plan.
     Granted,
+    /// Set aside by a hold.
+    Held,
+    /// No longer set aside: the hold did not need them, or its time was over.
+    Released,
     /// Used by the assistant.
     Spent,
     /// A debit was undone.
@@ -114,8 +125,10 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Granted,
+        Self::Held,
+        Self::Released,
         Self::Spent,
         Self::Reversed,
         Self::Expired,
@@ -133,6 +146,8 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Granted => "granted",
+            Self::Held => "held",
+            Self::Released => "released",
             Self::Spent => "spent",
             Self::Reversed => "reversed",
             Self::Expired => "expired",

@@ -37,7 +37,7 @@ impl std::fmt::Display for Limit {
 }
 
 /// What becomes of a debit that would pass a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum OnReached {
@@ -48,7 +48,7 @@ pub enum OnReached {
 }
 
 /// What may be spent once recurring credits are used up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum OnExhausted {
@@ -155,7 +155,7 @@ impl Policy {
 }
 
 /// Why and since when nothing may be spent for a site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Pause {
     /// Since when.
     pub since: Timestamp,

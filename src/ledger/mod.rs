@@ -6,13 +6,14 @@
 //! other way. Balances are kept in the slices' rows and proved from the entries by [`audit`].
 //!
 //! This module knows nothing of HTTP, WooCommerce or WordPress, and the decisions in [`burn`],
-//! [`limit`], [`plan`] and [`position`] know nothing of a database or a clock either.
+//! [`hold`], [`limit`], [`plan`] and [`position`] know nothing of a database or a clock either.
 
 pub mod act;
 pub mod audit;
 pub mod burn;
 pub mod chain;
 pub mod entry;
+pub mod hold;
 pub mod limit;
 pub mod plan;
 pub mod position;

@@ -7,8 +7,9 @@ use crate::time::Timestamp;
 use crate::units::Credits;
 
 /// How a wallet stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "WalletStatus")]
 pub enum Status {
     /// Enough.
     Ok,
@@ -23,7 +24,7 @@ pub enum Status {
 }
 
 /// How the assistant should behave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// As usual.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::db::{self, FromColumn, Row, Tx};
 use crate::id::{AccountId, GrantId, SiteId};
+use crate::ledger::store::hold;
 use crate::params;
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -54,7 +55,18 @@ impl FromColumn for Compartment {
 }
 
 /// What kind of credits a grant brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    serde::Deserialize,
+    clap::ValueEnum,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Category {
     /// Bought.
@@ -176,18 +188,6 @@ pub enum View {
     Account,
 }
 
-impl View {
-    /// Whether the wallet shows what lies in `compartment`.
-    #[must_use]
-    pub fn shows(&self, compartment: &Compartment) -> bool {
-        match (self, compartment) {
-            (Self::Account, _) => true,
-            (Self::Site { pool, .. }, Compartment::Pool) => *pool,
-            (Self::Site { site, .. }, Compartment::Site(other)) => site == other,
-        }
-    }
-}
-
 /// The slices of the account that lie in `compartment` itself, without those it may use of the pool.
 pub fn own_slices(
     tx: &mut Tx<'_>,
@@ -203,8 +203,27 @@ pub fn own_slices(
     Ok(slices)
 }
 
-/// The account's slices that still hold anything, in grant order.
+/// The account's slices that still hold anything, in grant order. What holds had set aside whose time is over is
+/// no longer held, whether that is booked or not.
 pub fn open_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<Vec<Slice>, db::Error> {
+    let mut slices = written_slices(tx, account, view)?;
+    if slices.iter().any(|slice| !slice.held.is_zero()) {
+        let now = tx.now();
+        for over in hold::overdue(tx, account, now)? {
+            let is_of =
+                |slice: &&mut Slice| slice.grant == over.grant && slice.compartment == over.compartment;
+            if let Some(slice) = slices.iter_mut().find(is_of) {
+                slice.held = slice.held.saturating_sub(over.credits);
+                slice.remaining = [slice.remaining, over.back()].into_iter().sum();
+            }
+        }
+        slices.retain(|slice| !slice.remaining.is_zero() || !slice.held.is_zero());
+    }
+    Ok(slices)
+}
+
+/// [`open_slices`] as they are booked.
+fn written_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<Vec<Slice>, db::Error> {
     let read = |row: &Row<'_>| {
         Ok(Slice {
             grant: row.get(0)?,
@@ -225,7 +244,7 @@ pub fn open_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<
     };
     match view {
         View::Account => tx.query(
-            "-- ledger::slice::open_slices (account)
+            "-- ledger::slice::written_slices (account)
              SELECT g.id, g.seq, s.site, g.category, g.priority, g.label, g.amount, s.remaining, s.held,
                     g.effective_at, g.expires_at, g.frozen, g.voided_at, g.order_id
              FROM slice s JOIN credit_grant g ON g.id = s.grant_id
@@ -236,7 +255,7 @@ pub fn open_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<
         ),
         // The pool's site is '': for a site that may not use it the list holds the site twice.
         View::Site { site, pool } => tx.query(
-            "-- ledger::slice::open_slices (site)
+            "-- ledger::slice::written_slices (site)
              SELECT g.id, g.seq, s.site, g.category, g.priority, g.label, g.amount, s.remaining, s.held,
                     g.effective_at, g.expires_at, g.frozen, g.voided_at, g.order_id
              FROM slice s JOIN credit_grant g ON g.id = s.grant_id

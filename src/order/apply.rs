@@ -537,6 +537,12 @@ impl Posting<'_> {
         }
         if let Some(lacking) = line.target.checked_sub(line.booked).filter(|lacking| !lacking.is_zero()) {
             let Some(worth) = &line.worth else { return Ok((Outcome::Unchanged, line.booked)) };
+            // What was only to be taken back, once it is no longer held, is not: nothing new need be granted for it.
+            let forgiven = account.forgive_due(purchase, lacking)?;
+            let lacking = lacking.saturating_sub(forgiven);
+            if lacking.is_zero() {
+                return Ok((Outcome::Granted, line.target));
+            }
             account.grant(&NewGrant {
                 compartment,
                 amount: lacking,
@@ -561,8 +567,9 @@ impl Posting<'_> {
         let clawed = account.claw_back(self.operation, purchase, surplus, &why, shortfall, home)?;
         // What expired was not taken back, nor what the shop bears: paid again, it is not granted again.
         let owed = if shortfall == Shortfall::WriteOff { Credits::ZERO } else { clawed.shortfall };
-        let booked = line.booked.saturating_sub(clawed.taken).saturating_sub(owed);
-        let moves = !clawed.taken.is_zero() || !clawed.shortfall.is_zero();
+        // What is held is as good as taken: it can come back to nobody.
+        let booked = [clawed.taken, clawed.due, owed].into_iter().fold(line.booked, Credits::saturating_sub);
+        let moves = [clawed.taken, clawed.due, clawed.shortfall].iter().any(|part| !part.is_zero());
         Ok((if moves { Outcome::ClawedBack } else { Outcome::Unchanged }, booked))
     }
 

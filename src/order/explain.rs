@@ -17,6 +17,7 @@ use crate::db::{self, Tx};
 use crate::id::{AccountId, SiteId};
 use crate::inbox::store::{self as inbox, Delivery};
 use crate::ledger::slice::Compartment;
+use crate::schema;
 use crate::shop::Store;
 use crate::site::{self, Account, AccountRef, Owner};
 use crate::time::Timestamp;
@@ -26,12 +27,14 @@ use crate::units::Credits;
 const MOVEMENTS_MAX: i64 = 1000;
 
 /// All that is known of an order and its credits.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "OrderStory")]
 pub struct Story {
     /// The store's name.
     pub store: String,
     /// The order's id there.
     #[serde(serialize_with = "super::id_as_text")]
+    #[schemars(with = "schema::OrderId")]
     pub order: i64,
     /// The number customers read.
     pub number: String,
@@ -76,7 +79,7 @@ pub struct Story {
 }
 
 /// What a person decided about an order's credits.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Assignment {
     /// Where they go: `pool`, `site:ID`, or nothing where the order says.
     pub place: Option<String>,
@@ -87,7 +90,7 @@ pub struct Assignment {
 }
 
 /// One line of the story.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct LineStory {
     /// The line's id in the shop.
     pub line: i64,
@@ -124,7 +127,7 @@ pub struct LineStory {
 }
 
 /// Where a line's credits go, and why.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct SiteStory {
     /// What the order names, whether or not that is a site.
     pub named: Option<String>,
@@ -135,7 +138,7 @@ pub struct SiteStory {
 }
 
 /// A movement of the order's credits.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct EntryStory {
     /// When; nothing for a sum.
     pub at: Option<Timestamp>,

@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 use crate::units::Credits;
 
 /// Something that is missing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Missing {
     /// At which step it stopped: `payment`, `product`, `worth`, `buyer`, `site`, `refund`, `account`, `expiry`,
     /// `spent`, `shop` or `other`.

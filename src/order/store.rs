@@ -398,7 +398,8 @@ pub fn list(tx: &mut Tx<'_>, filter: Filter, after: Place, limit: i64) -> Result
 }
 
 /// A grant that an order brought, and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "OrderGrant")]
 pub struct GrantOf {
     /// The grant.
     pub id: GrantId,
@@ -418,7 +419,7 @@ pub struct GrantOf {
     pub expires_at: Option<Timestamp>,
     /// What is left, held or not.
     pub remaining: Credits,
-    /// Where that lies; `None` is the pool.
+    /// Where that lies; nothing is the pool.
     pub sites: Vec<Option<SiteId>>,
     /// Whether it waits for a decision about its order.
     pub frozen: bool,
@@ -522,13 +523,14 @@ pub fn movements(tx: &mut Tx<'_>, store: i64, order: i64, limit: i64) -> Result<
 }
 
 /// A part of an order's credits, and where it lies.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "OrderRemainder")]
 pub struct Lying {
     /// The grant.
     pub grant: GrantId,
     /// Whose it is.
     pub account: AccountId,
-    /// The site; `None` is the pool.
+    /// The site; nothing is the pool.
     pub site: Option<SiteId>,
     /// What is neither spent nor held.
     pub remaining: Credits,

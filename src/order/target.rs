@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::money::{self, Ratio};
 use super::{DELETED, Line, Order, Refund, RefundLine};
 use crate::catalog::worth::{Basis, Worth};
+use crate::schema;
 use crate::units::Credits;
 
 /// What is known of a line beside what the order says.
@@ -106,7 +107,7 @@ pub struct LineDecision {
 }
 
 /// How the target of a line was reached, for people to follow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Working {
     /// What the gross was counted from.
     pub count: Count,
@@ -123,7 +124,7 @@ pub struct Working {
 }
 
 /// What the gross of a line was counted from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Count {
     /// It cost nothing, so it grants nothing.
@@ -134,6 +135,7 @@ pub enum Count {
         credits: Credits,
         /// How many were bought.
         #[serde(with = "money::as_text")]
+        #[schemars(with = "schema::Number")]
         quantity: Decimal,
         /// The share that was paid of the price, where a discount shrinks the credits.
         discount: Option<Discounted>,
@@ -144,49 +146,60 @@ pub enum Count {
         rate: Credits,
         /// What was paid without tax.
         #[serde(with = "money::as_text")]
+        #[schemars(with = "schema::Number")]
         total: Decimal,
     },
 }
 
 /// The share of a price that was paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Discounted {
     /// What was paid.
     #[serde(with = "money::as_text")]
+    #[schemars(with = "schema::Number")]
     pub total: Decimal,
     /// The price before the discount.
     #[serde(with = "money::as_text")]
+    #[schemars(with = "schema::Number")]
     pub subtotal: Decimal,
 }
 
 /// What one refund took of a line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "RefundShare")]
 pub struct Share {
     /// The refund's id.
     #[serde(serialize_with = "super::id_as_text")]
+    #[schemars(with = "schema::OrderId")]
     pub refund: i64,
     /// The line's money that went back, without tax.
     #[serde(with = "money::as_text")]
+    #[schemars(with = "schema::Number")]
     pub money: Decimal,
     /// How many of it came back; decides only where nothing was paid.
     #[serde(with = "money::as_text")]
+    #[schemars(with = "schema::Number")]
     pub quantity: Decimal,
     /// Money with tax that no line, shipping or fee accounts for: it is of the whole order.
     #[serde(with = "money::as_text")]
+    #[schemars(with = "schema::Number")]
     pub untied: Decimal,
 }
 
 /// What the parts of refunds are parts of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Whole {
     /// The line's total without tax.
     #[serde(with = "money::as_text")]
+    #[schemars(with = "schema::Number")]
     pub line_total: Decimal,
     /// The line's quantity.
     #[serde(with = "money::as_text")]
+    #[schemars(with = "schema::Number")]
     pub line_quantity: Decimal,
     /// The order's total with tax.
     #[serde(with = "money::as_text")]
+    #[schemars(with = "schema::Number")]
     pub order_total: Decimal,
     /// Whether the quantity decides, because nothing was paid for the line.
     pub by_quantity: bool,

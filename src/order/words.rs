@@ -126,12 +126,19 @@ pub fn movement(moved: &Moved) -> String {
             format!("{credits} went from {} to account {other}", place(from))
         }
         (Kind::Moved, from, to) => format!("{credits} moved from {} to {}", place(from), place(to)),
+        (Kind::Held, from, _) => format!("{credits} set aside from {} by a hold", place(from)),
+        (Kind::Released, _, to) => format!("{credits} no longer set aside, back in {}", place(to)),
         (Kind::Spent, from, _) => format!("{credits} spent from {}", place(from)),
         (Kind::Reversed, _, to) => {
             format!("{credits} given back to {}, because a debit was undone", place(to))
         }
         (Kind::Expired, from, _) => format!("{credits} expired in {}", place(from)),
         (Kind::Clawed, from, _) => format!("{credits} taken back from {}{cause}", place(from)),
+        (Kind::Owed | Kind::WrittenOff, Place::Clawback, _) => {
+            format!(
+                "{credits} are no longer owed or written off, because the debit was undone that had spent them"
+            )
+        }
         (Kind::Owed, from, _) => format!("{credits} had been spent and are owed by {}{cause}", place(from)),
         (Kind::WrittenOff, ..) => format!("{credits} had been spent and are written off{cause}"),
         (Kind::Repaid, from, _) => format!("{credits} from {} went to pay what was owed there", place(from)),
@@ -151,7 +158,9 @@ fn cause(operation: &str) -> String {
 
 fn place(place: &Place) -> String {
     match place {
-        Place::Compartment(at) | Place::Debt(at) => compartment(at.site().map(crate::id::SiteId::as_str)),
+        Place::Compartment(at) | Place::Held(at) | Place::Debt(at) => {
+            compartment(at.site().map(crate::id::SiteId::as_str))
+        }
         other => other.to_string(),
     }
 }

@@ -177,6 +177,9 @@ pub struct Version {
 /// What stands in a label for how much.
 pub const QUANTITY: &str = "{quantity}";
 
+/// What stands before a label where a debit was undone.
+pub const GIVEN_BACK: &str = "Given back: ";
+
 /// The label as customers read it.
 #[must_use]
 pub fn say(label: String, quantity: Option<i64>) -> String {

@@ -61,6 +61,17 @@ pub fn effective(tx: &mut Tx<'_>, action: &ActionId, at: Timestamp) -> Result<Op
     )
 }
 
+/// A version of an action's rate.
+pub fn version(tx: &mut Tx<'_>, action: &ActionId, version: i64) -> Result<Option<Version>, db::Error> {
+    tx.query_opt(
+        "-- rate::store::version
+         SELECT action, version, credits, per, round, label, effective_at, created_at
+         FROM rate WHERE action = $1 AND version = $2",
+        params![action, version],
+        read,
+    )
+}
+
 /// All versions, by action, newest first.
 pub fn list(tx: &mut Tx<'_>) -> Result<Vec<Version>, db::Error> {
     tx.query(

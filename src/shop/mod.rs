@@ -95,6 +95,10 @@ impl StoreName {
     }
 }
 
+crate::schema::text!(StoreName, "StoreName", "A shop, by the name it was added under.", {
+    "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", "examples": ["shop"]
+});
+
 impl FromStr for StoreName {
     type Err = NotAStoreName;
 

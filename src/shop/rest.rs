@@ -268,12 +268,6 @@ impl Rest {
         Ok(Self { http, access, patience, clock })
     }
 
-    /// The shop's front page.
-    #[must_use]
-    pub fn url(&self) -> &ShopUrl {
-        &self.access.url
-    }
-
     /// A product or a variation, as JSON; `None` if the shop has none with that id any more.
     pub async fn product(&self, id: i64) -> Result<Option<Vec<u8>>, Error> {
         found(self.get("product", &format!("products/{id}"), &[]).await)

@@ -16,6 +16,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::id::{AccountId, ClientId, SiteId};
+use crate::schema;
 use crate::time::Timestamp;
 
 /// The longest label of a site, as for every label.
@@ -74,7 +75,7 @@ impl NaturalKey {
         (id > 0).then_some(Self(Key::Customer(id)))
     }
 
-    /// The guest with this address; `None` if it cannot be one.
+    /// The guest with this address; nothing if it cannot be one.
     #[must_use]
     pub fn email(address: &str) -> Option<Self> {
         let address = address.trim().to_lowercase();
@@ -205,6 +206,18 @@ impl FromStr for WalletRef {
     }
 }
 
+schema::text!(AccountRef, "AccountName", "An account: by its id, or by the name its store knows it by.", {
+    "pattern": ACCOUNT, "examples": ["shop:customer:17"]
+});
+
+schema::text!(WalletRef, "WalletName", "A wallet: one site's, or all that an account has.", {
+    "pattern": format!(r"^(site:[A-Za-z0-9._:-]{{1,128}}|account:{})$", &ACCOUNT[1..ACCOUNT.len() - 1]),
+    "examples": ["site:site-123", "account:shop:customer:17"]
+});
+
+/// The forms of an account, as a pattern.
+const ACCOUNT: &str = r"^(\s*(acc_[0-9a-f]{32}|[^:]+:customer:[0-9]+|[^:]+:email:.+@.+)\s*)$";
+
 /// Reads and writes a type as the text it is written as everywhere.
 macro_rules! as_text {
     ($($type:ty),*) => {$(
@@ -226,7 +239,7 @@ macro_rules! as_text {
 as_text!(NaturalKey, AccountRef, WalletRef);
 
 /// A customer of a store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Account {
     /// Its id.
     pub id: AccountId,
@@ -251,7 +264,7 @@ pub struct Account {
 }
 
 /// A customer's website, as far as it is known here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Site {
     /// What the customer calls it.
     pub id: SiteId,
@@ -272,7 +285,8 @@ pub struct Site {
 }
 
 /// A site that its owner offers to another account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "SiteOffer")]
 pub struct Offer {
     /// To whom.
     pub to: Owner,
@@ -283,7 +297,7 @@ pub struct Offer {
 }
 
 /// Who owns a site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Owner {
     /// The account.
     pub id: AccountId,
@@ -292,7 +306,7 @@ pub struct Owner {
 }
 
 /// Which order registered a site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct FromOrder {
     /// The store's name; its number if the store was removed.
     pub store: String,
@@ -359,7 +373,7 @@ pub fn parse_client(text: &str) -> Result<Field<ClientId>, crate::id::NotAnId> {
     }
 }
 
-/// A name as it is kept: one line, trimmed, not too long; `None` if nothing is left of it.
+/// A name as it is kept: one line, trimmed, not too long; nothing if nothing is left of it.
 fn tidy_name(text: &str) -> Option<String> {
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();

@@ -567,6 +567,7 @@ pub fn follow_order(
              DELETE FROM site_offer WHERE site = $1",
             params![site],
         )?;
+        limit::forget(tx, from, site)?;
     }
     Ok(sites)
 }

@@ -14,7 +14,7 @@ use nivella_wallet::id::{AccountId, SiteId};
 use nivella_wallet::inbox::{self, Envelope, Incoming, signature};
 use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::slice::{Category, Compartment, View, open_slices};
-use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, Shown};
+use nivella_wallet::ledger::store::{self as ledger, Expiry, NewDebit, NewGrant, NewHold, Shown};
 use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::order::apply::Rules;
 use nivella_wallet::order::{explain, store as orders};
@@ -487,9 +487,28 @@ fn merges_that_cannot_be_are_refused_and_repeats_change_nothing() {
             Err(E::Site(sites::Error::UnknownAccount(_)))
         ));
         assert!(matches!(stage.merge(GUEST, "shop:customer:1"), Err(E::Site(sites::Error::UnknownStore(_)))));
-        stage.sql("-- test\n UPDATE slice SET held = 5, remaining = remaining - 5 WHERE remaining > 0");
-        assert!(matches!(stage.merge(GUEST, ALICE), Err(E::Held { credits, .. }) if credits.micro() == 5));
-        stage.sql("-- test\n UPDATE slice SET remaining = remaining + held, held = 0");
+        let holder = guest.clone();
+        let held = stage.write(move |tx| -> Result<_, ledger::Error> {
+            let spending = NewDebit {
+                site: "some-site".parse().unwrap(),
+                uses_pool: true,
+                agent: None,
+                action: None,
+                priced: None,
+                label: "chat".to_owned(),
+                amount: "5".parse().unwrap(),
+                reference: None,
+                occurred_at: None,
+                usage: None,
+            };
+            LockedAccount::lock(tx, &holder)?.hold(&NewHold { spending, rate: None, lasts_s: 900 })
+        });
+        let hold = held.unwrap().hold.id;
+        assert!(
+            matches!(stage.merge(GUEST, ALICE), Err(E::Held { credits, .. }) if credits.to_string() == "5")
+        );
+        let holder = guest.clone();
+        stage.write(move |tx| LockedAccount::lock(tx, &holder)?.release(&hold)).unwrap();
         let frozen = guest.clone();
         stage.write(move |tx| sites::set_frozen(tx, &frozen, Some("fraud"))).unwrap();
         assert!(matches!(stage.merge(GUEST, ALICE), Err(E::Frozen { reason, .. }) if reason == "fraud"));

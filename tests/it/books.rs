@@ -5,15 +5,19 @@
 
 use std::collections::HashMap;
 
+use nivella_wallet::calendar::Per;
 use nivella_wallet::db::{Db, Keep, Tx};
-use nivella_wallet::id::AccountId;
+use nivella_wallet::id::{AccountId, AgentId, DebitId, GrantId, HoldId, SiteId};
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::audit;
-use nivella_wallet::ledger::limit::Brake;
+use nivella_wallet::ledger::limit::{Brake, Limit, OnExhausted, OnReached, Said};
 use nivella_wallet::ledger::position::Position;
 use nivella_wallet::ledger::slice::{Category, Compartment, View, open_slices};
-use nivella_wallet::ledger::store::{Error, Expiry, NewDebit, NewGrant, Purchase, Shortfall, Shown};
+use nivella_wallet::ledger::store::{
+    Capture, Error, Expiry, NewDebit, NewGrant, NewHold, Purchase, Shortfall, Shown,
+};
 use nivella_wallet::params;
+use nivella_wallet::site::store as sites;
 use nivella_wallet::time::Validity;
 use nivella_wallet::units::{Credits, Delta};
 
@@ -32,6 +36,21 @@ fn moving_and_adjusting() {
 #[test]
 fn money_that_goes_back() {
     tell("clawback.txt");
+}
+
+#[test]
+fn limits_and_policies() {
+    tell("limits.txt");
+}
+
+#[test]
+fn holding() {
+    tell("hold.txt");
+}
+
+#[test]
+fn giving_back() {
+    tell("reverse.txt");
 }
 
 fn tell(file: &str) {
@@ -60,6 +79,8 @@ fn tell(file: &str) {
 struct Book<'t> {
     test: &'t TestDb,
     accounts: HashMap<&'static str, AccountId>,
+    holds: HashMap<String, HoldId>,
+    debits: HashMap<String, DebitId>,
 }
 
 /// What a line did: nothing to say, or words to compare.
@@ -81,7 +102,19 @@ impl<'t> Book<'t> {
             })
             .unwrap();
         }
-        Self { test, accounts }
+        let owner = accounts["account"].clone();
+        write(&test.db, move |tx| {
+            for site in ["shop", "blog"] {
+                tx.execute(
+                    "-- test
+                     INSERT INTO site (id, account_id, uses_pool, created_at) VALUES ($1, $2, 1, 0)",
+                    params![site, &owner],
+                )?;
+            }
+            Ok(String::new())
+        })
+        .unwrap();
+        Self { test, accounts, holds: HashMap::new(), debits: HashMap::new() }
     }
 
     /// Does what a line says; a debit tells which grants paid only where the line wants to know.
@@ -93,11 +126,34 @@ impl<'t> Book<'t> {
                 Ok(String::new())
             }
             ["grant", to, amount, category, rest @ ..] => self.grant(id, to, amount, category, rest),
-            ["debit", site, amount, label] => {
+            ["limit", site, per, most, on_reached, by @ ..] => {
+                let (site, agent) = (site.parse().unwrap(), agent(by));
+                let (per, on_reached) = (Per::named(per).unwrap(), OnReached::named(on_reached).unwrap());
+                let most = (*most != "none").then(|| credits(most));
+                write(&self.test.db, move |tx| {
+                    let mut account = LockedAccount::lock(tx, &id)?;
+                    match most {
+                        Some(credits) => {
+                            account.set_limit(&site, &Limit { agent, per, credits, on_reached })?;
+                        }
+                        None => assert!(account.remove_limit(&site, agent.as_ref(), per)?),
+                    }
+                    Ok(String::new())
+                })
+            }
+            ["policy", site, on_exhausted, by @ ..] => {
+                let (site, agent) = (site.parse().unwrap(), agent(by));
+                let said = Said { on_exhausted: OnExhausted::named(on_exhausted), ..Said::default() };
+                write(&self.test.db, move |tx| {
+                    LockedAccount::lock(tx, &id)?.set_said(&site, agent.as_ref(), &said)?;
+                    Ok(String::new())
+                })
+            }
+            ["debit", site, amount, label, by @ ..] => {
                 let debit = NewDebit {
                     site: site.trim_end_matches('!').parse().unwrap(),
                     uses_pool: !site.ends_with('!'),
-                    agent: None,
+                    agent: agent(by),
                     action: None,
                     priced: None,
                     label: (*label).to_owned(),
@@ -106,21 +162,103 @@ impl<'t> Book<'t> {
                     occurred_at: None,
                     usage: None,
                 };
-                write(&self.test.db, move |tx| {
+                let made = write(&self.test.db, move |tx| {
                     let made = LockedAccount::lock(tx, &id)?.debit(&debit, &Brake::OFF)?;
-                    if !told {
-                        return Ok(String::new());
-                    }
-                    let mut parts = Vec::new();
-                    for (grant, amount) in &made.taken.slices {
-                        let label: String = tx.query_one(
-                            "-- test\n SELECT label FROM credit_grant WHERE id = $1",
-                            params![grant],
-                            |row| row.get(0),
-                        )?;
-                        parts.push(format!("{label} {amount}"));
-                    }
-                    Ok(parts.join(", "))
+                    Ok((made.id, paid(tx, &made.taken.slices, told)?))
+                });
+                made.map(|(id, paid)| {
+                    self.debits.insert((*label).to_owned(), id);
+                    paid
+                })
+            }
+            ["hold", site, amount, name, rest @ ..] => {
+                let lasts_s = match rest {
+                    ["for", seconds] => seconds.parse().unwrap(),
+                    _ => 900,
+                };
+                let new = NewHold {
+                    spending: NewDebit {
+                        site: site.parse().unwrap(),
+                        uses_pool: true,
+                        agent: None,
+                        action: None,
+                        priced: None,
+                        label: (*name).to_owned(),
+                        amount: credits(amount),
+                        reference: None,
+                        occurred_at: None,
+                        usage: None,
+                    },
+                    rate: None,
+                    lasts_s,
+                };
+                let made = write(&self.test.db, move |tx| {
+                    let hold = LockedAccount::lock(tx, &id)?.hold(&new)?.hold;
+                    let slices: Vec<_> =
+                        hold.parts.iter().map(|part| (part.grant.clone(), part.credits)).collect();
+                    Ok((hold.id, paid(tx, &slices, told)?))
+                });
+                made.map(|(id, paid)| {
+                    self.holds.insert((*name).to_owned(), id);
+                    paid
+                })
+            }
+            ["capture", name, amount] => {
+                let (hold, amount) = (self.holds[*name].clone(), credits(amount));
+                let made = write(&self.test.db, move |tx| {
+                    let capture = Capture { amount, ..Capture::default() };
+                    let made = LockedAccount::lock(tx, &id)?.capture(&hold, &capture, &Brake::OFF)?;
+                    Ok((made.id, paid(tx, &made.taken.slices, told)?))
+                });
+                made.map(|(id, paid)| {
+                    self.debits.insert((*name).to_owned(), id);
+                    paid
+                })
+            }
+            // As a policy with grace takes a hold: more than the slices cover.
+            ["lend", name, amount] => {
+                let (hold, amount) = (self.holds[*name].clone(), credits(amount));
+                write(&self.test.db, move |tx| {
+                    tx.execute(
+                        "-- test\n UPDATE hold SET credits = credits + $2, uncovered = $2 WHERE id = $1",
+                        params![&hold, amount],
+                    )?;
+                    tx.execute(
+                        "-- test\n UPDATE holding SET held = held + $1 WHERE held > 0",
+                        params![amount],
+                    )?;
+                    Ok(String::new())
+                })
+            }
+            ["release", name] => {
+                let hold = self.holds[*name].clone();
+                write(&self.test.db, move |tx| {
+                    LockedAccount::lock(tx, &id)?.release(&hold).map(|_| String::new())
+                })
+            }
+            ["reverse", label, rest @ ..] => {
+                let (debit, amount) =
+                    (self.debits[*label].clone(), rest.first().map(|amount| credits(amount)));
+                write(&self.test.db, move |tx| {
+                    LockedAccount::lock(tx, &id)?.reverse(&debit, amount, None).map(|_| String::new())
+                })
+            }
+            ["void", label] => {
+                let label = (*label).to_owned();
+                write(&self.test.db, move |tx| {
+                    let grant = tx.query_one(
+                        "-- test\n SELECT id FROM credit_grant WHERE label = $1",
+                        params![&label],
+                        |row| row.get(0),
+                    )?;
+                    LockedAccount::lock(tx, &id)?.void(&grant, "a mistake").map(|_| String::new())
+                })
+            }
+            ["leave", site] => {
+                let site: SiteId = site.parse().unwrap();
+                write(&self.test.db, move |tx| {
+                    sites::unassign(tx, &site).unwrap();
+                    LockedAccount::lock(tx, &id)?.vacate(&Compartment::Site(site)).map(|()| String::new())
                 })
             }
             ["move", from, to, amount] => {
@@ -137,13 +275,15 @@ impl<'t> Book<'t> {
                         .map(|_| String::new())
                 })
             }
-            ["claw", order, amount] => {
+            ["claw", order, amount, rest @ ..] => {
                 let (purchase, amount) = (purchase(order), credits(amount));
+                let shortfall = rest.first().map_or(Shortfall::Debt, |word| Shortfall::named(word).unwrap());
                 write(&self.test.db, move |tx| {
                     let mut account = LockedAccount::lock(tx, &id)?;
-                    let clawed =
-                        account.claw_back("test", purchase, amount, "Refund", Shortfall::Debt, None)?;
-                    Ok(format!("taken {}, short {}", clawed.taken, clawed.shortfall))
+                    let clawed = account.claw_back("test", purchase, amount, "Refund", shortfall, None)?;
+                    let due =
+                        if clawed.due.is_zero() { String::new() } else { format!("due {}, ", clawed.due) };
+                    Ok(format!("taken {}, {due}short {}", clawed.taken, clawed.shortfall))
                 })
             }
             ["send", order, to] => {
@@ -162,7 +302,10 @@ impl<'t> Book<'t> {
                     LockedAccount::lock(tx, &id)?.set_frozen(purchase, frozen).map(|_| String::new())
                 })
             }
-            ["available", wallet, expected] => Ok(same(&self.available(wallet), expected)),
+            ["available", wallet, expected] => {
+                Ok(same(&self.position(wallet).available.to_string(), expected))
+            }
+            ["held", wallet, expected] => Ok(same(&self.position(wallet).held.to_string(), expected)),
             ["debt", at, expected] => {
                 let at = compartment(at);
                 let debt =
@@ -203,7 +346,7 @@ impl<'t> Book<'t> {
         })
     }
 
-    fn available(&self, wallet: &str) -> String {
+    fn position(&self, wallet: &str) -> Position {
         let view = match wallet {
             "account" | "bob" => View::Account,
             site => {
@@ -215,7 +358,7 @@ impl<'t> Book<'t> {
             let now = tx.now();
             Ok::<_, nivella_wallet::db::Error>(Position::of(&open_slices(tx, id, &view)?, now))
         });
-        position.unwrap().available.to_string()
+        position.unwrap()
     }
 
     fn activity(&self, id: &AccountId) -> String {
@@ -234,7 +377,23 @@ impl<'t> Book<'t> {
     }
 }
 
-fn write(db: &Db, work: impl FnOnce(&mut Tx<'_>) -> Answer + Send + 'static) -> Answer {
+/// Which grants paid how much, where somebody wants to know.
+fn paid(tx: &mut Tx<'_>, slices: &[(GrantId, Credits)], told: bool) -> Answer {
+    let mut parts = Vec::new();
+    for (grant, amount) in slices.iter().filter(|_| told) {
+        let label: String =
+            tx.query_one("-- test\n SELECT label FROM credit_grant WHERE id = $1", params![grant], |row| {
+                row.get(0)
+            })?;
+        parts.push(format!("{label} {amount}"));
+    }
+    Ok(parts.join(", "))
+}
+
+fn write<T: Send + 'static>(
+    db: &Db,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     db.write_blocking("test", Keep::Effects, work)
 }
 
@@ -245,6 +404,15 @@ fn same(found: &str, expected: &str) -> String {
 
 fn compartment(word: &str) -> Compartment {
     if word == "pool" { Compartment::Pool } else { Compartment::Site(word.parse().unwrap()) }
+}
+
+/// `by bot`
+fn agent(words: &[&str]) -> Option<AgentId> {
+    match words {
+        ["by", agent] => Some(agent.parse().unwrap()),
+        [] => None,
+        _ => panic!("nobody knows {words:?}"),
+    }
 }
 
 fn credits(word: &str) -> Credits {

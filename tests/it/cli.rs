@@ -6,6 +6,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nivella_wallet::db::{DatabaseUrl, Db, Durability, Keep};
+use nivella_wallet::ledger::LockedAccount;
+use nivella_wallet::ledger::store::{Error, NewDebit, NewHold};
+use nivella_wallet::site::store as sites;
+use nivella_wallet::time::Clock;
 use serde_json::Value;
 
 /// A folder with a database, and the program to work on it.
@@ -289,6 +294,53 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
     let real = desk.json("wallet grant account:lab:customer:9 --credits 5 --reason x");
     assert_eq!(real["dry_run"], false);
     assert_ne!(desk.content(), before);
+}
+
+/// Somebody's assistant broke at 3 a.m. and keeps what the customer waits for.
+#[test]
+fn an_operator_finds_a_hold_and_releases_it() {
+    let desk = Desk::with_customers();
+    assert!(desk.ok("hold list site:shop").contains("nothing is held"));
+    let url = DatabaseUrl::Sqlite(desk.folder.path().join("nivella-wallet.db"));
+    let db = Db::open(&url, Durability::Process, Clock::system()).unwrap();
+    let held = db.write_blocking("test", Keep::Effects, |tx| -> Result<_, Error> {
+        let site = "shop".parse().unwrap();
+        let owner = sites::owner(tx, &site)?.unwrap();
+        LockedAccount::lock(tx, &owner)?.hold(&NewHold {
+            spending: NewDebit {
+                site,
+                uses_pool: true,
+                agent: None,
+                action: None,
+                priced: None,
+                label: "chat".to_owned(),
+                amount: "600".parse().unwrap(),
+                reference: None,
+                occurred_at: None,
+                usage: None,
+            },
+            rate: None,
+            lasts_s: 3600,
+        })
+    });
+    let id = held.unwrap().hold.id;
+    drop(db);
+    for wallet in ["site:shop", "account:lab:customer:1"] {
+        assert_eq!(desk.json(&format!("hold list {wallet}"))["items"][0]["id"], id.as_str(), "{wallet}");
+    }
+    assert!(desk.ok("hold list site:blog").contains("nothing is held"));
+    assert!(desk.ok("hold list site:shop").contains("600"));
+    let before = desk.content();
+    let tried = desk.ok(&format!("hold release {id} --dry-run"));
+    assert!(tried.contains("600 credits of site shop are no longer set aside"), "{tried}");
+    assert_eq!(desk.content(), before);
+    assert_eq!(desk.json(&format!("hold release {id}"))["state"], "released");
+    let again = desk.run(&format!("hold release {id}"));
+    assert_eq!(again.status, 1);
+    assert!(again.err.contains("the hold is released"), "{}", again.err);
+    assert_eq!(desk.run("hold release hd_00000000000000000000000000000000").status, 1);
+    assert_eq!(desk.json("wallet show site:shop")["held"], "0");
+    desk.ok("verify");
 }
 
 #[test]
@@ -991,4 +1043,66 @@ fn help_is_there_for_every_command() {
         }
     }
     assert!(desk.ok("--version").starts_with("nivella-wallet "));
+}
+
+#[test]
+fn limits_and_policies_are_set_by_hand_and_shown() {
+    let desk = Desk::with_customers();
+    let before = desk.content();
+    let said = desk.ok("site limit shop --per month --credits 100 --dry-run");
+    assert!(said.contains("shop may spend 100 credits a month"), "{said}");
+    assert_eq!(desk.content(), before, "a dry run writes nothing");
+
+    desk.ok("site limit shop --per month --credits 100");
+    let shown = desk.json("site limit shop --agent bot --per day --credits 0 --on-reached use_balance");
+    assert_eq!(
+        (&shown["agent"], &shown["credits"], &shown["on_reached"]),
+        (&"bot".into(), &"0".into(), &"use_balance".into())
+    );
+    let policy = desk.json("site policy shop --on-exhausted stop --pool off");
+    assert_eq!(
+        (&policy["on_exhausted"], &policy["pool"], &policy["grace"]),
+        (&"stop".into(), &false.into(), &"0".into())
+    );
+    desk.ok("site policy shop --agent bot --grace 2.5 --on-exhausted use_balance");
+
+    let shown = desk.json("site show shop");
+    assert_eq!(shown["limits"].as_array().unwrap().len(), 2);
+    assert_eq!((&shown["policies"][1]["grace"], &shown["uses_pool"]), (&"2.5".into(), &false.into()));
+    let text = desk.ok("site show shop");
+    for words in [
+        "spends recurring credits only, not the pool's",
+        "assistant bot spends",
+        "LEFT",
+        "use bonus and paid",
+    ] {
+        assert!(text.contains(words), "{words:?} is not in\n{text}");
+    }
+    let refused = desk.run("wallet burn-plan site:shop --credits 101");
+    assert_eq!(refused.status, 1);
+    assert!(refused.err.contains("0 left under the limit of 100 credits a month"), "{}", refused.err);
+    assert!(desk.run("wallet burn-plan site:shop --credits 1").err.contains("1 credits needed, 0 available"));
+    desk.ok("wallet burn-plan site:shop --credits 1 --agent bot");
+    assert_eq!(desk.run("wallet burn-plan account:lab:customer:1 --credits 1 --agent bot").status, 2);
+
+    let taken = desk.ok("site limit shop --per month --credits none");
+    assert!(taken.contains("shop may spend without limit each month"), "{taken}");
+    assert_eq!(desk.json("site show shop")["limits"].as_array().unwrap().len(), 1);
+    assert!(desk.ok("site resume shop").contains("nothing to do: shop is not paused"));
+    for (args, status, words) in [
+        ("site limit shop --per week --credits 1", 2, "write day or month"),
+        ("site limit shop --per day --credits -1", 2, "-1"),
+        ("site limit shop --per day --credits many", 2, "write none for no limit"),
+        ("site limit shop --per day", 2, "--credits"),
+        ("site limit nowhere --per day --credits 1", 1, "there is no site nowhere"),
+        ("site policy shop", 2, "--on-exhausted"),
+        ("site policy shop --pool maybe", 2, "write on or off"),
+        ("site policy nowhere --pool on", 1, "there is no site nowhere"),
+        ("site resume nowhere", 1, "there is no site nowhere"),
+    ] {
+        let answer = desk.run(args);
+        assert_eq!(answer.status, status, "{args}: {}", answer.err);
+        assert!(answer.err.contains(words), "{args}: {}", answer.err);
+    }
+    desk.ok("verify");
 }

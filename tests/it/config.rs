@@ -31,7 +31,7 @@ fn with_nothing_set_everything_has_the_documented_default() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.database.to_string(), "sqlite:nivella-wallet.db");
     assert_eq!(config.public_url, None);
-    assert_eq!(config.unit.as_str(), "AI Credits");
+    assert_eq!(config.unit.to_string(), "AI Credits");
     assert_eq!(format!("{:?}", config.durability), "Full");
     assert_eq!(shown(&config.low_balance), ["20%", "5%", "0"]);
     assert_eq!(config.inbox.retention.days(), 30);
@@ -71,6 +71,11 @@ fn every_key_can_be_set_in_the_file() {
             [sites]
             auto_register = false
 
+            [brake]
+            enabled = false
+            times = 20
+            floor = "2500.5"
+
             [http]
             header_timeout_s = 1
             body_timeout_s = 2
@@ -89,12 +94,14 @@ fn every_key_can_be_set_in_the_file() {
     .unwrap();
 
     assert_eq!(config.listen.to_string(), "[::1]:0");
-    assert_eq!(config.public_url.unwrap().with_path("/feed"), "https://wallet.example/feed");
-    assert_eq!(config.unit.as_str(), "Sparks");
+    assert_eq!(config.public_url.unwrap().to_string(), "https://wallet.example");
+    assert_eq!(config.unit.to_string(), "Sparks");
     assert_eq!(shown(&config.low_balance), ["500", "10%"]);
     assert_eq!(config.inbox.retention.to_string(), "7d");
     assert_eq!(config.orders.on_delete, OnDelete::ClawBack);
     assert_eq!(config.orders.shortfall, Shortfall::WriteOff);
+    assert!(!config.brake.enabled);
+    assert_eq!((config.brake.times.get(), config.brake.floor.to_string().as_str()), (20, "2500.5"));
     assert_eq!(config.http.connections_max.get(), 500);
     assert_eq!(config.log.format, LogFormat::Json);
 }
@@ -116,7 +123,7 @@ fn a_variable_goes_over_the_file_and_a_flag_over_both() {
 
     assert_eq!(config.listen.to_string(), "127.0.0.1:3");
     assert_eq!(config.database.to_string(), "sqlite:other.db");
-    assert_eq!(config.unit.as_str(), "Variable");
+    assert_eq!(config.unit.to_string(), "Variable");
     assert!(!config.orders.free_lines);
     assert_eq!(config.orders.shortfall, Shortfall::Freeze, "what nothing overrides stays");
 }
@@ -148,7 +155,7 @@ fn the_file_can_be_named_by_a_variable() {
     let variable = ("NIVELLA_WALLET_CONFIG".to_owned(), path.display().to_string());
 
     let config = Config::load(None, [variable].into_iter(), Overrides::default()).unwrap();
-    assert_eq!(config.unit.as_str(), "Named");
+    assert_eq!(config.unit.to_string(), "Named");
     assert_eq!(config.file, Some(path));
 
     let variable = ("NIVELLA_WALLET_CONFIG".to_owned(), "no/such/file.toml".to_owned());
@@ -223,6 +230,10 @@ const WRONG_FILES: &[(&str, &[&str])] = &[
         &[":2: http.connections_per_address_max: ", "within 128 to"],
     ),
     ("[http]\nwebhook_body_bytes_max = 5000000000", &[":2: http.webhook_body_bytes_max: ", "is not within"]),
+    ("[brake]\nenabled = 1", &[":2: brake.enabled: ", "expected a boolean"]),
+    ("[brake]\ntimes = 0", &[":2: brake.times: ", "0 is not within 1 to 10000"]),
+    ("[brake]\nfloor = 1000", &[":2: brake.floor: ", "integer `1000`", "expected a string"]),
+    ("[brake]\nfloor = 'much'", &[":2: brake.floor: ", "much"]),
     ("[log]\nformat = 'xml'", &[":2: log.format: ", "`human` or `json`"]),
     ("[log]\nlevel = 'loud'", &[":2: log.level: ", "`loud`", "`info`"]),
 ];
@@ -260,6 +271,8 @@ const WRONG_VARIABLES: &[(&str, &str, &[&str])] = &[
     ("ORDERS__FREE_LINES", "1", &["integer `1`", "expected a boolean"]),
     ("ORDERS__ON_DELETE", "drop", &["`keep` or `claw_back`"]),
     ("HTTP__CONNECTIONS_MAX", "5", &["5 is not within 128 to 65536"]),
+    ("BRAKE__TIMES", "0", &["0 is not within 1 to 10000"]),
+    ("BRAKE__FLOOR", "-1", &["-1"]),
     ("HTTP__CONNECTIONS_MAX", "many", &["string \"many\""]),
     ("PUBLIC_URL", "https://u:swordfish@wallet.example", &["password does not belong"]),
 ];

@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::app::{SECRET, TestApp, key, scenario, write};
+use crate::openapi;
 
 /// Whose key a request carries.
 #[derive(Clone, Copy, Debug)]
@@ -333,6 +334,12 @@ async fn every_wrong_request_gets_its_named_error() {
         let pointed = problem["errors"][0]["pointer"].as_str().unwrap_or("-");
         assert_eq!(pointed, pointer, "{who:?} {method} {path} {body}: {problem}");
         seen.insert(code);
+        if let Some(documented) = openapi::codes(method, path) {
+            assert!(
+                documented.contains(code),
+                "the document does not say that {method} {path} answers {code}"
+            );
+        }
     }
     assert_eq!(app.count("entry"), entries, "a wrong request was booked");
     assert_eq!(app.count("idempotency"), 0, "a refused request left a trace");

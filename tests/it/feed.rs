@@ -99,7 +99,7 @@ impl World {
         let settings =
             Settings { docs_url: Some("https://lab.example/help".to_owned()), ..Settings::default() };
         let app = App { feed: settings.into(), ..app::handlers(test.db.clone(), &Config::default()) };
-        let router = wallets::routes().with_state(app);
+        let router = wallets::routes().into_router().with_state(app);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut world = Self { test, router, runtime, alice, bob, admin: String::new() };
         world.admin = world.key(&["admin"]);

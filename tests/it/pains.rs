@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 
 use crate::app::{SECRET, TestApp, recordings, scenario, write};
 use crate::crash::{self, Daemon};
+use crate::limits::World;
 use crate::plans;
 use crate::support::{databases, seeded};
 use crate::twists::{Draft, numbers, pair};
@@ -818,5 +819,67 @@ fn p31_a_period_comes_once_and_pays_for_nothing_earlier() {
         }
         assert_eq!(stage.sums("site:a1"), "100 of 100 until 2026-11-22T00:00:00Z, used 0");
         assert_eq!(stage.periods().len(), 2);
+    }
+}
+
+/// Whatever is sent as a price, nobody has more than before, and nothing but a right debit takes anything.
+#[tokio::test]
+async fn p32_no_price_adds_to_a_balance() {
+    let world = World::start().await;
+    world.give("site:shop", "100", "paid").await;
+    let post = async |body: Value| {
+        let once = uuid::Uuid::now_v7().to_string();
+        let request = world.app.request(reqwest::Method::POST, "/v1/debits").header("Idempotency-Key", once);
+        request.body(body.to_string()).send().await.unwrap().status().as_u16()
+    };
+    for credits in ["-5", "-0.000001", "0", "", "NaN", "1e3", "+5", "99999999999999999999"] {
+        assert_eq!(post(json!({ "site": "shop", "credits": credits })).await, 422, "{credits:?}");
+    }
+    for quantity in [json!(-1), json!(0), json!("-1"), json!(i64::MAX), json!(1.5)] {
+        let body = json!({ "site": "shop", "action": "unheard", "quantity": quantity });
+        assert_eq!(post(body).await, 422, "{quantity}");
+    }
+    write(world.app.db(), |tx| {
+        tx.execute(
+            "-- test
+             INSERT INTO rate (action, version, credits, round, effective_at, created_at)
+             VALUES ('tiny', 1, 1, 'down', 0, 0)",
+            params![],
+        )
+    });
+    for quantity in [json!(-1), json!(0), json!("-1"), json!(1.5), json!(1)] {
+        let body = json!({ "site": "shop", "action": "tiny", "quantity": quantity });
+        assert_eq!(post(body).await, 422, "{quantity}");
+    }
+    let wallet = world.get("/v1/wallets/site:shop").await;
+    assert_eq!((&wallet["available"], &wallet["used"]), (&"100".into(), &"0".into()));
+}
+
+/// No limit is none, and a limit of 0 lets nothing through: for a site, for an assistant, by day and by month.
+#[tokio::test]
+async fn p39_no_limit_is_none_and_zero_is_nothing() {
+    let world = World::start().await;
+    world.give("site:shop", "100", "paid").await;
+    for who in ["shop", "shop/bot"] {
+        for per in ["day", "month"] {
+            let agent = who.split_once('/').map_or(Value::Null, |(_, agent)| agent.into());
+            let limit = async |credits: Value| {
+                let body = json!({ "agent": agent, "per": per, "credits": credits });
+                let (status, shown) = world.put("/v1/sites/shop/limits", body).await;
+                assert_eq!((status, &shown["credits"]), (200, &credits), "{who} {per}");
+            };
+            assert_eq!(world.tried(who, "1").await, "201", "{who} {per}: nobody has said anything");
+            limit("0".into()).await;
+            assert_eq!(world.tried(who, "0.000001").await, "402 limit_reached 0", "{who} {per}");
+            let items = world.get("/v1/sites/shop/limits").await["items"].clone();
+            assert_eq!((items.as_array().unwrap().len(), &items[0]["credits"]), (1, &"0".into()));
+            limit(Value::Null).await;
+            assert_eq!(world.tried(who, "1").await, "201", "{who} {per}: taken away");
+            assert_eq!(world.get("/v1/sites/shop/limits").await["items"], json!([]));
+        }
+    }
+    // Who forgets to say how many, or leaves it empty, has not said none.
+    for body in [json!({ "per": "day" }), json!({ "per": "day", "credits": "" })] {
+        assert_eq!(world.put("/v1/sites/shop/limits", body).await.0, 422);
     }
 }

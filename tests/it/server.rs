@@ -10,7 +10,7 @@ use axum::extract::ConnectInfo;
 use axum::routing::{get, post};
 use nivella_wallet::http::extract::{self, Json, Path, Query, Raw};
 use nivella_wallet::http::logs;
-use nivella_wallet::http::problem::{self, Problem};
+use nivella_wallet::http::problem::Problem;
 use nivella_wallet::http::server::{CutOff, Limits, bind, serve};
 use nivella_wallet::units::Credits;
 use rand::rngs::SmallRng;
@@ -106,8 +106,7 @@ impl Server {
                 }),
             )
             .route("/page", get(async |Query(page): Query<Page>| format!("{:?}", page.limit)))
-            .route("/number/{number}", get(async |Path(number): Path<u8>| number.to_string()))
-            .merge(problem::pages());
+            .route("/number/{number}", get(async |Path(number): Path<u8>| number.to_string()));
         let app = extract::with_fallbacks(routes).layer(axum::middleware::from_fn(logs::log));
 
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -710,9 +709,6 @@ async fn what_is_not_there_is_a_problem_too() {
         assert!(matches!(status(&answer), Some(404 | 405)), "{line} got {answer}");
         problem(&answer);
     }
-
-    let answer = ask("GET /docs/errors/limit_reached").await;
-    assert!(body(&answer).contains("Spending limit reached"), "{answer}");
 }
 
 #[tokio::test]

@@ -21,10 +21,16 @@ const WALLETS: [(&str, &str, &str); 3] = [
 ];
 
 fn restore(dump: &str, now: &str, folder: &Path) -> Db {
+    restore_with(dump, now, folder, "")
+}
+
+/// With more that the old version had done.
+fn restore_with(dump: &str, now: &str, folder: &Path, more: &str) -> Db {
     let path = folder.join("wallet.db");
     let dump = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/upgrade").join(dump);
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection.execute_batch(&std::fs::read_to_string(dump).unwrap()).unwrap();
+    connection.execute_batch(more).unwrap();
     connection.close().unwrap();
     let clock = Clock::standing_at(now.parse().unwrap());
     Db::open(&format!("sqlite:{}", path.display()).parse().unwrap(), Durability::Full, clock).unwrap()
@@ -95,4 +101,32 @@ fn the_books_of_the_third_version_go_on() {
     });
     assert_eq!(numbers("site:blog"), "18056.5 used 0 cap 103");
     assert_eq!(audit::verify(&db, |_| {}).unwrap().faults, vec![]);
+}
+
+/// Limits of assistants and the brake know what was spent before there were any.
+#[test]
+fn what_assistants_spent_before_they_were_counted_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = restore_with(
+        "schema-1.sql",
+        "2026-11-21T10:00:00Z",
+        folder.path(),
+        "UPDATE debit SET agent = 'bot' WHERE credits = 10000000",
+    );
+    assert_eq!(audit::verify(&db, |_| {}).unwrap().faults, []);
+    let counted: Vec<String> = db
+        .read(|tx| {
+            tx.query(
+                "-- test
+                 SELECT per || ' ' || agent || ' ' || captured FROM spending ORDER BY per, agent",
+                &[],
+                |row| row.get(0),
+            )
+        })
+        .unwrap();
+    assert_eq!(counted, ["day  40500000", "day bot 10000000", "month  40500000", "month bot 10000000"]);
+    let hours: Vec<i64> = db
+        .read(|tx| tx.query("-- test\n SELECT captured FROM spending_hour", &[], |row| row.get(0)))
+        .unwrap();
+    assert_eq!(hours, [40_500_000]);
 }

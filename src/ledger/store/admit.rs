@@ -5,11 +5,15 @@
 use chrono_tz::Tz;
 
 use super::{Error, limit};
-use crate::db::Tx;
+use crate::db::{self, Tx};
 use crate::id::{AccountId, AgentId, SiteId};
+use crate::ledger::act::Left;
 use crate::ledger::burn::Part;
 use crate::ledger::limit::{Decided, Purpose, Refusal, Terms, decide};
+use crate::ledger::position::Position;
 use crate::ledger::slice::{Slice, View, open_slices};
+use crate::params;
+use crate::site;
 use crate::units::Credits;
 
 /// Whose credits are to be spent.
@@ -70,4 +74,27 @@ pub fn admit(
         }
         Err(Refusal::Short { available }) => Err(Error::InsufficientCredits { needed: amount, available }),
     }
+}
+
+/// How the wallet of a site stands now, as a debit for it sees it; a site that is another account's by now sees
+/// nothing of the pool.
+pub fn left(tx: &mut Tx<'_>, account: &AccountId, site: &SiteId) -> Result<Left, db::Error> {
+    let (zone, frozen_reason) = tx.query_one(
+        "-- ledger::store::admit::left
+         SELECT time_zone, frozen_reason FROM account WHERE id = $1",
+        params![account],
+        |row| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?)),
+    )?;
+    let zone = zone.parse().map_err(|_| db::Error::Column { column: 0, found: zone })?;
+    let uses_pool = site::store::get(tx, site)?
+        .is_some_and(|found| found.uses_pool && found.account.is_some_and(|owner| owner.id == *account));
+    let payer = Payer { account, zone, frozen_reason: frozen_reason.as_deref() };
+    let terms = limit::terms(tx, &payer, &Spender { site, agent: None, uses_pool })?;
+    let slices = open_slices(tx, account, &View::Site { site: site.clone(), pool: uses_pool })?;
+    let now = tx.now();
+    Ok(Left {
+        position: Position::of(&slices, now),
+        frozen: frozen_reason.is_some(),
+        can_spend: terms.let_spend(&slices, now),
+    })
 }

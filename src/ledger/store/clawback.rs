@@ -1,9 +1,9 @@
 //! Money went back, so credits do; what was spent meanwhile is owed.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
+use super::due::{self, Due};
 use super::{Error, LockedAccount};
-use crate::db::{self, Tx};
 use crate::id::{AccountId, GrantId};
 use crate::ledger::act::{Clawed, Purchase, Shortfall, Shown};
 use crate::ledger::burn::Part;
@@ -30,7 +30,8 @@ fn holders(tx: &mut Tx<'_>, purchase: Purchase) -> Result<Vec<AccountId>, db::Er
     tx.query(
         "-- ledger::store::clawback::holders
          SELECT DISTINCT s.account_id FROM credit_grant g JOIN slice s ON s.grant_id = g.id
-         WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 AND s.remaining > 0 ORDER BY s.account_id",
+         WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 AND (s.remaining > 0 OR s.held > 0)
+         ORDER BY s.account_id",
         params![purchase.store, purchase.order, purchase.line],
         |row| row.get(0),
     )
@@ -38,8 +39,8 @@ fn holders(tx: &mut Tx<'_>, purchase: Purchase) -> Result<Vec<AccountId>, db::Er
 
 impl LockedAccount<'_, '_> {
     /// Takes `amount` of a purchase back because its money went back: from what is left of it, wherever
-    /// that lies, here first and then in the accounts that got it with a site; what was spent is a shortfall, and this
-    /// account's. No other purchase is touched.
+    /// that lies, here first and then in the accounts that got it with a site; then from what is held of it, as soon as
+    /// that ends; what was spent is a shortfall, and this account's. No other purchase is touched.
     ///
     /// A debt lies at `home`, where the purchase's next grant would go and so pay it; without one where the
     /// spent grant lay in this account. Accounts other than this one must be locked before: [`lock_holders`].
@@ -60,13 +61,23 @@ impl LockedAccount<'_, '_> {
                 LockedAccount::lock(self.tx, &holder)?.take_back(operation, purchase, missing, label)?;
             taken = taken.checked_add(more).ok_or(Error::TooMuch)?;
         }
-        let missing = amount.saturating_sub(taken);
-        let shortfall = if missing.is_zero() {
-            Credits::ZERO
-        } else {
-            self.owe(operation, purchase, missing, shortfall, home)?
-        };
-        Ok(Clawed { taken, shortfall })
+        let mut clawed = Clawed { taken, ..Clawed::default() };
+        let mut missing = amount.saturating_sub(taken);
+        if !missing.is_zero() {
+            let due = |at: &Compartment| Due {
+                operation: operation.to_owned(),
+                amount: Credits::ZERO,
+                shortfall,
+                home: home.unwrap_or(at).clone(),
+                label: label.to_owned(),
+            };
+            clawed.due = self.claw_held(purchase, missing, due)?;
+            missing = missing.saturating_sub(clawed.due);
+        }
+        if !missing.is_zero() {
+            clawed.shortfall = self.owe(operation, purchase, missing, shortfall, home)?;
+        }
+        Ok(clawed)
     }
 
     /// Takes up to `amount` of what this account has left of a purchase; answers how much that is.
@@ -94,6 +105,42 @@ impl LockedAccount<'_, '_> {
             self.show(first, 0, Shown::Refund, at, label, Delta::minus(credits), order)?;
         }
         Ok(amount.saturating_sub(missing))
+    }
+
+    /// Lets up to `amount` of what is held of a purchase be taken back when its holds end; answers how much.
+    fn claw_held(
+        &mut self,
+        purchase: Purchase,
+        amount: Credits,
+        due: impl Fn(&Compartment) -> Due,
+    ) -> Result<Credits, Error> {
+        let held: Vec<(AccountId, GrantId, Compartment, Credits)> = self.tx.query(
+            "-- ledger::store::clawback::claw_held
+             SELECT s.account_id, s.grant_id, s.site, s.held
+             FROM slice s JOIN credit_grant g ON g.id = s.grant_id
+             WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 AND s.held > 0
+             ORDER BY g.seq DESC, g.id, s.account_id, s.site",
+            params![purchase.store, purchase.order, purchase.line],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )?;
+        let mut left = amount;
+        let mut waiting: HashMap<(AccountId, GrantId), Credits> = HashMap::new();
+        for (account, grant, at, held) in held {
+            let key = (account, grant);
+            let before = match waiting.get(&key) {
+                Some(before) => *before,
+                None => due::sum(self.tx, &key.0, &key.1)?,
+            };
+            // Of a grant's slices the first are what was due before.
+            let free = held.saturating_sub(before);
+            let credits = left.min(free);
+            if !credits.is_zero() {
+                left = left.saturating_sub(credits);
+                due::add(self.tx, &key.0, &key.1, &Due { amount: credits, ..due(&at) })?;
+            }
+            waiting.insert(key, before.saturating_sub(held));
+        }
+        Ok(amount.saturating_sub(left))
     }
 
     /// What `compartment` owes.
@@ -130,10 +177,11 @@ impl LockedAccount<'_, '_> {
         let grants = self.tx.query(
             "-- ledger::store::clawback::owe
              SELECT g.id, CAST(g.spent - g.reversed + g.repaid - COALESCE((
-                        SELECT SUM(e.amount) FROM entry e
+                        SELECT SUM(CASE e.target WHEN 'clawback' THEN e.amount ELSE -e.amount END) FROM entry e
                         WHERE e.grant_id = g.id AND e.kind IN ('owed', 'written_off')), 0) AS BIGINT),
                     (SELECT e.target FROM entry e WHERE e.grant_id = g.id AND e.kind = 'granted'),
-                    CAST(COALESCE((SELECT SUM(e.amount) FROM entry e
+                    CAST(COALESCE((SELECT SUM(CASE e.target WHEN 'clawback' THEN e.amount ELSE -e.amount END)
+                                   FROM entry e
                                    WHERE e.grant_id = g.id AND e.kind = 'written_off'), 0) AS BIGINT)
              FROM credit_grant g
              WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 ORDER BY g.seq DESC",
@@ -142,7 +190,6 @@ impl LockedAccount<'_, '_> {
                 Ok((row.get::<GrantId>(0)?, row.get::<i64>(1)?, row.get::<Place>(2)?, row.get::<Credits>(3)?))
             },
         )?;
-        let now = self.tx.now();
         let mut left = missing.saturating_sub(grants.iter().map(|(.., written_off)| *written_off).sum());
         let mut owed = Credits::ZERO;
         for (grant, spent, granted_at, _) in grants {
@@ -155,27 +202,47 @@ impl LockedAccount<'_, '_> {
                 Some(home) => home.clone(),
                 None => self.lay_at(&grant, granted_at)?,
             };
-            let (kind, source) = match shortfall {
-                Shortfall::Debt | Shortfall::Freeze => (Kind::Owed, Place::Debt(home)),
-                Shortfall::WriteOff => (Kind::WrittenOff, Place::Adjustment),
-            };
-            let target = Place::Clawback;
-            let grant = Some(&grant);
-            self.post(&[Posting { operation, kind, grant, source, target, amount, booked_at: now }])?;
+            self.owe_of(operation, &grant, amount, shortfall, &home)?;
             left = left.saturating_sub(amount);
             owed = owed.checked_add(amount).ok_or(Error::TooMuch)?;
         }
-        if shortfall == Shortfall::Freeze && !owed.is_zero() && self.frozen_reason.is_none() {
-            let reason =
-                format!("order {} was refunded after {owed} of its credits had been spent", purchase.order);
-            self.tx.execute(
-                "-- ledger::store::clawback::freeze
-                 UPDATE account SET frozen_reason = $2 WHERE id = $1",
-                params![&self.id, &reason],
-            )?;
-            self.frozen_reason = Some(reason);
+        if shortfall == Shortfall::Freeze && !owed.is_zero() {
+            self.freeze_for(purchase.order, owed)?;
         }
         Ok(owed)
+    }
+
+    /// Lets `home` owe, or the shop bear, what was spent of a grant whose money went back.
+    pub(super) fn owe_of(
+        &mut self,
+        operation: &str,
+        grant: &GrantId,
+        amount: Credits,
+        shortfall: Shortfall,
+        home: &Compartment,
+    ) -> Result<(), Error> {
+        let (kind, source) = match shortfall {
+            Shortfall::Debt | Shortfall::Freeze => (Kind::Owed, Place::Debt(home.clone())),
+            Shortfall::WriteOff => (Kind::WrittenOff, Place::Adjustment),
+        };
+        let (target, grant, booked_at) = (Place::Clawback, Some(grant), self.tx.now());
+        self.post(&[Posting { operation, kind, grant, source, target, amount, booked_at }])?;
+        Ok(())
+    }
+
+    /// Freezes the account because what an order brought was spent before its money went back.
+    pub(super) fn freeze_for(&mut self, order: i64, owed: Credits) -> Result<(), Error> {
+        if self.frozen_reason.is_some() {
+            return Ok(());
+        }
+        let reason = format!("order {order} was refunded after {owed} of its credits had been spent");
+        self.tx.execute(
+            "-- ledger::store::clawback::freeze_for
+             UPDATE account SET frozen_reason = $2 WHERE id = $1",
+            params![&self.id, &reason],
+        )?;
+        self.frozen_reason = Some(reason);
+        Ok(())
     }
 
     /// Where in this account a grant that was made at `granted_at`, maybe in another account, lay.

@@ -5,7 +5,7 @@
 use chrono_tz::Tz;
 
 use super::admit::{Payer, Spender};
-use super::{LockedAccount, brake};
+use super::{LockedAccount, brake, hold};
 use crate::calendar::Per;
 use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, AgentId, SiteId};
@@ -35,7 +35,7 @@ pub fn terms(tx: &mut Tx<'_>, payer: &Payer<'_>, spender: &Spender<'_>) -> Resul
         terms.agent = said(tx, account, site, spender.agent)?;
     }
     if !terms.policy().grace.is_zero() {
-        terms.may_go_uncovered = !owes(tx, account, site)? && !has_uncovered(tx, account, site)?;
+        terms.may_go_uncovered = !owes(tx, account, site)? && !hold::has_uncovered(tx, account, site)?;
     }
     Ok(terms)
 }
@@ -112,22 +112,10 @@ pub fn standing(
         params![account, site, column(limit.agent.as_ref()), limit.per.as_str(), starts_at],
         |row| row.get(0),
     )?;
-    let held = held(tx, account, site, limit.agent.as_ref())?;
+    let held = hold::held(tx, account, site, limit.agent.as_ref())?;
     // More can be given back in a period than was spent in it, where the account's time zone was changed.
     let spent = Credits::from_micro(captured.unwrap_or(0).max(0)).unwrap_or(Credits::MAX);
     Ok(Standing { limit, spent, held, resets_at })
-}
-
-/// What open holds of the site, or of one of its assistants, have set aside now.
-#[expect(clippy::unnecessary_wraps, reason = "there are no holds yet, and it will be read from the database")]
-fn held(_: &mut Tx<'_>, _: &AccountId, _: &SiteId, _: Option<&AgentId>) -> Result<Credits, db::Error> {
-    Ok(Credits::ZERO)
-}
-
-/// Whether a hold of the site that went uncovered is still open.
-#[expect(clippy::unnecessary_wraps, reason = "there are no holds yet, and it will be read from the database")]
-fn has_uncovered(_: &mut Tx<'_>, _: &AccountId, _: &SiteId) -> Result<bool, db::Error> {
-    Ok(false)
 }
 
 /// Whether the site's compartment owes anything.

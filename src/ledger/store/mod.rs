@@ -5,11 +5,14 @@
 pub mod admit;
 pub mod brake;
 mod clawback;
+mod due;
 mod expire;
 mod grant;
+pub mod hold;
 pub mod limit;
 mod moves;
 pub mod plan;
+pub mod reverse;
 mod show;
 mod spend;
 mod void;
@@ -18,14 +21,15 @@ use chrono_tz::Tz;
 
 pub use self::clawback::lock_holders;
 use crate::db::{self, Tx};
-use crate::id::{AccountId, GrantId};
+use crate::id::{AccountId, DebitId, GrantId, HoldId};
 pub use crate::ledger::act::{
-    Clawed, Debited, Expiry, Granted, NewDebit, NewGrant, Priced, Purchase, Sent, SentDebt, Shortfall, Shown,
-    Taken,
+    Capture, Clawed, Debited, Expiry, Granted, Held, Left, NewDebit, NewGrant, NewHold, Priced, Purchase,
+    Reversed, Sent, SentDebt, Shortfall, Shown, Taken,
 };
 use crate::ledger::burn::{self, Part};
 use crate::ledger::chain::{self, Link};
 use crate::ledger::entry::{Kind, Place, Posting};
+use crate::ledger::hold::State;
 use crate::ledger::limit::{Pause, Standing};
 use crate::ledger::slice::{self, Compartment, Slice, View, open_slices};
 use crate::params;
@@ -70,6 +74,33 @@ pub enum Error {
         /// What it is part of.
         into: AccountId,
     },
+    /// There is no such hold of the account.
+    #[error("there is no hold {0}")]
+    UnknownHold(HoldId),
+    /// The hold has ended: nothing of it is set aside any more.
+    #[error("the hold is {0}: nothing of it is set aside any more")]
+    HoldClosed(State),
+    /// More was to be captured than is held.
+    #[error("the hold has set {held} credits aside, not more: it is still open")]
+    BeyondHold {
+        /// What is held.
+        held: Credits,
+    },
+    /// There is no such debit.
+    #[error("there is no debit {0}")]
+    UnknownDebit(DebitId),
+    /// A debit is undone once.
+    #[error("{credits} credits of the debit were given back before: a debit is reversed once")]
+    AlreadyReversed {
+        /// What was given back.
+        credits: Credits,
+    },
+    /// More was to be given back than was taken.
+    #[error("the debit took {taken} credits, not more")]
+    BeyondDebit {
+        /// What was taken.
+        taken: Credits,
+    },
     /// The account would hold more than can be counted.
     #[error("the account would hold more than {} credits", Credits::MAX)]
     TooMuch,
@@ -81,7 +112,7 @@ pub enum Error {
 /// An account that nobody else can post to until the transaction ends.
 ///
 /// Locking is the only way to reach the functions that post, so a balance that was checked is still the
-/// balance when the entry is written. What expired before now is booked as expired, and what plans bring is booked,
+/// balance when the entry is written. Holds whose time is over, what has expired and what plans bring are booked
 /// before anything else.
 #[derive(Debug)]
 pub struct LockedAccount<'t, 'c> {
@@ -94,10 +125,11 @@ pub struct LockedAccount<'t, 'c> {
     entry_hash: chain::Hash,
     pub(super) next_expiry: Option<Timestamp>,
     pub(super) next_renewal: Option<Timestamp>,
+    pub(super) next_release: Option<Timestamp>,
 }
 
 impl<'t, 'c> LockedAccount<'t, 'c> {
-    /// Locks `id` and books what has expired and what its plans have brought.
+    /// Locks `id` and books what happened by itself: holds that ended, what has expired, what its plans brought.
     ///
     /// # Errors
     /// [`Error::UnknownAccount`]; [`Error::Merged`], so that nothing is booked where nobody looks any more.
@@ -106,7 +138,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             "-- ledger::store::lock
              UPDATE account SET version = version + 1 WHERE id = $1
              RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into,
-                       next_renewal",
+                       next_renewal, next_release",
             params![id],
             |row| {
                 Ok((
@@ -118,11 +150,21 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                     row.get::<Option<Timestamp>>(5)?,
                     row.get::<Option<AccountId>>(6)?,
                     row.get::<Option<Timestamp>>(7)?,
+                    row.get::<Option<Timestamp>>(8)?,
                 ))
             },
         )?;
-        let (zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into, next_renewal) =
-            head.ok_or_else(|| Error::UnknownAccount(id.clone()))?;
+        let (
+            zone,
+            frozen_reason,
+            grant_seq,
+            entry_seq,
+            entry_hash,
+            next_expiry,
+            merged_into,
+            next_renewal,
+            next_release,
+        ) = head.ok_or_else(|| Error::UnknownAccount(id.clone()))?;
         if let Some(into) = merged_into {
             return Err(Error::Merged { account: id.clone(), into });
         }
@@ -137,6 +179,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             entry_hash: entry_hash.try_into().map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
             next_expiry,
             next_renewal,
+            next_release,
         };
         account.catch_up()?;
         Ok(account)
@@ -262,6 +305,24 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                     params![posting.grant, compartment.column(), &self.id, posting.amount],
                 )?;
             }
+            if let Place::Held(compartment) = &posting.source {
+                let touched = self.tx.execute(
+                    "-- ledger::store::post (no longer held)
+                     UPDATE slice SET held = held - $4
+                     WHERE grant_id = $1 AND account_id = $2 AND site = $3",
+                    params![posting.grant, &self.id, compartment.column(), posting.amount],
+                )?;
+                assert_eq!(touched, 1, "credits are held of a slice that exists");
+            }
+            if let Place::Held(compartment) = &posting.target {
+                let touched = self.tx.execute(
+                    "-- ledger::store::post (held)
+                     UPDATE slice SET held = held + $4
+                     WHERE grant_id = $1 AND account_id = $2 AND site = $3",
+                    params![posting.grant, &self.id, compartment.column(), posting.amount],
+                )?;
+                assert_eq!(touched, 1, "credits are held of a slice that exists");
+            }
             if let Place::Debt(compartment) = &posting.source {
                 self.tx.execute(
                     "-- ledger::store::post (owed)
@@ -281,6 +342,11 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         }
         self.save_head()?;
         Ok(first)
+    }
+
+    /// The number that the next entry will have.
+    pub(super) fn next_entry(&self) -> i64 {
+        self.entry_seq + 1
     }
 
     fn append(&mut self, posting: &Posting<'_>) -> Result<(), Error> {

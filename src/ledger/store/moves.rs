@@ -8,6 +8,7 @@ use crate::id::{AccountId, OperationId};
 use crate::ledger::act::{Purchase, Sent, SentDebt, Shown, Taken};
 use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::slice::{Compartment, Slice, View, open_slices};
+use crate::time::Timestamp;
 use crate::units::{Credits, Delta};
 
 impl LockedAccount<'_, '_> {
@@ -26,7 +27,7 @@ impl LockedAccount<'_, '_> {
         let operation = OperationId::new();
         let target = Place::Compartment(to.clone());
         let (first, taken) = self.take(operation.as_str(), Kind::Moved, &slices, &parts, &target)?;
-        self.show_move(first, from, to, amount, None)?;
+        self.show_move(self.tx.now(), first, from, to, amount, None)?;
         Ok(taken)
     }
 
@@ -38,7 +39,14 @@ impl LockedAccount<'_, '_> {
         for slice in slices.iter().filter(|slice| slice.compartment != *to && !slice.remaining.is_zero()) {
             let operation = OperationId::new();
             let (first, _) = self.take_all(operation.as_str(), Kind::Moved, slice, &target)?;
-            self.show_move(first, &slice.compartment, to, slice.remaining, Some(purchase.order))?;
+            self.show_move(
+                self.tx.now(),
+                first,
+                &slice.compartment,
+                to,
+                slice.remaining,
+                Some(purchase.order),
+            )?;
         }
         Ok(())
     }
@@ -52,7 +60,7 @@ impl LockedAccount<'_, '_> {
             let operation = OperationId::new();
             let target = Place::Compartment(Compartment::Pool);
             let (first, _) = self.take_all(operation.as_str(), Kind::Moved, slice, &target)?;
-            self.show_move(first, site, &Compartment::Pool, slice.remaining, slice.order)?;
+            self.show_move(self.tx.now(), first, site, &Compartment::Pool, slice.remaining, slice.order)?;
         }
         self.pool_debt(site)?;
         Ok(())
@@ -166,8 +174,9 @@ impl LockedAccount<'_, '_> {
         Ok(())
     }
 
-    fn show_move(
+    pub(super) fn show_move(
         &mut self,
+        at: Timestamp,
         entry: i64,
         from: &Compartment,
         to: &Compartment,
@@ -179,7 +188,7 @@ impl LockedAccount<'_, '_> {
             Compartment::Site(site) => format!("site {site}"),
         };
         let (sent, received) = (format!("Moved to {}", name(to)), format!("Moved from {}", name(from)));
-        self.show(entry, 0, Shown::Moved, from, &sent, Delta::minus(amount), order)?;
-        self.show(entry, 1, Shown::Moved, to, &received, Delta::plus(amount), order)
+        self.show_at(at, entry, 0, Shown::Moved, from, &sent, Delta::minus(amount), order)?;
+        self.show_at(at, entry, 1, Shown::Moved, to, &received, Delta::plus(amount), order)
     }
 }

@@ -255,8 +255,18 @@ impl LockedAccount<'_, '_> {
     /// Books all that happened by itself since the account was locked last, in the order of time.
     pub(super) fn catch_up(&mut self) -> Result<(), Error> {
         let now = self.tx.now();
-        while let Some(due_at) = self.next_renewal.filter(|due_at| *due_at <= now) {
-            self.renew(due_at)?;
+        loop {
+            let release = self.next_release.filter(|due_at| *due_at <= now);
+            let renewal = self.next_renewal.filter(|due_at| *due_at <= now);
+            match (release, renewal) {
+                // At one instant what is held comes back before it is counted what is left of a period.
+                (Some(release), renewal) if renewal.is_none_or(|renewal| release <= renewal) => {
+                    self.expire(release.plus_millis(-1))?;
+                    self.expire_holds(release)?;
+                }
+                (_, Some(renewal)) => self.renew(renewal)?,
+                (_, None) => break,
+            }
         }
         self.expire(now)
     }

@@ -25,27 +25,23 @@ impl LockedAccount<'_, '_> {
 
     /// Writes the line a customer reads of a debit; a burst of equal usage in one hour is one line.
     pub(super) fn show_usage(&mut self, entry: i64, new: &NewDebit) -> Result<(), Error> {
+        self.show_used(entry, new, Delta::minus(new.amount))
+    }
+
+    /// [`LockedAccount::show_usage`] of a debit that changed what is there by `change`.
+    pub(super) fn show_used(&mut self, entry: i64, new: &NewDebit, change: Delta) -> Result<(), Error> {
         let now = self.tx.now();
         // Only where the words tell it: equal words stand for one line, and how much is a part of the words.
         let told = new.priced.filter(|_| new.label.contains(QUANTITY));
         let quantity = told.map(|priced| priced.quantity);
         self.tx.execute(
-            "-- ledger::store::show::show_usage
+            "-- ledger::store::show::show_used
              INSERT INTO activity (account_id, seq, at, hour, kind, site, label, quantity, credits, order_id)
              VALUES ($1, $2, $3, $4, 'usage', $5, $6, $7, $8, NULL)
              ON CONFLICT (account_id, hour, site, label) WHERE kind = 'usage'
              DO UPDATE SET credits = activity.credits + excluded.credits,
                            quantity = activity.quantity + excluded.quantity",
-            params![
-                &self.id,
-                entry * 2,
-                now,
-                now.hour(),
-                &new.site,
-                &new.label,
-                quantity,
-                Delta::minus(new.amount),
-            ],
+            params![&self.id, entry * 2, now, now.hour(), &new.site, &new.label, quantity, change,],
         )?;
         Ok(())
     }

@@ -3,8 +3,8 @@
 use super::admit::{Admitted, Payer, Spender, admit};
 use super::{Error, LockedAccount};
 use crate::calendar::Per;
-use crate::id::{AgentId, DebitId, SiteId};
-use crate::ledger::act::{Debited, NewDebit};
+use crate::id::{AgentId, DebitId, HoldId, SiteId};
+use crate::ledger::act::{Debited, Left, NewDebit};
 use crate::ledger::entry::{Kind, Place};
 use crate::ledger::limit::{Brake, Purpose};
 use crate::ledger::position::Position;
@@ -27,13 +27,37 @@ impl LockedAccount<'_, '_> {
         let Admitted { mut slices, parts, terms, .. } = self.admit(&spender, new.amount, Purpose::Debit)?;
         let id = DebitId::new();
         let (first, taken) = self.take(id.as_str(), Kind::Spent, &slices, &parts, &Place::Revenue)?;
+        self.insert_debit(&id, new, (first, parts.len()), None)?;
+        let captured = self.count_spending(&new.site, new.agent.as_ref(), now, Delta::plus(new.amount))?;
+        let mut terms = terms.of_site();
+        terms.count(new.amount);
+        terms.pause = self.brake(&new.site, captured, brake)?;
+        self.show_usage(first, new)?;
+        for part in &parts {
+            let remaining = &mut slices[part.slice].remaining;
+            *remaining = remaining.saturating_sub(part.credits);
+        }
+        let can_spend = terms.let_spend(&slices, now);
+        let left = Left { position: Position::of(&slices, now), frozen: false, can_spend };
+        Ok(Debited { id, taken, left })
+    }
+
+    /// Writes a debit whose entries are `entries`: the number of the first, and how many.
+    pub(super) fn insert_debit(
+        &mut self,
+        id: &DebitId,
+        new: &NewDebit,
+        (first, entries): (i64, usize),
+        hold: Option<&HoldId>,
+    ) -> Result<(), Error> {
+        let now = self.tx.now();
         self.tx.execute(
-            "-- ledger::store::spend::debit
+            "-- ledger::store::spend::insert_debit
              INSERT INTO debit (id, account_id, site, agent, action, quantity, rate, label, credits, reversed, reference, occurred_at,
-                                usage, booked_at, first_entry, entries)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15)",
+                                usage, booked_at, first_entry, entries, hold_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16)",
             params![
-                &id,
+                id,
                 &self.id,
                 &new.site,
                 new.agent.as_ref(),
@@ -47,20 +71,11 @@ impl LockedAccount<'_, '_> {
                 new.usage.as_ref(),
                 now,
                 first,
-                i64::try_from(parts.len()).unwrap_or(i64::MAX),
+                i64::try_from(entries).unwrap_or(i64::MAX),
+                hold,
             ],
         )?;
-        let captured = self.count_spending(&new.site, new.agent.as_ref(), now, Delta::plus(new.amount))?;
-        let mut terms = terms.of_site();
-        terms.count(new.amount);
-        terms.pause = self.brake(&new.site, captured, brake)?;
-        self.show_usage(first, new)?;
-        for part in &parts {
-            let remaining = &mut slices[part.slice].remaining;
-            *remaining = remaining.saturating_sub(part.credits);
-        }
-        let can_spend = terms.let_spend(&slices, now);
-        Ok(Debited { id, taken, position: Position::of(&slices, now), can_spend })
+        Ok(())
     }
 
     /// [`admit`] for this account.
