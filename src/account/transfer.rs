@@ -26,9 +26,6 @@ use crate::units::Credits;
 /// How long an offer can be accepted: long enough for a holiday.
 pub const OFFER_MS: i64 = 14 * DAY_MS;
 
-/// No hold lives longer, so from then on it is sure that those that are open now are closed.
-const HOLD_MS_MAX: i64 = DAY_MS;
-
 /// Whether anything was to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -114,10 +111,11 @@ pub fn accept(tx: &mut Tx<'_>, site: &SiteId) -> Result<Transferred, Error> {
     let to = site::store::follow(tx, &offer.to.id)?;
     lock(tx, &from, &to)?;
     let at = Compartment::Site(site.clone());
-    let held = LockedAccount::lock(tx, &from)?.held(&at)?;
-    if !held.is_zero() {
-        let until = tx.now().plus_millis(HOLD_MS_MAX);
-        return Err(Error::SiteHeld { site: site.clone(), credits: held, until });
+    let mut holds = ledger::store::hold::open(tx, &from)?;
+    holds.retain(|hold| hold.site == *site);
+    if let Some(until) = holds.iter().map(|hold| hold.expires_at).max() {
+        let credits = holds.iter().map(|hold| hold.credits).sum();
+        return Err(Error::SiteHeld { site: site.clone(), credits, until });
     }
     let plans = stop_plans(tx, &from, &at)?;
     let sent = LockedAccount::lock(tx, &from)?.send_compartment(&at, &to)?;

@@ -65,7 +65,7 @@ pub(super) struct PolicyOptions {
     /// Whether the account's pool may be used
     #[arg(long, value_parser = on_off, action = ArgAction::Set, value_name = "on|off")]
     pool: Option<bool>,
-    /// How many credits of a last hold may go uncovered; they are owed then
+    /// How large a last hold is that may go uncovered; what it lacks is owed then
     #[arg(long, value_name = "CREDITS")]
     grace: Option<Credits>,
     #[command(flatten)]
@@ -163,7 +163,7 @@ fn policy(shown: &PolicyShown) -> String {
     }];
     words.push(if shown.pool { "also the pool's" } else { "not the pool's" }.to_owned());
     if !shown.grace.is_zero() {
-        words.push(format!("and {} of a last hold may go uncovered", shown.grace));
+        words.push(format!("and a last hold of up to {} may go uncovered", shown.grace));
     }
     words.join(", ")
 }

@@ -76,7 +76,7 @@ pub fn routes() -> Routes {
                         agent(),
                         Said::literal("on_exhausted", "Whether bonus and paid credits are spent then.", words()),
                         Said::optional::<bool>("pool", "Whether the account's pool may be used."),
-                        Said::optional::<Allowance>("grace", "How much of a last hold may go uncovered; it becomes debt."),
+                        Said::optional::<Allowance>("grace", "How large a last hold is that may go uncovered; what it lacks becomes debt."),
                     ])
                     .some_of(&["on_exhausted", "pool", "grace"]),
                     json!({ "on_exhausted": "stop", "pool": true }),

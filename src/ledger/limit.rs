@@ -115,7 +115,7 @@ pub struct Policy {
     pub on_exhausted: OnExhausted,
     /// Whether the account's pool may be used.
     pub pool: bool,
-    /// How much of a last hold may go uncovered.
+    /// How large a last hold is that may go uncovered.
     pub grace: Credits,
 }
 
@@ -126,7 +126,7 @@ pub struct Said {
     pub on_exhausted: Option<OnExhausted>,
     /// Whether the account's pool may be used.
     pub pool: Option<bool>,
-    /// How much of a last hold may go uncovered.
+    /// How large a last hold is that may go uncovered.
     pub grace: Option<Credits>,
 }
 
@@ -282,7 +282,7 @@ pub fn decide(
         Ok(parts) => Ok(Decided { parts, uncovered: Credits::ZERO }),
         Err(short) => {
             let uncovered = amount.saturating_sub(short.available);
-            if purpose == Purpose::Hold && terms.may_go_uncovered && uncovered <= policy.grace {
+            if purpose == Purpose::Hold && terms.may_go_uncovered && amount <= policy.grace {
                 let parts = burn::plan_from(slices, short.available, now, may_pay).unwrap_or_default();
                 Ok(Decided { parts, uncovered })
             } else {
@@ -502,18 +502,18 @@ mod tests {
     }
 
     #[test]
-    fn of_a_last_hold_as_much_as_the_grace_may_go_uncovered() {
+    fn a_last_hold_of_at_most_the_grace_may_go_uncovered() {
         for (terms_in_words, slices, amount, expected) in [
             ("", "paid 5", "5", "paid 5"),
             ("", "paid 5", "6", "short, 5 available"),
             ("grace 10", "paid 5", "5", "paid 5"),
-            ("grace 10", "paid 5", "15", "paid 5, nothing 10"),
-            ("grace 10", "paid 5", "15.000001", "short, 5 available"),
+            ("grace 10", "paid 5", "10", "paid 5, nothing 5"),
+            ("grace 10", "paid 5", "10.000001", "short, 5 available"),
             ("grace 10", "paid 5 gone", "10", "nothing 10"),
             ("grace 10, uncovered", "paid 5", "6", "short, 5 available"),
             ("grace 10, uncovered", "paid 5", "5", "paid 5"),
             ("grace 10, agent grace 0", "paid 5", "6", "short, 5 available"),
-            ("agent grace 1", "paid 5", "6", "paid 5, nothing 1"),
+            ("agent grace 6", "paid 5", "6", "paid 5, nothing 1"),
             ("grace 10, stop 10: spent 4", "paid 5", "7", "limit 10, 5 available"),
             ("grace 10, exhausted stop", "recurring 2, paid 5", "7", "recurring 2, nothing 5"),
         ] {

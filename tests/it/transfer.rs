@@ -6,7 +6,7 @@ use nivella_wallet::id::SiteId;
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::plan::NewPlan;
 use nivella_wallet::ledger::slice::{Category, Compartment};
-use nivella_wallet::ledger::store::{Expiry, NewGrant, Shown, plan};
+use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, NewHold, Shown, plan};
 use nivella_wallet::params;
 use nivella_wallet::site::{Field, store as sites};
 use reqwest::Method;
@@ -307,13 +307,32 @@ fn what_is_frozen_or_held_is_not_handed_over() {
             let id = stage.id(account);
             stage.write(move |tx| sites::set_frozen(tx, &id, None)).unwrap();
         }
-        stage.sql("UPDATE slice SET held = 5000000, remaining = remaining - 5000000 WHERE site = 'shop'");
+        let holder = stage.id(ALICE);
+        let spending = NewDebit {
+            site: "shop".parse().unwrap(),
+            uses_pool: true,
+            agent: None,
+            action: None,
+            priced: None,
+            label: "Answered a question".to_owned(),
+            amount: credits("5"),
+            reference: None,
+            occurred_at: None,
+            usage: None,
+        };
+        let hold = stage
+            .write(move |tx| {
+                LockedAccount::lock(tx, &holder)?.hold(&NewHold { spending, rate: None, lasts_s: 900 })
+            })
+            .unwrap()
+            .hold;
         let refused = stage.accept("shop").unwrap_err();
         let Error::SiteHeld { credits: held, until, .. } = &refused else { panic!("{refused}") };
-        assert_eq!((*held, *until), (credits("5"), stage.test.clock.now().plus_millis(86_400_000)));
-        assert!(refused.to_string().contains("2026-11-21 16:00 UTC"), "{refused}");
+        assert_eq!((*held, *until), (credits("5"), stage.test.clock.now().plus_millis(900_000)));
+        assert!(refused.to_string().contains("2026-11-20 16:15 UTC"), "{refused}");
         assert_eq!(stage.owner("shop").as_deref(), Some(ALICE));
-        stage.sql("UPDATE slice SET held = 0, remaining = remaining + 5000000 WHERE site = 'shop'");
+        let holder = stage.id(ALICE);
+        stage.write(move |tx| LockedAccount::lock(tx, &holder)?.release(&hold.id)).unwrap();
         stage.accept("shop").unwrap();
     }
 }

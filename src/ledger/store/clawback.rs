@@ -1,9 +1,10 @@
 //! Money went back, so credits do; what was spent meanwhile is owed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::due::{self, Due};
 use super::{Error, LockedAccount};
+use crate::db::{self, Tx};
 use crate::id::{AccountId, GrantId};
 use crate::ledger::act::{Clawed, Purchase, Shortfall, Shown};
 use crate::ledger::burn::Part;

@@ -97,11 +97,6 @@ impl LockedAccount<'_, '_> {
         self.send(slices, to)
     }
 
-    /// What open holds have set aside of what lies in `compartment`.
-    pub fn held(&mut self, compartment: &Compartment) -> Result<Credits, Error> {
-        Ok(self.own_slices(compartment)?.iter().map(|slice| slice.held).sum())
-    }
-
     fn send(&mut self, slices: Vec<Slice>, to: &AccountId) -> Result<Vec<Sent>, Error> {
         let mut sent = Vec::new();
         for slice in slices.into_iter().filter(|slice| !slice.remaining.is_zero()) {
