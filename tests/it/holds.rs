@@ -7,7 +7,7 @@ use nivella_wallet::ledger::store::{Expiry, NewGrant, Shown};
 use nivella_wallet::params;
 use nivella_wallet::rate;
 use nivella_wallet::site::{Field, store as sites};
-use nivella_wallet::time::Validity;
+use nivella_wallet::time::{Timestamp, Validity};
 use rand::RngExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -534,4 +534,31 @@ async fn any_life_of_holds_keeps_the_books() {
         assert_eq!(micro(&available) + micro(&held), micro(&posted), "after step {step}");
         world.app.prove();
     }
+}
+
+/// The daemon was down while a hold ended, and before that its grant: both are booked in the order of time, and the
+/// account goes on.
+#[tokio::test]
+async fn a_hold_that_outlived_its_grant_ends_once_although_nobody_was_there() {
+    let world = World::start().await;
+    let grant = world.grant("pool", "9", "1d");
+    let now = |text: &str| world.app.clock.turn_to(text.parse().unwrap());
+    now("2026-11-21T23:59:30Z");
+    world.hold("before midnight", "6").await;
+    now("2026-11-25T12:00:00Z");
+    world.grant("pool", "10", "never");
+    assert_eq!(world.numbers("site:shop").await[0], "10");
+    let alice = world.alice.clone();
+    let expired = world.app.db().read(|tx| {
+        tx.query(
+            "-- test
+             SELECT amount, booked_at FROM entry WHERE account_id = $1 AND grant_id = $2 AND kind = 'expired'
+             ORDER BY seq",
+            params![&alice, &grant],
+            |row| Ok((row.get::<i64>(0)? / 1_000_000, row.get::<Timestamp>(1)?.to_string())),
+        )
+    });
+    let [(three, at_once), (six, later)] = &expired.unwrap()[..] else { panic!("two ends") };
+    assert_eq!((*three, at_once.as_str()), (3, "2026-11-22T00:00:00Z"));
+    assert_eq!((*six, &later[..16] > "2026-11-22T00:00"), (6, true), "{later}");
 }

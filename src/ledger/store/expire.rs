@@ -4,7 +4,7 @@ use super::{Error, LockedAccount};
 use crate::id::OperationId;
 use crate::ledger::act::Shown;
 use crate::ledger::entry::{Kind, Place, Posting};
-use crate::ledger::slice::{View, open_slices};
+use crate::ledger::slice::{View, written_slices};
 use crate::time::Timestamp;
 use crate::units::Delta;
 
@@ -14,7 +14,8 @@ impl LockedAccount<'_, '_> {
         if self.next_expiry.is_none_or(|next| until < next) {
             return Ok(());
         }
-        let mut slices = open_slices(self.tx, &self.id, &View::Account)?;
+        // As they are written: what overdue holds give back is booked in its turn, and expires then.
+        let mut slices = written_slices(self.tx, &self.id, &View::Account)?;
         slices.sort_by_key(|slice| (slice.expires_at, slice.grant_seq));
         for slice in slices.iter().filter(|slice| !slice.remaining.is_zero() && !slice.voided) {
             let Some(expired_at) = slice.expires_at.filter(|expires_at| *expires_at <= until) else {

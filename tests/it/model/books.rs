@@ -109,7 +109,7 @@ pub(super) struct Debit {
     site: usize,
     agent: Option<usize>,
     day: NaiveDate,
-    micro: Micro,
+    pub(super) micro: Micro,
     /// What it took, in order; what no lot gave was lent.
     took: Vec<(Option<usize>, Comp, Micro)>,
     /// What was given back of it, once that was done.
@@ -419,8 +419,14 @@ impl Books {
         seen
     }
 
-    /// Which parts pay a debit, unless something speaks against it.
-    fn decide(&self, site: usize, agent: Option<usize>, micro: Micro) -> Result<Vec<(usize, usize)>, Answer> {
+    /// Which parts pay, unless something speaks against it, and how much may go uncovered.
+    fn decide(
+        &self,
+        site: usize,
+        agent: Option<usize>,
+        micro: Micro,
+        is_hold: bool,
+    ) -> Result<(Vec<(usize, usize)>, Micro), Answer> {
         if self.accounts[self.sites[site].owner].frozen {
             return Err(Answer::Refused("frozen"));
         }
@@ -437,8 +443,9 @@ impl Books {
         let room = passed.iter().filter(|(limit, _)| limit.stops).map(|(_, room)| *room).min();
         match room {
             Some(room) => Err(Answer::Limit { needed: micro, available: sum.min(room) }),
-            None if sum < micro => Err(Answer::Short { needed: micro, available: sum }),
-            None => Ok(payers),
+            None if sum >= micro => Ok((payers, 0)),
+            None if is_hold && self.may_lend(site, agent, micro) => Ok((payers, micro - sum)),
+            None => Err(Answer::Short { needed: micro, available: sum }),
         }
     }
 
@@ -517,7 +524,7 @@ impl Books {
         };
         let can_spend = match wallet {
             Wallet::Account(_) => true,
-            Wallet::Site(site) => self.decide(site, None, 1).is_ok(),
+            Wallet::Site(site) => self.decide(site, None, 1, false).is_ok(),
         };
         let mode = match status {
             "frozen" | "empty" => "handover",
@@ -751,7 +758,8 @@ impl Books {
     pub(super) fn debit(&mut self, site: usize, agent: Option<usize>, micro: Micro) -> Result<Answer, Answer> {
         let account = self.sites[site].owner;
         self.catch_up(account);
-        let taken = self.take(&self.decide(site, agent, micro)?, micro, "spent")?;
+        let (payers, _) = self.decide(site, agent, micro, false)?;
+        let taken = self.take(&payers, micro, "spent")?;
         let took = taken.iter().map(|&(lot, comp, micro)| (Some(lot), comp, micro)).collect();
         self.spend(account, site, agent, took);
         let after = self.numbers(Wallet::Site(site));
@@ -779,20 +787,14 @@ impl Books {
     ) -> Result<Answer, Answer> {
         let account = self.sites[site].owner;
         self.catch_up(account);
-        let (payers, lent) = match self.decide(site, agent, micro) {
-            Ok(payers) => (payers, 0),
-            Err(Answer::Short { available, .. }) if self.may_lend(site, agent, micro - available) => {
-                (self.spending(site, agent), micro - available)
-            }
-            Err(refused) => return Err(refused),
-        };
+        let (payers, lent) = self.decide(site, agent, micro, true)?;
         let parts = self.take(&payers, micro - lent, "held")?;
         let expires = self.now + lasts;
         self.holds.push(Hold { account, site, agent, micro, lent, parts: parts.clone(), expires, ended: None });
         Ok(Answer::Done(vec![micro, lent, self.numbers(Wallet::Site(site)).available], slices(parts)))
     }
 
-    /// Whether a last hold may go uncovered by so much: none that did is open or still owed for.
+    /// Whether a hold of so much may be the last, part of which is lent: none is open or still owed for.
     fn may_lend(&self, site: usize, agent: Option<usize>, micro: Micro) -> bool {
         let (own, agent) = (self.policy(site, None), agent.map(|agent| self.policy(site, Some(agent))));
         let grace = agent.unwrap_or_default().grace.or(own.grace).unwrap_or(0);
@@ -801,6 +803,12 @@ impl Books {
             (hold.account, hold.site, hold.ended) == (owner, site, None) && hold.lent > 0
         });
         micro <= grace && !lent && self.debt(owner, Comp::Site(site)) == 0
+    }
+
+    /// A hold by any number: mostly one that is open.
+    pub(super) fn hold_like(&self, number: usize) -> usize {
+        let open: Vec<usize> = (0..self.holds.len()).filter(|&hold| self.holds[hold].ended.is_none()).collect();
+        if open.is_empty() || number % 8 == 0 { number % self.holds.len() } else { open[number % open.len()] }
     }
 
     /// Ends a hold of which `used` is captured; what comes back meets what happened to its lots meanwhile.
@@ -1022,7 +1030,7 @@ impl Books {
         let to = self.follow(offer.ok_or(Answer::Refused("not offered"))?.0);
         self.lock_both(from, to)?;
         let at = Comp::Site(site);
-        if (0..self.lots.len()).any(|lot| self.held(lot, from, at) > 0) {
+        if self.holds.iter().any(|hold| (hold.account, hold.site, hold.ended) == (from, site, None)) {
             return Err(Answer::Refused("held"));
         }
         for sub in self.subs.iter_mut().filter(|sub| (sub.account, sub.comp) == (from, at)) {
@@ -1300,7 +1308,7 @@ impl Books {
         micro: Micro,
     ) -> Result<Vec<(usize, Micro)>, Answer> {
         let mut then = self.seen();
-        let payers = then.decide(site, agent, micro)?;
+        let (payers, _) = then.decide(site, agent, micro, false)?;
         then.take(&payers, micro, "spent").map(slices)
     }
 

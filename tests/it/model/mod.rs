@@ -100,7 +100,7 @@ fn run(start: Ms, steps: &[Step]) -> Result<(), Fault> {
             for (at, step) in steps.iter().enumerate() {
                 walk.step(at, *step).map_err(|told| Fault { step: at, told })?;
             }
-            Ok(())
+            walk.look_closer(steps.len()).map_err(|told| Fault { step: steps.len() - 1, told })
         });
         walk.join().unwrap_or_else(|panic| {
             let words = panic.downcast_ref::<String>().cloned();
@@ -148,7 +148,7 @@ impl Walk {
         const KEPT: Ms = 30 * 86_400_000;
         let (nth, other) = match step {
             Step::Again { .. } if self.asked.is_empty() => return Ok(()),
-            Step::Void { .. } if self.books.lots.is_empty() => return Ok(()),
+            step if !step.is_about_something(&self.books) => return Ok(()),
             Step::Again { back, other } => (self.asked.len() - 1 - back % self.asked.len(), other),
             step => {
                 let step = step.exactly(&self.books);
@@ -202,16 +202,24 @@ impl Walk {
         expected: &Answer,
         seen: Result<world::Raw, world::No>,
     ) -> Result<(), String> {
+        if let Err(world::No::Broken(why)) = &seen {
+            return Err(format!("{step:?}: the program fails: {why}\n  by the rules: {expected:?}"));
+        }
         self.world.compare(&mut self.books)?;
-        let seen = self.world.translate(seen)?;
+        let seen = self.world.translate(seen, &self.books)?;
         if *expected != seen {
             return Err(format!("{step:?} answers\n  by the rules: {expected:?}\n  the program:  {seen:?}"));
         }
         self.history.push(self.books.clone());
-        if at % 10 == 9 {
-            let nth = at.wrapping_mul(7) + self.history.len();
-            self.world.compare_more(&self.books, &self.history, 1 + self.books.now % 90_000_000, nth)?;
+        if at % 10 == 9 { self.look_closer(at) } else { Ok(()) }
+    }
+
+    /// At what is not looked at after every step.
+    fn look_closer(&self, at: usize) -> Result<(), String> {
+        if self.history.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let nth = at.wrapping_mul(7) + self.history.len();
+        self.world.compare_more(&self.books, &self.history, 1 + self.books.now % 90_000_000, nth)
     }
 }

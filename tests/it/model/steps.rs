@@ -44,6 +44,10 @@ pub(super) enum Step {
     Void { lot: usize },
     Debit { site: usize, agent: Option<usize>, much: Much },
     Use { site: usize, agent: Option<usize>, action: usize, quantity: i64 },
+    Hold { site: usize, agent: Option<usize>, much: Much, lasts_s: i64 },
+    Capture { hold: usize, much: Much },
+    Release { hold: usize },
+    Reverse { debit: usize, much: Option<Much> },
     Rate { action: usize, parts: i64, round: Round, later: Ms },
     Allocate { site: usize, much: Much },
     Reclaim { site: usize, much: Option<Much> },
@@ -95,7 +99,20 @@ impl Step {
             },
             37..39 => Self::FreezeOrder { order: rng.random_range(0..ORDERS), frozen: rng.random_bool(0.4) },
             39..41 => Self::Void { lot: rng.random_range(0..1_000) },
-            41..58 => Self::Debit { site, agent, much: much(rng) },
+            41..47 => Self::Debit { site, agent, much: much(rng) },
+            47..52 => Self::Hold {
+                site,
+                agent,
+                much: much(rng),
+                lasts_s: *[1, 60, 900, 7_200, 86_400].choose(rng).unwrap(),
+            },
+            // Of what is there, a part; or a little too much.
+            52..54 => Self::Capture { hold: rng.random_range(0..1_000), much: Much::All(rng.random_range(-99..=2)) },
+            54 => Self::Release { hold: rng.random_range(0..1_000) },
+            55..58 => Self::Reverse {
+                debit: rng.random_range(0..1_000),
+                much: rng.random_bool(0.6).then(|| Much::All(rng.random_range(-99..=2))),
+            },
             58..62 => Self::Use { site, agent, action: rng.random_range(0..2), quantity: rng.random_range(1..3_000) },
             62..64 => Self::Rate {
                 action: rng.random_range(0..2),
@@ -162,7 +179,21 @@ impl Step {
                 | Self::Reclaim { .. }
                 | Self::Adjust { .. }
                 | Self::Void { .. }
+                | Self::Hold { .. }
+                | Self::Capture { .. }
+                | Self::Release { .. }
+                | Self::Reverse { .. }
         )
+    }
+
+    /// Whether there is anything that it can be about.
+    pub(super) fn is_about_something(&self, books: &Books) -> bool {
+        match self {
+            Self::Void { .. } => !books.lots.is_empty(),
+            Self::Capture { .. } | Self::Release { .. } => !books.holds.is_empty(),
+            Self::Reverse { .. } => !books.debits.is_empty(),
+            _ => true,
+        }
     }
 
     /// The step with numbers in the place of words, as things stand.
@@ -170,6 +201,11 @@ impl Step {
         let known = |much: Much, all: Micro| match much {
             Much::Micro(micro) => Much::Micro(micro),
             Much::All(more) => Much::Micro((all + more).max(1)),
+        };
+        // So many hundredths of it less, or so many micro-credits more.
+        let part = |much: Much, all: Micro| match much {
+            Much::All(less @ ..0) => Much::Micro((all + all * less / 100).max(1)),
+            much => known(much, all),
         };
         let own = |wallet: Wallet| {
             let (account, comp) = books.place(wallet);
@@ -183,6 +219,18 @@ impl Step {
             }
             Self::Debit { site, agent, much } => {
                 Self::Debit { site, agent, much: known(much, books.in_reach(site, agent)) }
+            }
+            Self::Hold { site, agent, much, lasts_s } => {
+                Self::Hold { site, agent, much: known(much, books.in_reach(site, agent)), lasts_s }
+            }
+            Self::Capture { hold, much } => {
+                let hold = books.hold_like(hold);
+                Self::Capture { hold, much: part(much, books.holds[hold].micro) }
+            }
+            Self::Release { hold } => Self::Release { hold: books.hold_like(hold) },
+            Self::Reverse { debit, much } => {
+                let debit = debit % books.debits.len();
+                Self::Reverse { debit, much: much.map(|much| part(much, books.debits[debit].micro)) }
             }
             Self::Allocate { site, much } => {
                 Self::Allocate { site, much: known(much, books.own(books.sites[site].owner, Comp::Pool)) }
@@ -222,6 +270,12 @@ impl Step {
             Self::Use { site, agent, action, quantity } => {
                 books.debit(site, agent, books.price(action, quantity)?)
             }
+            Self::Hold { site, agent, much, lasts_s } => {
+                books.hold(site, agent, micros(much), lasts_s * 1_000)
+            }
+            Self::Capture { hold, much } => books.capture(hold, micros(much)),
+            Self::Release { hold } => books.release(hold),
+            Self::Reverse { debit, much } => books.reverse(debit, much.map(micros)),
             Self::Rate { action, parts, round, later } => {
                 books.set_rate(action, parts, round, later);
                 done()

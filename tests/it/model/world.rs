@@ -8,12 +8,12 @@ use nivella_wallet::calendar::Per;
 use nivella_wallet::config::Config;
 use nivella_wallet::db::{self, DatabaseUrl, Db, Durability, Keep, Tx};
 use nivella_wallet::feed::{self, wallet};
-use nivella_wallet::id::{AccountId, AgentId, GrantId, KeyId, SiteId};
+use nivella_wallet::id::{AccountId, AgentId, GrantId, HoldId, KeyId, OperationId, SiteId};
 use nivella_wallet::idempotency::{self, Seen};
 use nivella_wallet::ledger::limit::{Brake, OnExhausted, OnReached};
 use nivella_wallet::ledger::plan::NewPlan;
 use nivella_wallet::ledger::slice::{Category, Compartment};
-use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, Priced, Purchase, Shortfall, Shown, plan};
+use nivella_wallet::ledger::store::{Capture, Debited, Expiry, NewDebit, NewGrant, NewHold, Priced, Purchase, Shortfall, Shown, hold, plan, reverse};
 use nivella_wallet::ledger::{self, LockedAccount, audit};
 use nivella_wallet::params;
 use nivella_wallet::rate;
@@ -111,12 +111,18 @@ fn plan_id(plan: usize) -> nivella_wallet::id::PlanId {
 pub(super) struct Raw {
     numbers: Vec<Micro>,
     slices: Vec<(String, Micro)>,
+    /// The hold or debit that was made.
+    made: Option<String>,
 }
 
 impl Raw {
     fn of(numbers: &[Micro], slices: impl IntoIterator<Item = (GrantId, Credits)>) -> Self {
         let slices = slices.into_iter().map(|(grant, credits)| (grant.to_string(), credits.micro())).collect();
-        Self { numbers: numbers.to_vec(), slices }
+        Self { numbers: numbers.to_vec(), slices, made: None }
+    }
+
+    fn making(self, id: &str) -> Self {
+        Self { made: Some(id.to_owned()), ..self }
     }
 }
 
@@ -146,6 +152,9 @@ impl From<ledger::store::Error> for No {
                 Self::Limit { needed: needed.micro(), available: available.micro() }
             }
             E::Frozen(_) => Self::Refused("frozen"),
+            E::HoldClosed(_) => Self::Refused("hold_closed"),
+            E::BeyondHold { .. } | E::BeyondDebit { .. } => Self::Refused("beyond"),
+            E::AlreadyReversed { .. } => Self::Refused("already_reversed"),
             other => Self::Broken(other.to_string()),
         }
     }
@@ -166,6 +175,7 @@ impl From<account::Error> for No {
         match error {
             account::Error::Itself(_) => Self::Refused("itself"),
             account::Error::AlreadyTheirs { .. } => Self::Refused("already theirs"),
+            account::Error::Held { .. } | account::Error::SiteHeld { .. } => Self::Refused("held"),
             account::Error::NotOffered(_) => Self::Refused("not offered"),
             account::Error::Ledger(error) => error.into(),
             account::Error::Frozen { .. } => Self::Refused("frozen"),
@@ -243,6 +253,8 @@ pub(super) struct World {
     key: KeyId,
     settings: feed::Settings,
     lots: HashMap<String, usize>,
+    holds: Vec<String>,
+    debits: Vec<String>,
     _dir: tempfile::TempDir,
 }
 
@@ -262,6 +274,8 @@ impl World {
             key: template.key.clone(),
             settings: nivella_wallet::app::feed_settings(&Config::default()),
             lots: HashMap::new(),
+            holds: Vec::new(),
+            debits: Vec::new(),
             _dir: dir,
         }
     }
@@ -286,14 +300,19 @@ impl World {
             return Ok(Raw::default());
         }
         let caller = self.key.clone();
+        let named = match step {
+            Step::Capture { hold, .. } | Step::Release { hold } => Some(self.holds[hold].clone()),
+            Step::Reverse { debit, .. } => Some(self.debits[debit].clone()),
+            _ => grant,
+        };
         self.write(move |tx| {
-            let Some((key, asked)) = key else { return act(tx, step, grant) };
+            let Some((key, asked)) = key else { return act(tx, step, named) };
             let (key, digest) = (key.parse().unwrap(), idempotency::digest("POST", "/v1/test", asked.as_bytes()));
             match idempotency::store::look(tx, &caller, &key, &digest)? {
                 Seen::Answered(answer) => Ok(serde_json::from_str(&answer.body).unwrap()),
                 Seen::Mismatch => Err(No::Refused("idempotency_mismatch")),
                 Seen::Never => {
-                    let raw = act(tx, step, grant)?;
+                    let raw = act(tx, step, named)?;
                     let answer =
                         idempotency::Answer { status: 201, body: serde_json::to_string(&raw).unwrap() };
                     idempotency::store::keep(tx, &caller, &key, &digest, &answer)?;
@@ -303,10 +322,17 @@ impl World {
         })
     }
 
-    /// An answer in the words of the books.
-    pub(super) fn translate(&self, answer: Result<Raw, No>) -> Told<Answer> {
+    /// An answer in the words of the books, which have made by now what it made.
+    pub(super) fn translate(&mut self, answer: Result<Raw, No>, books: &Books) -> Told<Answer> {
         Ok(match answer {
             Ok(raw) => {
+                if let Some(made) = raw.made {
+                    if self.holds.len() < books.holds.len() {
+                        self.holds.push(made);
+                    } else if self.debits.len() < books.debits.len() {
+                        self.debits.push(made);
+                    }
+                }
                 let slices = raw.slices.iter().map(|(grant, micro)| (self.lots[grant], *micro));
                 Answer::Done(raw.numbers, slices.collect())
             }
@@ -460,9 +486,19 @@ impl World {
                     let wallet = wallet::open(tx, &wallet_ref(wallet))?.unwrap();
                     Ok(wallet.burn_plan(tx, credits(much), agent.map(agent_id).as_ref())?.slices)
                 });
-                let seen = self.translate(seen.map(|slices| {
-                    Raw::of(&[], slices.into_iter().map(|paid| (paid.grant, paid.credits)))
-                }))?;
+                let seen = match seen {
+                    Ok(slices) => Answer::Done(
+                        Vec::new(),
+                        slices
+                            .iter()
+                            .map(|paid| (self.lots[paid.grant.as_str()], paid.credits.micro()))
+                            .collect(),
+                    ),
+                    Err(No::Short { needed, available }) => Answer::Short { needed, available },
+                    Err(No::Limit { needed, available }) => Answer::Limit { needed, available },
+                    Err(No::Refused(why)) => Answer::Refused(why),
+                    Err(No::Broken(why)) => return Err(why),
+                };
                 let expected = expected.map_or_else(|no| no, |slices| Answer::Done(Vec::new(), slices));
                 same(&format!("the burn plan of {much} for {wallet:?}"), &expected, &seen)?;
             }
@@ -487,12 +523,12 @@ impl World {
             });
             same(&format!("the explanation of {wallet:?}"), &books.numbers(wallet).available, &sum)?;
             if wallet == Wallet::Account(account) {
-                let parts = books.lots.iter().flat_map(|lot| &lot.parts).filter(|part| part.account == account);
-                same(
-                    &format!("what customers read of {wallet:?}"),
-                    &parts.map(|part| part.remaining).sum::<Micro>(),
-                    &read,
-                )?;
+                // Setting aside is no line: only what is used or given back in the end.
+                let there = books.lots.iter().enumerate().flat_map(|(lot, found)| {
+                    let parts = found.parts.iter().filter(|part| part.account == account);
+                    parts.map(move |part| part.remaining + books.held(lot, account, part.comp))
+                });
+                same(&format!("what customers read of {wallet:?}"), &there.sum::<Micro>(), &read)?;
             }
             let then = &history[nth % history.len()];
             let next = history.get(nth % history.len() + 1).map_or(books.now, |next| next.now);
@@ -604,11 +640,16 @@ fn new_debit(tx: &mut Tx<'_>, site: usize, agent: Option<usize>) -> Result<(Acco
 
 fn debit(tx: &mut Tx<'_>, account: &AccountId, debit: &NewDebit) -> Result<Raw, No> {
     let made = LockedAccount::lock(tx, account)?.debit(debit, &Brake::OFF)?;
-    Ok(Raw::of(&[debit.amount.micro(), made.position.available.micro()], made.taken.slices))
+    Ok(debited(made, debit.amount))
+}
+
+fn debited(made: Debited, amount: Credits) -> Raw {
+    let id = made.id;
+    Raw::of(&[amount.micro(), made.left.position.available.micro()], made.taken.slices).making(id.as_str())
 }
 
 /// A step as the command line and the API do it.
-fn act(tx: &mut Tx<'_>, step: Step, grant: Option<String>) -> Result<Raw, No> {
+fn act(tx: &mut Tx<'_>, step: Step, named: Option<String>) -> Result<Raw, No> {
     let done = Raw::default;
     let part = |part: by_hand::Part| (part.grant, part.credits);
     Ok(match step {
@@ -636,14 +677,14 @@ fn act(tx: &mut Tx<'_>, step: Step, grant: Option<String>) -> Result<Raw, No> {
             };
             let amount = credits(micros(much));
             let clawed = LockedAccount::lock(tx, &account)?.claw_back(
-                "op_test",
+                OperationId::new().as_str(),
                 purchase(order),
                 amount,
                 "Refund",
                 shortfall,
                 Some(&at),
             )?;
-            Raw::of(&[clawed.taken.micro(), 0, clawed.shortfall.micro()], [])
+            Raw::of(&[clawed.taken.micro(), clawed.due.micro(), clawed.shortfall.micro()], [])
         }
         Step::FreezeOrder { order, frozen } => {
             let (account, _) = order_place(tx, order)?;
@@ -651,7 +692,7 @@ fn act(tx: &mut Tx<'_>, step: Step, grant: Option<String>) -> Result<Raw, No> {
             Raw::of(&[i64::try_from(changed).unwrap()], [])
         }
         Step::Void { .. } => {
-            let grant = grant.ok_or(No::Refused("there is none"))?.parse().unwrap();
+            let grant = named.unwrap().parse().unwrap();
             let voided = by_hand::void(tx, &grant, "a test")?;
             Raw::of(&[voided.credits.micro(), voided.before.into()], [])
         }
@@ -669,6 +710,37 @@ fn act(tx: &mut Tx<'_>, step: Step, grant: Option<String>) -> Result<Raw, No> {
             new.priced = Some(Priced { quantity, version: rate.version });
             new.action = Some(format!("action{action}"));
             debit(tx, &account, &new)?
+        }
+        Step::Hold { site, agent, much, lasts_s } => {
+            let (account, mut spending) = new_debit(tx, site, agent)?;
+            spending.amount = credits(micros(much));
+            let held = LockedAccount::lock(tx, &account)?.hold(&NewHold { spending, rate: None, lasts_s })?;
+            let numbers = [held.hold.credits, held.hold.uncovered, held.left.position.available];
+            let parts = held.hold.parts.into_iter().map(|part| (part.grant, part.credits));
+            Raw::of(&numbers.map(Credits::micro), parts).making(held.hold.id.as_str())
+        }
+        Step::Capture { much, .. } => {
+            let id: HoldId = named.unwrap().parse().unwrap();
+            let account = hold::get(tx, &id)?.unwrap().account;
+            let account = site::store::follow(tx, &account)?;
+            let capture = Capture { amount: credits(micros(much)), ..Capture::default() };
+            let made = LockedAccount::lock(tx, &account)?.capture(&id, &capture, &Brake::OFF)?;
+            debited(made, capture.amount)
+        }
+        Step::Release { .. } => {
+            let id: HoldId = named.unwrap().parse().unwrap();
+            let account = hold::get(tx, &id)?.unwrap().account;
+            let account = site::store::follow(tx, &account)?;
+            let held = LockedAccount::lock(tx, &account)?.release(&id)?;
+            Raw::of(&[held.left.position.available.micro()], [])
+        }
+        Step::Reverse { much, .. } => {
+            let id = named.unwrap().parse().unwrap();
+            let booked = reverse::booked(tx, &id)?.unwrap();
+            let account = site::store::follow(tx, &booked.account)?;
+            let amount = much.map(|much| credits(micros(much)));
+            let back = LockedAccount::lock(tx, &account)?.reverse(&id, amount, None)?;
+            Raw::of(&[back.credits.micro(), back.left.position.available.micro()], back.taken.slices)
         }
         Step::Rate { action, parts, round, later } => {
             let effective_at = (later > 0).then(|| tx.now().plus_millis(later));
