@@ -6,6 +6,7 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::{Durability, Error, Tx, migrate};
@@ -44,12 +45,20 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Er
     set_and_check(&connection, "foreign_keys", "ON")?;
     set_and_check(&connection, "trusted_schema", "OFF")?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    keep_plans(&connection)?;
     migrate::sqlite(&mut connection, path)?;
     if found != APPLICATION_ID {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     Ok(connection)
+}
+
+/// Statements stay prepared, whatever they are given: where a table has a partial index SQLite would otherwise
+/// plan anew for every other value.
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// Makes the file readable for its owner only, before anything is written to it.
@@ -133,7 +142,7 @@ impl Readers {
                 | OpenFlags::SQLITE_OPEN_EXRESCODE,
         )?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        keep_plans(&connection)?;
         Ok(connection)
     }
 }

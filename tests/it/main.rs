@@ -29,6 +29,7 @@ mod limits;
 mod rates;
 mod admin;
 mod plans;
+mod model;
 mod crash;
 mod tidy;
 mod errors;
