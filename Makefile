@@ -47,8 +47,9 @@ test-api: ## the daemon against its own API document, with Schemathesis; SEED= r
 	@scripts/stage 'API tests' scripts/schemathesis
 
 .PHONY: test-long
-test-long: ## 200,000 generated order histories instead of 2,000; SEED= chooses which
+test-long: ## 200,000 generated order histories and 10,000,000 steps of the ledger; SEED= chooses which
 	@NIVELLA_HISTORIES=200000 scripts/stage '200,000 histories' $(CARGO) test --test it sim:: -- --nocapture
+	@NIVELLA_STEPS=10000000 scripts/stage '10,000,000 steps' $(CARGO) test --profile long --test it model:: -- --nocapture
 
 .PHONY: test-php
 test-php: ## syntax of every PHP file, and PHPUnit without WordPress

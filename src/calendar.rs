@@ -49,15 +49,7 @@ impl Per {
     /// The first instant of the period that `at` lies in, in `zone`, and the first of the next one.
     #[must_use]
     pub fn span(self, at: Timestamp, zone: Tz) -> (Timestamp, Timestamp) {
-        let day = local_day(at, zone);
-        let first = match self {
-            Self::Day => Some(day),
-            Self::Week => day.checked_sub_days(Days::new(u64::from(day.weekday().num_days_from_monday()))),
-            Self::Month => day.with_day(1),
-            Self::Year => NaiveDate::from_ymd_opt(day.year(), 1, 1),
-        };
-        // Only the last days that can be written have no period around them.
-        let first = first.unwrap_or(day);
+        let first = self.first_day(local_day(at, zone));
         let start = start_of_day(first, zone);
         let mut next = first;
         // A day that a place skipped has no instant: the next that has one begins the next period.
@@ -75,6 +67,19 @@ impl Per {
     #[must_use]
     pub fn start(self, at: Timestamp, zone: Tz) -> Timestamp {
         self.span(at, zone).0
+    }
+
+    /// The first day of the period that `day` lies in.
+    #[must_use]
+    pub fn first_day(self, day: NaiveDate) -> NaiveDate {
+        let first = match self {
+            Self::Day => Some(day),
+            Self::Week => day.checked_sub_days(Days::new(u64::from(day.weekday().num_days_from_monday()))),
+            Self::Month => day.with_day(1),
+            Self::Year => NaiveDate::from_ymd_opt(day.year(), 1, 1),
+        };
+        // Only the last days that can be written have no period around them.
+        first.unwrap_or(day)
     }
 
     fn after(self, first: NaiveDate) -> Option<NaiveDate> {

@@ -55,6 +55,9 @@ ALTER TABLE account ADD COLUMN next_release INTEGER;
 -- The hold that a debit captured.
 ALTER TABLE debit ADD COLUMN hold_id TEXT REFERENCES hold (id);
 
+-- The local day that a debit was counted on, from 1 January of year 1; NULL: one of an earlier version.
+ALTER TABLE debit ADD COLUMN counted_day INTEGER;
+
 -- A debit that was undone, once.
 CREATE TABLE reversal (
     id        TEXT    PRIMARY KEY,

@@ -1,9 +1,10 @@
 //! `/v1/holds` and reversals as the assistant service uses them, and as somebody would who wants to break them.
 
+use nivella_wallet::account::settings::{self, Settings};
 use nivella_wallet::id::AccountId;
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::slice::{Category, Compartment};
-use nivella_wallet::ledger::store::{Expiry, NewGrant, Shown};
+use nivella_wallet::ledger::store::{Expiry, NewGrant, Purchase, Shortfall, Shown};
 use nivella_wallet::params;
 use nivella_wallet::rate;
 use nivella_wallet::site::{Field, store as sites};
@@ -561,4 +562,73 @@ async fn a_hold_that_outlived_its_grant_ends_once_although_nobody_was_there() {
     let [(three, at_once), (six, later)] = &expired.unwrap()[..] else { panic!("two ends") };
     assert_eq!((*three, at_once.as_str()), (3, "2026-11-22T00:00:00Z"));
     assert_eq!((*six, &later[..16] > "2026-11-22T00:00"), (6, true), "{later}");
+}
+
+/// A debit counts on the day it was made on, and so does its reversal, whatever time zone the account has by then.
+#[tokio::test]
+async fn what_is_given_back_is_taken_from_the_day_it_was_counted_on() {
+    let world = World::start().await;
+    world.grant("pool", "100", "never");
+    let zone = |zone: &str| {
+        let settings = Settings { time_zone: Some(zone.parse().unwrap()), ..Settings::default() };
+        let alice = world.alice.clone();
+        write(world.app.db(), move |tx| settings::set(tx, &alice.into(), &settings));
+    };
+    zone("Europe/Vienna");
+    // Half an hour into December there, still November in New York.
+    world.app.clock.turn_to("2026-11-30T23:30:00Z".parse().unwrap());
+    let debit = world.post("/v1/debits", "d", json!({"site": "shop", "credits": "10"})).await;
+    zone("America/New_York");
+    world.app.clock.turn_to("2026-12-02T12:00:00Z".parse().unwrap());
+    assert_eq!(world.numbers("site:shop").await[3], "10");
+    let path = format!("/v1/debits/{}/reversal", debit.text("id"));
+    assert_eq!(world.post(&path, "r", json!({"credits": "4"})).await.status, 200);
+    assert_eq!(world.numbers("site:shop").await[3], "6");
+}
+
+/// Money went back for a part of what is held: a read after the hold's time shows it taken from the slice from which
+/// it will be.
+#[tokio::test]
+async fn what_is_due_of_an_overdue_hold_is_taken_from_the_same_slice_before_and_after_it_is_booked() {
+    let world = World::start().await;
+    let purchase = Purchase { store: 1, order: 77, line: 1 };
+    let bought = NewGrant {
+        compartment: Compartment::Site("shop".parse().unwrap()),
+        amount: "40".parse().unwrap(),
+        category: Category::Paid,
+        priority: None,
+        label: "40".to_owned(),
+        reason: None,
+        effective_at: None,
+        expiry: Expiry::After(Validity::Never),
+        purchase: Some(purchase),
+        shown_as: Shown::TopUp,
+    };
+    let alice = world.alice.clone();
+    write(world.app.db(), move |tx| {
+        let (pool, shop) = (Compartment::Pool, bought.compartment.clone());
+        LockedAccount::lock(tx, &alice)?.grant(&bought)?;
+        LockedAccount::lock(tx, &alice)?.relocate(&shop, &pool, "30".parse().unwrap()).map(drop)
+    });
+    world.hold("h", "35").await;
+    let alice = world.alice.clone();
+    let clawed = write(world.app.db(), move |tx| {
+        let (amount, debt) = ("8".parse().unwrap(), Shortfall::Debt);
+        LockedAccount::lock(tx, &alice)?.claw_back("op_test", purchase, amount, "Refund", debt, None)
+    });
+    assert_eq!((clawed.taken.to_string(), clawed.due.to_string()), ("5".to_owned(), "3".to_owned()));
+    world.app.clock.turn_to("2026-11-21T18:00:00Z".parse().unwrap());
+    // The daemon may book it at any moment; the answers are the same before and after.
+    for _ in 0..2 {
+        let wallet = world.app.get("/v1/wallets/site:shop").await;
+        let mut left: Vec<String> = wallet["breakdown"].as_array().unwrap().iter().map(scope_and_rest).collect();
+        left.sort();
+        assert_eq!(left, ["pool 25", "site 7"]);
+        let alice = world.alice.clone();
+        write(world.app.db(), move |tx| LockedAccount::lock(tx, &alice).map(drop));
+    }
+}
+
+fn scope_and_rest(part: &Value) -> String {
+    format!("{} {}", part["scope"].as_str().unwrap(), part["remaining"].as_str().unwrap())
 }

@@ -688,3 +688,19 @@ async fn the_daemon_renews_by_itself() {
     assert_eq!(feed["activity"][0]["kind"], "plan");
     assert_eq!(feed["activity"][0]["label"], "Daily answers");
 }
+
+/// A plan that was stopped and is to come again some day brings nothing until then, and shows nothing.
+#[test]
+fn a_plan_that_is_to_come_again_shows_nothing_until_then() {
+    for stage in stages() {
+        stage.set("basic 36 week 0");
+        stage.start("basic", "site:a1");
+        stage.stop("basic", "site:a1");
+        stage.turn("2026-12-10T12:00:00Z");
+        assert_eq!(stage.start_from("basic", "site:a1", Some("2026-12-20T00:00:00Z")), Change::Started);
+        assert_eq!(stage.sums("site:a1"), "0 of 0 until 2026-12-20T00:00:00Z, used 0");
+        stage.turn("2026-12-20T00:00:00Z");
+        stage.touch(ALICE);
+        assert_eq!(stage.sums("site:a1"), "36 of 36 until 2026-12-21T00:00:00Z, used 0");
+    }
+}

@@ -94,26 +94,33 @@ impl Overdue {
 /// What the holds of an account have set aside whose time was over at `at`, though that is not booked: a read
 /// counts it as released.
 pub fn overdue(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Result<Vec<Overdue>, db::Error> {
-    let mut overdue: Vec<Overdue> = tx.query(
+    let parts: Vec<Overdue> = tx.query(
         "-- ledger::store::hold::overdue
-         SELECT s.grant_id, s.site, CAST(SUM(s.credits) AS BIGINT)
-         FROM hold h JOIN hold_slice s ON s.hold_id = h.id
+         SELECT s.grant_id, s.site, s.credits FROM hold h JOIN hold_slice s ON s.hold_id = h.id
          WHERE h.account_id = $1 AND h.state = 'open' AND h.expires_at <= $2
-         GROUP BY s.grant_id, s.site ORDER BY s.grant_id, s.site",
+         ORDER BY h.expires_at, h.id, s.position",
         params![account, at],
         |row| {
             let (grant, compartment, credits) = (row.get(0)?, row.get(1)?, row.get(2)?);
             Ok(Overdue { grant, compartment, credits, clawed: Credits::ZERO })
         },
     )?;
-    let mut last: Option<(GrantId, Credits)> = None;
-    for slice in &mut overdue {
-        let due = match &last {
-            Some((grant, due)) if *grant == slice.grant => *due,
-            _ => super::due::sum(tx, account, &slice.grant)?,
-        };
-        slice.clawed = due.min(slice.credits);
-        last = Some((slice.grant.clone(), due.saturating_sub(slice.clawed)));
+    let mut overdue: Vec<Overdue> = Vec::with_capacity(parts.len());
+    // In the order in which they will be booked: the first to come back are taken first.
+    for mut part in parts {
+        let of_grant = overdue.iter().filter(|earlier| earlier.grant == part.grant);
+        let before: Credits = of_grant.map(|earlier| earlier.clawed).sum();
+        let due = super::due::sum(tx, account, &part.grant)?.saturating_sub(before);
+        part.clawed = due.min(part.credits);
+        let same =
+            |earlier: &&mut Overdue| earlier.grant == part.grant && earlier.compartment == part.compartment;
+        match overdue.iter_mut().find(same) {
+            Some(earlier) => {
+                earlier.credits = [earlier.credits, part.credits].into_iter().sum();
+                earlier.clawed = [earlier.clawed, part.clawed].into_iter().sum();
+            }
+            None => overdue.push(part),
+        }
     }
     Ok(overdue)
 }

@@ -301,11 +301,10 @@ impl LockedAccount<'_, '_> {
             counted_from: from,
             newest: None,
         };
-        if let Some(begun) = begun {
+        // Later than the end of the period it was stopped in, it is to come, as if it had never been.
+        if let Some(begun) = begun.filter(|begun| from <= begun.due_at) {
             subscription.newest = begun.newest;
-            if from <= begun.due_at {
-                (subscription.due_at, subscription.counted_from) = (begun.due_at, begun.counted_from);
-            }
+            (subscription.due_at, subscription.counted_from) = (begun.due_at, begun.counted_from);
         }
         save(self.tx, &subscription)?;
         self.next_renewal = save_next(self.tx, &self.id)?;

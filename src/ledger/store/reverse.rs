@@ -3,7 +3,7 @@
 use super::admit::left;
 use super::hold::prorate;
 use super::{Error, LockedAccount};
-use crate::calendar::{Per, day_elsewhere};
+use crate::calendar::{Per, local_day, start_of_day};
 use crate::db::{self, Tx};
 use crate::id::{AccountId, AgentId, DebitId, GrantId, HoldId, ReversalId, SiteId};
 use crate::ledger::act::{Expiry, NewDebit, NewGrant, Priced, Reversed, Shown, Taken};
@@ -15,6 +15,7 @@ use crate::rate::GIVEN_BACK;
 use crate::time::{Timestamp, Validity};
 use crate::units::{Credits, Delta};
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 /// A debit as it was booked.
@@ -31,17 +32,21 @@ pub struct Booked {
     at: Timestamp,
     entries: (i64, i64),
     hold: Option<HoldId>,
+    /// The local day it was counted on, if that was kept.
+    counted_on: Option<NaiveDate>,
 }
 
 /// The debit, if there is one.
 pub fn booked(tx: &mut Tx<'_>, id: &DebitId) -> Result<Option<Booked>, db::Error> {
     tx.query_opt(
         "-- ledger::store::reverse::booked
-         SELECT account_id, site, agent, label, quantity, rate, credits, booked_at, first_entry, entries, hold_id
+         SELECT account_id, site, agent, label, quantity, rate, credits, booked_at, first_entry, entries, hold_id,
+                counted_day
          FROM debit WHERE id = $1",
         params![id],
         |row| {
             let (quantity, version) = (row.get::<Option<i64>>(4)?, row.get::<Option<i64>>(5)?);
+            let day = row.get::<Option<i64>>(11)?.and_then(|day| i32::try_from(day).ok());
             Ok(Booked {
                 account: row.get(0)?,
                 site: row.get(1)?,
@@ -52,6 +57,7 @@ pub fn booked(tx: &mut Tx<'_>, id: &DebitId) -> Result<Option<Booked>, db::Error
                 at: row.get(7)?,
                 entries: (row.get(8)?, row.get(9)?),
                 hold: row.get(10)?,
+                counted_on: day.and_then(NaiveDate::from_num_days_from_ce_opt),
             })
         },
     )
@@ -260,43 +266,37 @@ impl LockedAccount<'_, '_> {
     /// Takes what was given back from what was counted in the debit's own periods.
     fn uncount_spending(&mut self, debit: &Booked, credits: Credits) -> Result<(), Error> {
         self.count_hour(&debit.site, debit.at, Delta::minus(credits))?;
-        // An account that was merged counted its days in its own time zone.
-        let there: String = self.tx.query_one(
-            "-- ledger::store::reverse::uncount_spending (zone)
-             SELECT time_zone FROM account WHERE id = $1",
-            params![&debit.account],
-            |row| row.get(0),
-        )?;
-        let there: Tz = there.parse().map_err(|_| db::Error::Column { column: 0, found: there })?;
+        // The day keeps its name when its account gets another time zone, or is merged into one that has another.
+        let day = match debit.counted_on {
+            Some(day) => day,
+            None => self.counted_on(debit)?,
+        };
         for counted in std::iter::once("").chain(debit.agent.as_ref().map(AgentId::as_str)) {
             for per in [Per::Day, Per::Month] {
-                let start = day_elsewhere(per.start(debit.at, there), there, self.zone);
-                // The period it was counted in, also when the account's days begin at another instant by now.
-                let found: Option<Timestamp> = self.tx.query_one(
-                    "-- ledger::store::reverse::uncount_spending (period)
-                     SELECT MAX(period_start) FROM spending
-                     WHERE account_id = $1 AND site = $2 AND agent = $3 AND per = $4 AND period_start <= $5",
-                    params![&self.id, &debit.site, counted, per.as_str(), start.max(debit.at)],
-                    |row| row.get(0),
-                )?;
+                let start = start_of_day(per.first_day(day), self.zone);
                 self.tx.execute(
                     "-- ledger::store::reverse::uncount_spending
                      INSERT INTO spending (account_id, site, agent, per, period_start, captured)
                      VALUES ($1, $2, $3, $4, $5, $6)
                      ON CONFLICT (account_id, site, agent, per, period_start)
                      DO UPDATE SET captured = spending.captured + excluded.captured",
-                    params![
-                        &self.id,
-                        &debit.site,
-                        counted,
-                        per.as_str(),
-                        found.unwrap_or(start),
-                        Delta::minus(credits),
-                    ],
+                    params![&self.id, &debit.site, counted, per.as_str(), start, Delta::minus(credits)],
                 )?;
             }
         }
         Ok(())
+    }
+
+    /// The day on which a debit of an earlier version was counted: that of its account's time zone today.
+    fn counted_on(&mut self, debit: &Booked) -> Result<NaiveDate, Error> {
+        let there: String = self.tx.query_one(
+            "-- ledger::store::reverse::counted_on
+             SELECT time_zone FROM account WHERE id = $1",
+            params![&debit.account],
+            |row| row.get(0),
+        )?;
+        let there: Tz = there.parse().map_err(|_| db::Error::Column { column: 0, found: there })?;
+        Ok(local_day(debit.at, there))
     }
 
     /// Writes the line a customer reads of what was given back.

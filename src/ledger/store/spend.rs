@@ -1,8 +1,10 @@
 //! Credits are used.
 
+use chrono::Datelike as _;
+
 use super::admit::{Admitted, Payer, Spender, admit};
 use super::{Error, LockedAccount};
-use crate::calendar::Per;
+use crate::calendar::{Per, local_day};
 use crate::id::{AgentId, DebitId, HoldId, SiteId};
 use crate::ledger::act::{Debited, Left, NewDebit};
 use crate::ledger::entry::{Kind, Place};
@@ -54,8 +56,8 @@ impl LockedAccount<'_, '_> {
         self.tx.execute(
             "-- ledger::store::spend::insert_debit
              INSERT INTO debit (id, account_id, site, agent, action, quantity, rate, label, credits, reversed, reference, occurred_at,
-                                usage, booked_at, first_entry, entries, hold_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16)",
+                                usage, booked_at, first_entry, entries, hold_id, counted_day)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16, $17)",
             params![
                 id,
                 &self.id,
@@ -73,6 +75,7 @@ impl LockedAccount<'_, '_> {
                 first,
                 i64::try_from(entries).unwrap_or(i64::MAX),
                 hold,
+                i64::from(local_day(now, self.zone).num_days_from_ce()),
             ],
         )?;
         Ok(())
