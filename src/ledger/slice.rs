@@ -223,7 +223,11 @@ pub fn open_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<
 }
 
 /// [`open_slices`] as they are booked.
-pub(super) fn written_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<Vec<Slice>, db::Error> {
+pub(super) fn written_slices(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    view: &View,
+) -> Result<Vec<Slice>, db::Error> {
     let read = |row: &Row<'_>| {
         Ok(Slice {
             grant: row.get(0)?,

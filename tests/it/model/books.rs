@@ -341,7 +341,11 @@ impl Books {
     }
 
     pub(super) fn debt(&self, account: usize, comp: Comp) -> Micro {
-        self.debts.iter().filter(|debt| (debt.account, debt.comp) == (account, comp)).map(|debt| debt.micro).sum()
+        self.debts
+            .iter()
+            .filter(|debt| (debt.account, debt.comp) == (account, comp))
+            .map(|debt| debt.micro)
+            .sum()
     }
 
     pub(super) fn sum(&self, lot: usize, what: &str) -> Micro {
@@ -722,7 +726,8 @@ impl Books {
         subs.sort_by_key(|sub| (sub.due.0, sub.plan, sub.comp));
         let around = |wanted: Comp| {
             let own = subs.iter().filter(|sub| sub.comp == wanted);
-            own.filter_map(|sub| Some((sub, sub.period?))).find(|(sub, period)| at < period.end || !sub.stopped)
+            own.filter_map(|sub| Some((sub, sub.period?)))
+                .find(|(sub, period)| at < period.end || !sub.stopped)
         };
         match around(comp).or_else(|| around(Comp::Pool)) {
             Some((_, period)) if at < period.end => period.end,
@@ -755,7 +760,12 @@ impl Books {
         Ok(taken)
     }
 
-    pub(super) fn debit(&mut self, site: usize, agent: Option<usize>, micro: Micro) -> Result<Answer, Answer> {
+    pub(super) fn debit(
+        &mut self,
+        site: usize,
+        agent: Option<usize>,
+        micro: Micro,
+    ) -> Result<Answer, Answer> {
         let account = self.sites[site].owner;
         self.catch_up(account);
         let (payers, _) = self.decide(site, agent, micro, false)?;
@@ -790,7 +800,16 @@ impl Books {
         let (payers, lent) = self.decide(site, agent, micro, true)?;
         let parts = self.take(&payers, micro - lent, "held")?;
         let expires = self.now + lasts;
-        self.holds.push(Hold { account, site, agent, micro, lent, parts: parts.clone(), expires, ended: None });
+        self.holds.push(Hold {
+            account,
+            site,
+            agent,
+            micro,
+            lent,
+            parts: parts.clone(),
+            expires,
+            ended: None,
+        });
         Ok(Answer::Done(vec![micro, lent, self.numbers(Wallet::Site(site)).available], slices(parts)))
     }
 
@@ -799,15 +818,17 @@ impl Books {
         let (own, agent) = (self.policy(site, None), agent.map(|agent| self.policy(site, Some(agent))));
         let grace = agent.unwrap_or_default().grace.or(own.grace).unwrap_or(0);
         let owner = self.sites[site].owner;
-        let lent = self.holds.iter().any(|hold| {
-            (hold.account, hold.site, hold.ended) == (owner, site, None) && hold.lent > 0
-        });
+        let lent = self
+            .holds
+            .iter()
+            .any(|hold| (hold.account, hold.site, hold.ended) == (owner, site, None) && hold.lent > 0);
         micro <= grace && !lent && self.debt(owner, Comp::Site(site)) == 0
     }
 
     /// A hold by any number: mostly one that is open.
     pub(super) fn hold_like(&self, number: usize) -> usize {
-        let open: Vec<usize> = (0..self.holds.len()).filter(|&hold| self.holds[hold].ended.is_none()).collect();
+        let open: Vec<usize> =
+            (0..self.holds.len()).filter(|&hold| self.holds[hold].ended.is_none()).collect();
         if open.is_empty() || number % 8 == 0 { number % self.holds.len() } else { open[number % open.len()] }
     }
 
@@ -847,8 +868,12 @@ impl Books {
 
     /// What is due of a lot and can no longer come back, because it was used, is a shortfall.
     fn owe_captured(&mut self, account: usize, lot: usize) {
-        let comps: std::collections::BTreeSet<Comp> =
-            self.lots[lot].parts.iter().filter(|part| part.account == account).map(|part| part.comp).collect();
+        let comps: std::collections::BTreeSet<Comp> = self.lots[lot]
+            .parts
+            .iter()
+            .filter(|part| part.account == account)
+            .map(|part| part.comp)
+            .collect();
         let held: Micro = comps.into_iter().map(|comp| self.held(lot, account, comp)).sum();
         let due = |books: &Self| -> Micro {
             let dues = books.dues.iter().filter(|due| (due.account, due.lot) == (account, lot));
@@ -1039,7 +1064,8 @@ impl Books {
         let (mut moved, owed) = (0, self.debt(from, at));
         for lot in 0..self.lots.len() {
             let mut taken = 0;
-            for part in self.lots[lot].parts.iter_mut().filter(|part| (part.account, part.comp) == (from, at)) {
+            for part in self.lots[lot].parts.iter_mut().filter(|part| (part.account, part.comp) == (from, at))
+            {
                 taken += std::mem::take(&mut part.remaining);
             }
             if taken > 0 {
@@ -1080,7 +1106,12 @@ impl Books {
         self.rates.push(RateVersion { action, from: self.now + later, parts, round });
     }
 
-    pub(super) fn relocate(&mut self, site: usize, micro: Option<Micro>, back: bool) -> Result<Answer, Answer> {
+    pub(super) fn relocate(
+        &mut self,
+        site: usize,
+        micro: Option<Micro>,
+        back: bool,
+    ) -> Result<Answer, Answer> {
         let account = self.sites[site].owner;
         self.catch_up(account);
         let (from, to) = if back { (Comp::Site(site), Comp::Pool) } else { (Comp::Pool, Comp::Site(site)) };
@@ -1157,7 +1188,8 @@ impl Books {
                 parts.sort_by_key(|part| part.comp);
                 for part in parts {
                     let micro = part.remaining.min(missing);
-                    (part.remaining, missing, taken) = (part.remaining - micro, missing - micro, taken + micro);
+                    (part.remaining, missing, taken) =
+                        (part.remaining - micro, missing - micro, taken + micro);
                     self.flows.push(Flow { lot, what: "clawed", micro });
                 }
             }
@@ -1166,7 +1198,9 @@ impl Books {
         let mut waits = 0;
         for &lot in &lots {
             let parts = self.lots[lot].parts.clone();
-            for account in (0..self.accounts.len()).filter(|&account| parts.iter().any(|part| part.account == account)) {
+            for account in
+                (0..self.accounts.len()).filter(|&account| parts.iter().any(|part| part.account == account))
+            {
                 let parts = parts.iter().filter(|part| part.account == account);
                 let held: Micro = parts.map(|part| self.held(lot, account, part.comp)).sum();
                 let dues = self.dues.iter().filter(|due| (due.account, due.lot) == (account, lot));
@@ -1209,7 +1243,11 @@ impl Books {
 
     pub(super) fn merge(&mut self, from: usize, into: usize) -> Answer {
         if self.follow(from) == self.follow(into) {
-            return if from == into { Answer::Refused("itself") } else { Answer::Done(vec![0, 0], Vec::new()) };
+            return if from == into {
+                Answer::Refused("itself")
+            } else {
+                Answer::Done(vec![0, 0], Vec::new())
+            };
         }
         self.catch_up(from);
         self.catch_up(into);
@@ -1222,7 +1260,8 @@ impl Books {
         let (mut moved, mut owed) = (0, 0);
         for site in &mut self.sites {
             // An offer to oneself is none.
-            site.offer = site.offer.filter(|(to, _)| ![(from, into), (into, from)].contains(&(site.owner, *to)));
+            site.offer =
+                site.offer.filter(|(to, _)| ![(from, into), (into, from)].contains(&(site.owner, *to)));
             if site.owner == from {
                 site.owner = into;
             }
@@ -1293,10 +1332,13 @@ impl Books {
     pub(super) fn stop_plan(&mut self, plan: usize, wallet: Wallet) -> Answer {
         let (account, comp) = self.place(wallet);
         self.catch_up(account);
-        let known = self.subs.iter_mut().find(|sub| (sub.account, sub.plan, sub.comp) == (account, plan, comp));
+        let known =
+            self.subs.iter_mut().find(|sub| (sub.account, sub.plan, sub.comp) == (account, plan, comp));
         match known {
             None => Answer::Done(vec![-1], Vec::new()),
-            Some(sub) => Answer::Done(vec![i64::from(!std::mem::replace(&mut sub.stopped, true))], Vec::new()),
+            Some(sub) => {
+                Answer::Done(vec![i64::from(!std::mem::replace(&mut sub.stopped, true))], Vec::new())
+            }
         }
     }
 
@@ -1336,7 +1378,8 @@ impl Books {
             let day = calendar::day(self.now, zone);
             [Span::Day, Span::Month].map(|span| calendar::begins(calendar::next(day, span), zone))
         });
-        let mut all: Vec<Ms> = lots.chain(subs).chain(rates).chain(days).filter(|at| *at > self.now).collect();
+        let mut all: Vec<Ms> =
+            lots.chain(subs).chain(rates).chain(days).filter(|at| *at > self.now).collect();
         all.sort_unstable();
         all.dedup();
         all

@@ -52,7 +52,8 @@ fn number(name: &str) -> Option<u64> {
 }
 
 fn walk_share(share: u64) {
-    static SEED: LazyLock<u64> = LazyLock::new(|| number("SEED").unwrap_or_else(|| rand::random_range(0..1 << 48)));
+    static SEED: LazyLock<u64> =
+        LazyLock::new(|| number("SEED").unwrap_or_else(|| rand::random_range(0..1 << 48)));
     println!("SEED={}", *SEED);
     let walks = number("NIVELLA_STEPS").unwrap_or(STEPS).div_ceil(WALK).max(1);
     for walk in (0..walks).skip(usize::try_from(share).unwrap()).step_by(usize::try_from(SHARES).unwrap()) {
@@ -153,9 +154,7 @@ impl Walk {
             step => {
                 let step = step.exactly(&self.books);
                 let grant = match step {
-                    Step::Void { lot } => {
-                        Some(self.books.lots[lot % self.books.lots.len()].id.clone())
-                    }
+                    Step::Void { lot } => Some(self.books.lots[lot % self.books.lots.len()].id.clone()),
                     _ => None,
                 };
                 if !step.has_key() {
@@ -171,9 +170,9 @@ impl Walk {
         let step = match step {
             // The lot it named then.
             Step::Void { .. } => Step::Void {
-                lot: grant.as_ref().map_or(0, |id| {
-                    self.books.lots.iter().position(|lot| lot.id == *id).unwrap()
-                }),
+                lot: grant
+                    .as_ref()
+                    .map_or(0, |id| self.books.lots.iter().position(|lot| lot.id == *id).unwrap()),
             },
             step => step,
         };

@@ -39,32 +39,119 @@ pub(super) enum Turn {
 pub(super) enum Step {
     Clock(Turn),
     Grant(Wallet, Ask),
-    Claw { order: usize, much: Much, bears: Bears },
-    FreezeOrder { order: usize, frozen: bool },
-    Void { lot: usize },
-    Debit { site: usize, agent: Option<usize>, much: Much },
-    Use { site: usize, agent: Option<usize>, action: usize, quantity: i64 },
-    Hold { site: usize, agent: Option<usize>, much: Much, lasts_s: i64 },
-    Capture { hold: usize, much: Much },
-    Release { hold: usize },
-    Reverse { debit: usize, much: Option<Much> },
-    Rate { action: usize, parts: i64, round: Round, later: Ms },
-    Allocate { site: usize, much: Much },
-    Reclaim { site: usize, much: Option<Much> },
-    Adjust { wallet: Wallet, much: Much, minus: bool },
-    Freeze { account: usize, frozen: bool },
-    Merge { from: usize, into: usize },
-    Zone { account: usize, zone: Tz },
-    SetPlan { plan: usize, micro: Micro, span: Span, rollover: Micro },
-    StartPlan { plan: usize, wallet: Wallet, later: Option<Ms> },
-    StopPlan { plan: usize, wallet: Wallet },
-    Limit { site: usize, agent: Option<usize>, span: Span, micro: Option<Micro>, stops: bool },
-    Policy { site: usize, agent: Option<usize>, said: Policy },
-    Offer { site: usize, to: usize },
-    Accept { site: usize },
-    Touch { account: usize },
+    Claw {
+        order: usize,
+        much: Much,
+        bears: Bears,
+    },
+    FreezeOrder {
+        order: usize,
+        frozen: bool,
+    },
+    Void {
+        lot: usize,
+    },
+    Debit {
+        site: usize,
+        agent: Option<usize>,
+        much: Much,
+    },
+    Use {
+        site: usize,
+        agent: Option<usize>,
+        action: usize,
+        quantity: i64,
+    },
+    Hold {
+        site: usize,
+        agent: Option<usize>,
+        much: Much,
+        lasts_s: i64,
+    },
+    Capture {
+        hold: usize,
+        much: Much,
+    },
+    Release {
+        hold: usize,
+    },
+    Reverse {
+        debit: usize,
+        much: Option<Much>,
+    },
+    Rate {
+        action: usize,
+        parts: i64,
+        round: Round,
+        later: Ms,
+    },
+    Allocate {
+        site: usize,
+        much: Much,
+    },
+    Reclaim {
+        site: usize,
+        much: Option<Much>,
+    },
+    Adjust {
+        wallet: Wallet,
+        much: Much,
+        minus: bool,
+    },
+    Freeze {
+        account: usize,
+        frozen: bool,
+    },
+    Merge {
+        from: usize,
+        into: usize,
+    },
+    Zone {
+        account: usize,
+        zone: Tz,
+    },
+    SetPlan {
+        plan: usize,
+        micro: Micro,
+        span: Span,
+        rollover: Micro,
+    },
+    StartPlan {
+        plan: usize,
+        wallet: Wallet,
+        later: Option<Ms>,
+    },
+    StopPlan {
+        plan: usize,
+        wallet: Wallet,
+    },
+    Limit {
+        site: usize,
+        agent: Option<usize>,
+        span: Span,
+        micro: Option<Micro>,
+        stops: bool,
+    },
+    Policy {
+        site: usize,
+        agent: Option<usize>,
+        said: Policy,
+    },
+    Offer {
+        site: usize,
+        to: usize,
+    },
+    Accept {
+        site: usize,
+    },
+    Touch {
+        account: usize,
+    },
     /// An earlier step is asked for again under its key, or something else under its key.
-    Again { back: usize, other: bool },
+    Again {
+        back: usize,
+        other: bool,
+    },
 }
 
 const ZONES: [Tz; 7] = [
@@ -107,13 +194,20 @@ impl Step {
                 lasts_s: *[1, 60, 900, 7_200, 86_400].choose(rng).unwrap(),
             },
             // Of what is there, a part; or a little too much.
-            52..54 => Self::Capture { hold: rng.random_range(0..1_000), much: Much::All(rng.random_range(-99..=2)) },
+            52..54 => {
+                Self::Capture { hold: rng.random_range(0..1_000), much: Much::All(rng.random_range(-99..=2)) }
+            }
             54 => Self::Release { hold: rng.random_range(0..1_000) },
             55..58 => Self::Reverse {
                 debit: rng.random_range(0..1_000),
                 much: rng.random_bool(0.6).then(|| Much::All(rng.random_range(-99..=2))),
             },
-            58..62 => Self::Use { site, agent, action: rng.random_range(0..2), quantity: rng.random_range(1..3_000) },
+            58..62 => Self::Use {
+                site,
+                agent,
+                action: rng.random_range(0..2),
+                quantity: rng.random_range(1..3_000),
+            },
             62..64 => Self::Rate {
                 action: rng.random_range(0..2),
                 parts: *[1, 499, 500, 1_001, 333_333, 2_500_000_500].choose(rng).unwrap(),

@@ -13,7 +13,10 @@ use nivella_wallet::idempotency::{self, Seen};
 use nivella_wallet::ledger::limit::{Brake, OnExhausted, OnReached};
 use nivella_wallet::ledger::plan::NewPlan;
 use nivella_wallet::ledger::slice::{Category, Compartment};
-use nivella_wallet::ledger::store::{Capture, Debited, Expiry, NewDebit, NewGrant, NewHold, Priced, Purchase, Shortfall, Shown, hold, plan, reverse};
+use nivella_wallet::ledger::store::{
+    Capture, Debited, Expiry, NewDebit, NewGrant, NewHold, Priced, Purchase, Shortfall, Shown, hold, plan,
+    reverse,
+};
 use nivella_wallet::ledger::{self, LockedAccount, audit};
 use nivella_wallet::params;
 use nivella_wallet::rate;
@@ -117,7 +120,8 @@ pub(super) struct Raw {
 
 impl Raw {
     fn of(numbers: &[Micro], slices: impl IntoIterator<Item = (GrantId, Credits)>) -> Self {
-        let slices = slices.into_iter().map(|(grant, credits)| (grant.to_string(), credits.micro())).collect();
+        let slices =
+            slices.into_iter().map(|(grant, credits)| (grant.to_string(), credits.micro())).collect();
         Self { numbers: numbers.to_vec(), slices, made: None }
     }
 
@@ -218,9 +222,10 @@ const TALLIES: [&str; 7] = ["spent", "reversed", "expired", "clawed", "voided", 
 impl LotSeen {
     /// As the books have it.
     fn of(books: &Books, at: usize, lot: &Lot) -> Self {
-        let parts = lot.parts.iter().map(|part| {
-            (part.account, part.comp, part.remaining, books.held(at, part.account, part.comp))
-        });
+        let parts = lot
+            .parts
+            .iter()
+            .map(|part| (part.account, part.comp, part.remaining, books.held(at, part.account, part.comp)));
         let mut parts: Vec<_> = parts.filter(|(.., remaining, held)| remaining + held > 0).collect();
         parts.sort_unstable();
         Self {
@@ -239,7 +244,9 @@ impl LotSeen {
 
     /// The equation of the rules.
     fn adds_up(&self) -> bool {
-        let [spent, reversed, expired, clawed, voided, adjusted, repaid] = self.tallies[..] else { return false };
+        let [spent, reversed, expired, clawed, voided, adjusted, repaid] = self.tallies[..] else {
+            return false;
+        };
         let there: Micro = self.parts.iter().map(|(_, _, remaining, held)| remaining + held).sum();
         self.amount == there + spent - reversed + expired + clawed + voided + adjusted + repaid
     }
@@ -307,7 +314,8 @@ impl World {
         };
         self.write(move |tx| {
             let Some((key, asked)) = key else { return act(tx, step, named) };
-            let (key, digest) = (key.parse().unwrap(), idempotency::digest("POST", "/v1/test", asked.as_bytes()));
+            let (key, digest) =
+                (key.parse().unwrap(), idempotency::digest("POST", "/v1/test", asked.as_bytes()));
             match idempotency::store::look(tx, &caller, &key, &digest)? {
                 Seen::Answered(answer) => Ok(serde_json::from_str(&answer.body).unwrap()),
                 Seen::Mismatch => Err(No::Refused("idempotency_mismatch")),
@@ -513,8 +521,13 @@ impl World {
                 }
                 let (mut read, mut before) = (0, i64::MAX);
                 loop {
-                    let page =
-                        feed::activity::page(tx, &shown, &feed::activity::Filter::default(), before, 1 + nth % 70)?;
+                    let page = feed::activity::page(
+                        tx,
+                        &shown,
+                        &feed::activity::Filter::default(),
+                        before,
+                        1 + nth % 70,
+                    )?;
                     read += page.items.iter().map(|line| line.credits.micro()).sum::<i64>();
                     let Some(next) = page.next_cursor else { break };
                     before = feed::activity::begin(Some(&next)).unwrap();
@@ -749,8 +762,10 @@ fn act(tx: &mut Tx<'_>, step: Step, named: Option<String>) -> Result<Raw, No> {
                 Round::Down => rate::Round::Down,
                 Round::HalfUp => rate::Round::HalfUp,
             };
-            let (action, rate) = (format!("action{action}").parse().unwrap(), rate::Rate::from_parts(parts).unwrap());
-            let new = rate::NewRate { action, rate, per: None, round: Some(round), label: None, effective_at };
+            let (action, rate) =
+                (format!("action{action}").parse().unwrap(), rate::Rate::from_parts(parts).unwrap());
+            let new =
+                rate::NewRate { action, rate, per: None, round: Some(round), label: None, effective_at };
             rate::store::set(tx, &new)?;
             done()
         }
