@@ -14,7 +14,7 @@ use nivella_wallet::id::{AccountId, SiteId};
 use nivella_wallet::inbox::{self, Envelope, Incoming, signature};
 use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::slice::{Category, Compartment, View, open_slices};
-use nivella_wallet::ledger::store::{self as ledger, Expiry, NewDebit, NewGrant, NewHold, Shown};
+use nivella_wallet::ledger::store::{self as ledger, Expiry, NewDebit, NewGrant, Shown};
 use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::order::apply::Rules;
 use nivella_wallet::order::{explain, store as orders};
@@ -30,7 +30,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{SECRET, TestApp, key, lab, scenario};
-use crate::support::{TestDb, databases, seeded, sqlite};
+use crate::support::{TestDb, databases, new_debit, new_hold, seeded, sqlite};
 
 // The stage -----------------------------------------------------------------------------------------
 
@@ -174,16 +174,9 @@ impl Stage {
     /// Spends for a site; answers whether there was enough.
     pub(crate) fn spend(&self, site: &str, amount: &str) -> bool {
         let debit = NewDebit {
-            site: site.parse().unwrap(),
-            uses_pool: true,
-            agent: None,
-            action: None,
-            priced: None,
-            label: "chat".to_owned(),
-            amount: amount.parse().unwrap(),
             reference: Some("mail of gabriele@guest.example".to_owned()),
-            occurred_at: None,
             usage: Some(r#"{"visitor":"Gabriele"}"#.to_owned()),
+            ..new_debit(site, amount)
         };
         self.write(move |tx| {
             let account = sites::owned(tx, &debit.site).unwrap();
@@ -489,19 +482,7 @@ fn merges_that_cannot_be_are_refused_and_repeats_change_nothing() {
         assert!(matches!(stage.merge(GUEST, "shop:customer:1"), Err(E::Site(sites::Error::UnknownStore(_)))));
         let holder = guest.clone();
         let held = stage.write(move |tx| -> Result<_, ledger::Error> {
-            let spending = NewDebit {
-                site: "some-site".parse().unwrap(),
-                uses_pool: true,
-                agent: None,
-                action: None,
-                priced: None,
-                label: "chat".to_owned(),
-                amount: "5".parse().unwrap(),
-                reference: None,
-                occurred_at: None,
-                usage: None,
-            };
-            LockedAccount::lock(tx, &holder)?.hold(&NewHold { spending, rate: None, lasts_s: 900 })
+            LockedAccount::lock(tx, &holder)?.hold(&new_hold("some-site", "5"))
         });
         let hold = held.unwrap().hold.id;
         assert!(

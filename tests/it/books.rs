@@ -21,7 +21,7 @@ use nivella_wallet::site::store as sites;
 use nivella_wallet::time::Validity;
 use nivella_wallet::units::{Credits, Delta};
 
-use crate::support::{TestDb, databases};
+use crate::support::{TestDb, databases, new_debit, new_hold};
 
 #[test]
 fn spending() {
@@ -151,16 +151,10 @@ impl<'t> Book<'t> {
             }
             ["debit", site, amount, label, by @ ..] => {
                 let debit = NewDebit {
-                    site: site.trim_end_matches('!').parse().unwrap(),
                     uses_pool: !site.ends_with('!'),
                     agent: agent(by),
-                    action: None,
-                    priced: None,
                     label: (*label).to_owned(),
-                    amount: credits(amount),
-                    reference: None,
-                    occurred_at: None,
-                    usage: None,
+                    ..new_debit(site.trim_end_matches('!'), amount)
                 };
                 let made = write(&self.test.db, move |tx| {
                     let made = LockedAccount::lock(tx, &id)?.debit(&debit, &Brake::OFF)?;
@@ -176,22 +170,8 @@ impl<'t> Book<'t> {
                     ["for", seconds] => seconds.parse().unwrap(),
                     _ => 900,
                 };
-                let new = NewHold {
-                    spending: NewDebit {
-                        site: site.parse().unwrap(),
-                        uses_pool: true,
-                        agent: None,
-                        action: None,
-                        priced: None,
-                        label: (*name).to_owned(),
-                        amount: credits(amount),
-                        reference: None,
-                        occurred_at: None,
-                        usage: None,
-                    },
-                    rate: None,
-                    lasts_s,
-                };
+                let spending = NewDebit { label: (*name).to_owned(), ..new_debit(site, amount) };
+                let new = NewHold { spending, lasts_s, ..new_hold(site, amount) };
                 let made = write(&self.test.db, move |tx| {
                     let hold = LockedAccount::lock(tx, &id)?.hold(&new)?.hold;
                     let slices: Vec<_> =

@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nivella_wallet::db::{DatabaseUrl, Db, Durability, Keep};
 use nivella_wallet::ledger::LockedAccount;
-use nivella_wallet::ledger::store::{Error, NewDebit, NewHold};
+use nivella_wallet::ledger::store::{Error, NewHold};
 use nivella_wallet::site::store as sites;
 use nivella_wallet::time::Clock;
 use serde_json::Value;
+
+use crate::support::new_hold;
 
 /// A folder with a database, and the program to work on it.
 pub(crate) struct Desk {
@@ -306,22 +308,7 @@ fn an_operator_finds_a_hold_and_releases_it() {
     let held = db.write_blocking("test", Keep::Effects, |tx| -> Result<_, Error> {
         let site = "shop".parse().unwrap();
         let owner = sites::owner(tx, &site)?.unwrap();
-        LockedAccount::lock(tx, &owner)?.hold(&NewHold {
-            spending: NewDebit {
-                site,
-                uses_pool: true,
-                agent: None,
-                action: None,
-                priced: None,
-                label: "chat".to_owned(),
-                amount: "600".parse().unwrap(),
-                reference: None,
-                occurred_at: None,
-                usage: None,
-            },
-            rate: None,
-            lasts_s: 3600,
-        })
+        LockedAccount::lock(tx, &owner)?.hold(&NewHold { lasts_s: 3600, ..new_hold("shop", "600") })
     });
     let id = held.unwrap().hold.id;
     drop(db);

@@ -24,7 +24,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::support::{TestDb, databases};
+use crate::support::{TestDb, databases, new_debit};
 
 // The stage -----------------------------------------------------------------------------------------
 
@@ -179,16 +179,13 @@ impl World {
 
     fn debit(&self, account: &AccountId, site: &str, amount: &str, action: Option<&str>, label: &str) {
         let new = NewDebit {
-            site: site.parse().unwrap(),
             uses_pool: site != "a2",
             agent: Some("bot".parse().unwrap()),
             action: action.map(str::to_owned),
-            priced: None,
             label: label.to_owned(),
-            amount: amount.parse().unwrap(),
             reference: Some("call-1".to_owned()),
-            occurred_at: None,
             usage: Some(PRIVATE_USAGE.to_owned()),
+            ..new_debit(site, amount)
         };
         let account = account.clone();
         write(&self.test, move |tx| LockedAccount::lock(tx, &account)?.debit(&new, &Brake::OFF).map(drop));

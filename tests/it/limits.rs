@@ -21,7 +21,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, key, write};
-use crate::support::{TestDb, databases, seeded};
+use crate::support::{TestDb, databases, new_debit, seeded};
 
 // The stage, over HTTP ------------------------------------------------------------------------------
 
@@ -539,18 +539,7 @@ impl Stage {
     /// Spends for a site, or `site/agent`; answers why not.
     fn spend(&self, who: &str, amount: &str, brake: Brake) -> Result<bool, String> {
         let (site, agent) = who.split_once('/').map_or((who, None), |(site, agent)| (site, Some(agent)));
-        let debit = NewDebit {
-            site: site.parse().unwrap(),
-            uses_pool: true,
-            agent: agent.map(|agent| agent.parse().unwrap()),
-            action: None,
-            priced: None,
-            label: "chat".to_owned(),
-            amount: amount.parse().unwrap(),
-            reference: None,
-            occurred_at: None,
-            usage: None,
-        };
+        let debit = NewDebit { agent: agent.map(|agent| agent.parse().unwrap()), ..new_debit(site, amount) };
         let done = self.db().write_blocking("test", Keep::Effects, move |tx| {
             let owner = sites::owned(tx, &debit.site).unwrap();
             LockedAccount::lock(tx, &owner)?.debit(&debit, &brake).map(|done| done.left.can_spend)

@@ -15,7 +15,7 @@ use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::plan::{NewPlan, State};
 use nivella_wallet::ledger::slice::{Category, Compartment};
 use nivella_wallet::ledger::store::plan::{self, Change};
-use nivella_wallet::ledger::store::{Error, Expiry, NewDebit, NewGrant, Shown};
+use nivella_wallet::ledger::store::{Error, Expiry, NewGrant, Shown};
 use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::params;
 use nivella_wallet::site::{self, AccountRef, Field};
@@ -24,7 +24,7 @@ use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
 
 use crate::app::TestApp;
-use crate::support::{TestDb, databases, seeded};
+use crate::support::{TestDb, databases, new_debit, seeded};
 
 const ALICE: &str = "lab:customer:1";
 
@@ -131,18 +131,7 @@ impl Stage {
     }
 
     pub(crate) fn debit(&self, site: &str, amount: &str) -> Result<(), String> {
-        let debit = NewDebit {
-            site: site.parse().unwrap(),
-            uses_pool: true,
-            agent: None,
-            action: None,
-            priced: None,
-            label: "used".to_owned(),
-            amount: amount.parse().unwrap(),
-            reference: None,
-            occurred_at: None,
-            usage: None,
-        };
+        let debit = new_debit(site, amount);
         let done = self.test.db.write_blocking("test", Keep::Effects, move |tx| {
             let account = site::store::owner(tx, &debit.site)?.unwrap();
             LockedAccount::lock(tx, &account)?.debit(&debit, &Brake::OFF).map(drop)

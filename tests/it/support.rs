@@ -4,6 +4,8 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use nivella_wallet::db::{DatabaseUrl, Db, Durability};
+use nivella_wallet::ledger::hold::LASTS_S;
+use nivella_wallet::ledger::store::{NewDebit, NewHold};
 use nivella_wallet::time::{Clock, Timestamp};
 
 /// A database of its own, gone with the test.
@@ -83,4 +85,25 @@ pub(crate) fn seeded() -> StdRng {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
     println!("SEED={seed}");
     StdRng::seed_from_u64(seed)
+}
+
+/// Credits that a site may spend from its account's pool as well, and nothing else said about it.
+pub(crate) fn new_debit(site: &str, credits: &str) -> NewDebit {
+    NewDebit {
+        site: site.parse().unwrap(),
+        uses_pool: true,
+        agent: None,
+        action: None,
+        priced: None,
+        label: "chat".to_owned(),
+        amount: credits.parse().unwrap(),
+        reference: None,
+        occurred_at: None,
+        usage: None,
+    }
+}
+
+/// The same set aside, for as long as nobody says how long.
+pub(crate) fn new_hold(site: &str, credits: &str) -> NewHold {
+    NewHold { spending: new_debit(site, credits), rate: None, lasts_s: LASTS_S }
 }

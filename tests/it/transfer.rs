@@ -6,7 +6,7 @@ use nivella_wallet::id::SiteId;
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::plan::NewPlan;
 use nivella_wallet::ledger::slice::{Category, Compartment};
-use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, NewHold, Shown, plan};
+use nivella_wallet::ledger::store::{Expiry, NewGrant, Shown, plan};
 use nivella_wallet::params;
 use nivella_wallet::site::{Field, store as sites};
 use reqwest::Method;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::accounts::{Draft, Stage, credits, name};
 use crate::app::{TestApp, key, write};
-use crate::support::databases;
+use crate::support::{databases, new_hold};
 
 const ALICE: &str = "lab:customer:2";
 const BOB: &str = "lab:customer:3";
@@ -308,22 +308,8 @@ fn what_is_frozen_or_held_is_not_handed_over() {
             stage.write(move |tx| sites::set_frozen(tx, &id, None)).unwrap();
         }
         let holder = stage.id(ALICE);
-        let spending = NewDebit {
-            site: "shop".parse().unwrap(),
-            uses_pool: true,
-            agent: None,
-            action: None,
-            priced: None,
-            label: "Answered a question".to_owned(),
-            amount: credits("5"),
-            reference: None,
-            occurred_at: None,
-            usage: None,
-        };
         let hold = stage
-            .write(move |tx| {
-                LockedAccount::lock(tx, &holder)?.hold(&NewHold { spending, rate: None, lasts_s: 900 })
-            })
+            .write(move |tx| LockedAccount::lock(tx, &holder)?.hold(&new_hold("shop", "5")))
             .unwrap()
             .hold;
         let refused = stage.accept("shop").unwrap_err();

@@ -15,7 +15,7 @@ use nivella_wallet::id::SiteId;
 use nivella_wallet::inbox::signature::{self, SIGNATURE};
 use nivella_wallet::inbox::{self, Envelope, Incoming};
 use nivella_wallet::ledger::limit::Brake;
-use nivella_wallet::ledger::store::{NewDebit, Shortfall};
+use nivella_wallet::ledger::store::Shortfall;
 use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::order::apply::{self, Rules};
 use nivella_wallet::order::target::{Discount, OnDelete};
@@ -32,7 +32,7 @@ use super::model::{Bears, Books, Micro, Model, Policy, Worth};
 use super::rest::Trouble;
 use super::shop::{Act, Mail, PRODUCTS, START, Shop, product_json};
 use crate::app::{SECRET, write};
-use crate::support::TestDb;
+use crate::support::{TestDb, new_debit};
 
 /// The first order; the others follow.
 pub(crate) const FIRST_ORDER: i64 = 1_000;
@@ -376,18 +376,7 @@ impl Wallet {
             .write_blocking("spend", Keep::Effects, move |tx| {
                 let site: SiteId = site.parse().unwrap();
                 let Some(owner) = sites::owner(tx, &site)? else { return Ok(false) };
-                let new = NewDebit {
-                    site,
-                    uses_pool: true,
-                    agent: None,
-                    action: None,
-                    priced: None,
-                    label: "Spent".to_owned(),
-                    amount,
-                    reference: None,
-                    occurred_at: None,
-                    usage: None,
-                };
+                let new = new_debit(site.as_str(), &amount.to_string());
                 match LockedAccount::lock(tx, &owner)?.debit(&new, &Brake::OFF) {
                     Ok(_) => Ok(true),
                     Err(nivella_wallet::ledger::store::Error::Database(error)) => Err(error.into()),

@@ -1,18 +1,18 @@
-//! Pains of other systems with holds, parallel spending and refunds: each as a property that would have saved
-//! their users. The numbers are those of the list in [`pains`](super::pains).
+//! Holds, parallel spending, and money that goes back after.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nivella_wallet::ledger::store::Shortfall;
 use nivella_wallet::params;
-use nivella_wallet::units::Credits;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::{ALICE, micro, post, send};
 use crate::app::{TestApp, write};
 use crate::holds::World;
 use crate::support::seeded;
@@ -256,8 +256,8 @@ async fn p22_money_that_goes_back_while_credits_are_held() {
             let app = TestApp::start_with(|config| config.orders.shortfall = shortfall).await;
             let mut draft = Draft { site: Some("shop"), ..Draft::new(1, 2) };
             assert_eq!(app.deliver("order.updated", draft.next()).await, "granted");
-            let hold = json!({"site": "shop", "credits": "400"}).to_string();
-            let made = post(&app, "/v1/holds", "h", &hold).await;
+            let hold = json!({"site": "shop", "credits": "400"});
+            let made = done(&app, "/v1/holds", "h", &hold).await;
             draft.status = "refunded";
             assert_eq!(app.deliver("order.updated", draft.next()).await, "clawed_back");
             app.prove();
@@ -266,10 +266,10 @@ async fn p22_money_that_goes_back_while_credits_are_held() {
             assert_eq!((&wallet["available"], &wallet["held"]), (&json!("0"), &json!("400")));
             let path = format!("/v1/holds/{}", made["id"].as_str().unwrap());
             if captured > 0 {
-                let body = json!({"credits": captured.to_string()}).to_string();
-                post(&app, &format!("{path}/capture"), "c", &body).await;
+                let body = json!({"credits": captured.to_string()});
+                done(&app, &format!("{path}/capture"), "c", &body).await;
             } else {
-                post(&app, &format!("{path}/release"), "r", "{}").await;
+                done(&app, &format!("{path}/release"), "r", &json!({})).await;
             }
             app.prove();
             let debt = if shortfall == Shortfall::WriteOff { 0 } else { captured };
@@ -301,24 +301,22 @@ async fn p22_a_refund_that_is_undone_while_credits_are_held_takes_nothing() {
     let app = TestApp::start().await;
     let mut draft = Draft { site: Some("shop"), ..Draft::new(1, 2) };
     app.deliver("order.updated", draft.next()).await;
-    let made = post(&app, "/v1/holds", "h", r#"{"site":"shop","credits":"400"}"#).await;
+    let made = done(&app, "/v1/holds", "h", &json!({"site": "shop", "credits": "400"})).await;
     draft.status = "refunded";
     assert_eq!(app.deliver("order.updated", draft.next()).await, "clawed_back");
     draft.status = "completed";
     assert_eq!(app.deliver("order.updated", draft.next()).await, "granted");
     app.prove();
     let path = format!("/v1/holds/{}/release", made["id"].as_str().unwrap());
-    post(&app, &path, "r", "{}").await;
+    done(&app, &path, "r", &json!({})).await;
     assert_eq!(numbers(&app, "site:shop").await, pair("1000", "0"));
 }
 
-async fn post(app: &TestApp, path: &str, key: &str, body: &str) -> serde_json::Value {
-    let request = app.request(Method::POST, path).header("Idempotency-Key", key).body(body.to_owned());
-    let answer = request.send().await.unwrap();
-    let status = answer.status();
-    let text = answer.text().await.unwrap();
-    assert!(status.is_success(), "{path}: {status} {text}");
-    serde_json::from_str(&text).unwrap()
+/// As [`post`], for what must succeed.
+async fn done(app: &TestApp, path: &str, key: &str, body: &Value) -> Value {
+    let (status, made) = post(app, path, key, body).await;
+    assert!(status.is_success(), "{path}: {status} {made}");
+    made
 }
 
 /// Debits, holds, captures, reversals and corrections of one wallet all at once: each decides by what is there when it
@@ -377,6 +375,84 @@ async fn p23_what_is_decided_is_decided_by_what_is_there_when_it_is_written() {
     write(world.app.db(), move |tx| nivella_wallet::ledger::LockedAccount::lock(tx, &alice).map(drop));
 }
 
-fn micro(text: &str) -> i64 {
-    text.parse::<Credits>().unwrap().micro()
+/// A client that got no answer asks again with its key, many times and at once, and is charged once.
+#[tokio::test]
+async fn p05_a_debit_whose_answer_was_lost_is_charged_once() {
+    let app = Arc::new(TestApp::start().await);
+    let mut paid = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    assert_eq!(send(&app, &mut paid).await, "granted");
+    for round in 1..=5 {
+        let key = format!("attempt-{round}");
+        // The first time nobody waits for the answer.
+        let lost = tokio::time::timeout(Duration::from_millis(round), app.debit("shop", "10", &key)).await;
+        drop(lost);
+        let mut again = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let (app, key) = (Arc::clone(&app), key.clone());
+            again.spawn(async move {
+                let answer = app.debit("shop", "10", &key).await;
+                (answer.status().as_u16(), answer.text().await.unwrap())
+            });
+        }
+        let answers: Vec<_> =
+            again.join_all().await.into_iter().filter(|(status, _)| *status != 409).collect();
+        assert!(answers.iter().all(|answer| *answer == answers[0] && answer.0 == 201), "{answers:?}");
+        let left = 1_000 - 10 * round;
+        assert_eq!(numbers(&app, ALICE).await, pair(&left.to_string(), "0"));
+    }
+}
+
+/// Forty clients ask first what a debit would take and then debit; what was true when they asked need not be true any
+/// more. Whatever the interleaving, no more is spent than there was.
+#[tokio::test]
+async fn p13_whoever_asks_first_and_spends_then_never_overspends() {
+    let app = Arc::new(TestApp::start().await);
+    send(&app, &mut Draft { site: Some("shop"), ..Draft::new(1, 2) }).await;
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..40 {
+        let app = Arc::clone(&app);
+        clients.spawn(async move {
+            let (mut spent, mut promised) = (0, 0);
+            for number in 0..5 {
+                let path = "/v1/wallets/site:shop/burn-plan?credits=7";
+                let plan = app.request(reqwest::Method::GET, path).send().await.unwrap().status();
+                assert!(plan == 200 || plan == 402, "{plan}");
+                if plan == 200 {
+                    promised += 1;
+                    let status = app.debit("shop", "7", &format!("{client}-{number}")).await.status();
+                    assert!(status == 201 || status == 402, "{status}");
+                    spent += u32::from(status == 201);
+                }
+            }
+            (spent, promised)
+        });
+    }
+    let counts = clients.join_all().await;
+    let spent: u32 = counts.iter().map(|(spent, _)| spent).sum();
+    let promised: u32 = counts.iter().map(|(_, promised)| promised).sum();
+    assert_eq!(spent, 142, "1000 credits are 142 debits of 7; {promised} were promised");
+    assert_eq!(numbers(&app, "site:shop").await, pair("6", "0"));
+}
+
+/// What was spent before its money went back is owed: an amount of its own that everybody sees. No balance and no slice
+/// is ever below zero, and the debt takes nothing from what can be spent.
+#[tokio::test]
+async fn p22_a_balance_is_never_negative_and_a_debt_is_seen_apart() {
+    let app = TestApp::start().await;
+    let mut draft = Draft { site: Some("shop"), ..Draft::new(1, 2) };
+    send(&app, &mut draft).await;
+    assert_eq!(app.debit("shop", "700", "all but 300").await.status(), 201);
+    draft.status = "refunded";
+    assert_eq!(send(&app, &mut draft).await, "clawed_back");
+    assert_eq!(numbers(&app, "site:shop").await, pair("0", "700"));
+    assert_eq!(app.count("slice WHERE remaining < 0 OR held < 0"), 0);
+    let balance = app.get("/v1/wallets/site:shop/balance").await;
+    assert_eq!((&balance["available"], &balance["debt"]), (&json!("0"), &json!("700")));
+    // Another purchase repays it first; what is over can be spent.
+    send(&app, &mut Draft { site: Some("shop"), ..Draft::new(2, 2) }).await;
+    assert_eq!(numbers(&app, "site:shop").await, pair("300", "0"));
+    let items = app.get("/v1/wallets/site:shop/explain?limit=200").await;
+    let kinds: Vec<&str> =
+        items["items"].as_array().unwrap().iter().rev().filter_map(|item| item["kind"].as_str()).collect();
+    assert_eq!(kinds, ["granted", "spent", "clawed", "granted", "repaid"]);
 }

@@ -1,5 +1,4 @@
-//! What users of other systems complained about when they looked at their credits, each as a property that would
-//! have saved them. The numbers are those of the list of pains; the others are in `pains.rs`.
+//! What people see when they look at their credits.
 
 use std::time::{Duration, Instant};
 
@@ -9,22 +8,11 @@ use nivella_wallet::ledger::plan::NewPlan;
 use nivella_wallet::ledger::store::plan as plans;
 use nivella_wallet::site;
 use nivella_wallet::units::Credits;
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::{ALICE, micro, post};
 use crate::app::{TestApp, key, write};
-
-const ALICE: &str = "account:lab:customer:2";
-
-async fn post(app: &TestApp, path: &str, idempotency_key: &str, body: &Value) -> (StatusCode, Value) {
-    let mut request = app.request(Method::POST, path).body(body.to_string());
-    if !idempotency_key.is_empty() {
-        request = request.header("Idempotency-Key", idempotency_key);
-    }
-    let answer = request.send().await.unwrap();
-    let status = answer.status();
-    (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
-}
 
 async fn give(app: &TestApp, wallet: &str, credits: &str, more: Value) {
     let mut body = json!({ "wallet": wallet, "credits": credits, "reason": "test" });
@@ -40,14 +28,8 @@ async fn own(app: &TestApp, site: &str, client: &str) {
     assert!(put.send().await.unwrap().status().is_success(), "{site}");
 }
 
-fn micro(credits: &Value) -> i64 {
-    let text = credits.as_str().unwrap();
-    let (sign, text) = match text.strip_prefix('-') {
-        Some(text) => (-1, text),
-        None => (1, text.trim_start_matches('+')),
-    };
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    sign * (whole.parse::<i64>().unwrap() * 1_000_000 + format!("{part:0<6}").parse::<i64>().unwrap())
+fn amount(credits: &Value) -> i64 {
+    micro(credits.as_str().unwrap())
 }
 
 /// A top-up that is sent again is the same top-up; one without a key is not taken at all.
@@ -103,8 +85,8 @@ async fn p21_expiry_takes_its_own_grant_and_the_breakdown_always_adds_up() {
                 .collect();
             shown.sort();
             assert_eq!(shown, labels, "at {at}");
-            let sum: i64 = rows.iter().map(|row| micro(&row["remaining"]) + micro(&row["held"])).sum();
-            assert_eq!(sum, micro(&wallet["posted"]), "at {at}");
+            let sum: i64 = rows.iter().map(|row| amount(&row["remaining"]) + amount(&row["held"])).sum();
+            assert_eq!(sum, amount(&wallet["posted"]), "at {at}");
         }
         let refused = app.debit("shop", "1000", at).await;
         let problem: Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
@@ -258,9 +240,9 @@ async fn p40_an_exported_history_reads_back_as_it_was_and_adds_up() {
             [&row[0], &row[1], &row[3]],
             ["at", "kind", "credits"].map(|name| line[name].as_str().unwrap())
         );
-        sum += micro(&json!(row[3]));
+        sum += micro(&row[3]);
     }
-    assert_eq!(sum, micro(&app.get(&format!("/v1/wallets/{ALICE}")).await["posted"]));
+    assert_eq!(sum, amount(&app.get(&format!("/v1/wallets/{ALICE}")).await["posted"]));
 }
 
 /// A balance is read, not added up: a wallet with thousands of movements is read as fast as one with few.
@@ -292,4 +274,32 @@ async fn p36_a_wallet_is_read_in_the_same_time_however_long_its_history() {
         times[times.len() / 2]
     });
     assert!(busy < quiet * 4, "{busy:?} for a thousand times the history of {quiet:?}");
+}
+
+/// Whoever is asked about first is not made by asking: only assigning, granting and buying open an account.
+#[tokio::test]
+async fn p38_reading_makes_nothing() {
+    let app = TestApp::start().await;
+    let before = [app.count("account"), app.count("site"), app.count("credit_grant")];
+    let wallets = ["account:lab:customer:900", "site:unheard", "me"];
+    let reads =
+        ["", "/feed", "/activity", "/usage", "/grants", "/balance", "/explain", "/burn-plan?credits=1"];
+    for path in wallets.iter().flat_map(|wallet| reads.map(|read| format!("/v1/wallets/{wallet}{read}"))) {
+        let status = app.request(reqwest::Method::GET, &path).send().await.unwrap().status();
+        assert_eq!(status, 404, "{path}");
+    }
+    for path in ["/v1/sites/unheard", "/v1/grants?wallet=site:unheard"] {
+        assert_eq!(app.request(reqwest::Method::GET, path).send().await.unwrap().status(), 404, "{path}");
+    }
+    assert_eq!(app.get("/v1/accounts?query=900").await["items"], json!([]));
+    assert_eq!(app.debit("unheard", "1", "k").await.status(), 404);
+    assert_eq!([app.count("account"), app.count("site"), app.count("credit_grant")], before);
+    // Provisioning is a word of its own, and who was provisioned is not locked out.
+    let body = json!({ "wallet": "account:lab:customer:900", "credits": "5", "reason": "welcome" });
+    let given = app
+        .request(reqwest::Method::POST, "/v1/grants")
+        .header("Idempotency-Key", "k")
+        .body(body.to_string());
+    assert_eq!(given.send().await.unwrap().status(), 201);
+    assert_eq!(app.get("/v1/wallets/account:lab:customer:900").await["available"], "5");
 }

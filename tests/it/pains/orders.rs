@@ -1,6 +1,4 @@
-//! What users of other systems complained about, each as a property that would have saved them.
-//!
-//! The numbers are those of the list of pains the program was designed against.
+//! Orders and their credits: deliveries, coupons, refunds, disputes.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +10,6 @@ use std::time::Duration;
 use nivella_wallet::db::{self, Db};
 use nivella_wallet::inbox::{self, signature};
 use nivella_wallet::ledger::audit;
-use nivella_wallet::ledger::slice::Category;
 use nivella_wallet::ledger::store::Shortfall;
 use nivella_wallet::order::explain;
 use nivella_wallet::order::target::Discount;
@@ -22,14 +19,11 @@ use rand::RngExt as _;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use serde_json::{Value, json};
 
+use super::{ALICE, assign, send};
 use crate::app::{SECRET, TestApp, recordings, scenario, write};
 use crate::crash::{self, Daemon};
-use crate::limits::World;
-use crate::plans;
-use crate::support::{databases, seeded};
+use crate::support::seeded;
 use crate::twists::{Draft, numbers, pair};
-
-const ALICE: &str = "account:lab:customer:2";
 
 /// Everything the ledger holds, as text.
 fn ledger(db: &Db) -> String {
@@ -65,12 +59,6 @@ fn replay_inbox(app: &TestApp) {
             inbox::replay(tx, &shop, &rules, &kept).map(|_| ())
         });
     }
-}
-
-async fn send(app: &TestApp, draft: &mut Draft) -> String {
-    let told = app.deliver("order.updated", draft.next()).await;
-    app.prove();
-    told
 }
 
 /// All recorded deliveries of a whole shop are kept, sent again under new delivery ids, and replayed twice.
@@ -158,33 +146,6 @@ fn grants_of(database: &std::path::Path, order: i64) -> i64 {
     assert_eq!(audit::verify(&db, |_| {}).unwrap().faults, []);
     let sql = "-- test\n SELECT CAST(COUNT(*) AS BIGINT) FROM credit_grant WHERE order_id = $1";
     db.read(|tx| tx.query_one(sql, params![order], |row| row.get(0))).unwrap()
-}
-
-/// A client that got no answer asks again with its key, many times and at once, and is charged once.
-#[tokio::test]
-async fn p05_a_debit_whose_answer_was_lost_is_charged_once() {
-    let app = Arc::new(TestApp::start().await);
-    let mut paid = Draft { site: Some("shop"), ..Draft::new(1, 2) };
-    assert_eq!(send(&app, &mut paid).await, "granted");
-    for round in 1..=5 {
-        let key = format!("attempt-{round}");
-        // The first time nobody waits for the answer.
-        let lost = tokio::time::timeout(Duration::from_millis(round), app.debit("shop", "10", &key)).await;
-        drop(lost);
-        let mut again = tokio::task::JoinSet::new();
-        for _ in 0..8 {
-            let (app, key) = (Arc::clone(&app), key.clone());
-            again.spawn(async move {
-                let answer = app.debit("shop", "10", &key).await;
-                (answer.status().as_u16(), answer.text().await.unwrap())
-            });
-        }
-        let answers: Vec<_> =
-            again.join_all().await.into_iter().filter(|(status, _)| *status != 409).collect();
-        assert!(answers.iter().all(|answer| *answer == answers[0] && answer.0 == 201), "{answers:?}");
-        let left = 1_000 - 10 * round;
-        assert_eq!(numbers(&app, ALICE).await, pair(&left.to_string(), "0"));
-    }
 }
 
 /// `order.created` and `order.updated` fire together with the same data, several times, on several
@@ -441,15 +402,6 @@ fn sum_text(app: &TestApp, sql: &str, order: i64) -> String {
     app.db().read(|tx| tx.query_one(&sql, params![order], |row| row.get(0))).unwrap()
 }
 
-fn assign(app: &TestApp, site: &str, account: &str) {
-    use nivella_wallet::site::{Field, store as sites};
-    let (site, account) = (site.parse().unwrap(), account.parse().unwrap());
-    write(app.db(), move |tx| {
-        sites::assign(tx, &site, &account, &Field::Keep, &Field::Keep).unwrap();
-        Ok::<_, db::Error>(())
-    });
-}
-
 /// A dispute that is opened only freezes; won, everything is as before; lost, it is taken back once, and a
 /// refund of the same money takes nothing more.
 #[tokio::test]
@@ -623,61 +575,6 @@ async fn p08_refunds_in_another_sequence_are_no_news() {
     assert_ne!(ledger(app.db()), before);
 }
 
-/// Forty clients ask first what a debit would take and then debit; what was true when they asked need not be true any
-/// more. Whatever the interleaving, no more is spent than there was.
-#[tokio::test]
-async fn p13_whoever_asks_first_and_spends_then_never_overspends() {
-    let app = Arc::new(TestApp::start().await);
-    send(&app, &mut Draft { site: Some("shop"), ..Draft::new(1, 2) }).await;
-    let mut clients = tokio::task::JoinSet::new();
-    for client in 0..40 {
-        let app = Arc::clone(&app);
-        clients.spawn(async move {
-            let (mut spent, mut promised) = (0, 0);
-            for number in 0..5 {
-                let path = "/v1/wallets/site:shop/burn-plan?credits=7";
-                let plan = app.request(reqwest::Method::GET, path).send().await.unwrap().status();
-                assert!(plan == 200 || plan == 402, "{plan}");
-                if plan == 200 {
-                    promised += 1;
-                    let status = app.debit("shop", "7", &format!("{client}-{number}")).await.status();
-                    assert!(status == 201 || status == 402, "{status}");
-                    spent += u32::from(status == 201);
-                }
-            }
-            (spent, promised)
-        });
-    }
-    let counts = clients.join_all().await;
-    let spent: u32 = counts.iter().map(|(spent, _)| spent).sum();
-    let promised: u32 = counts.iter().map(|(_, promised)| promised).sum();
-    assert_eq!(spent, 142, "1000 credits are 142 debits of 7; {promised} were promised");
-    assert_eq!(numbers(&app, "site:shop").await, pair("6", "0"));
-}
-
-/// What was spent before its money went back is owed: an amount of its own that everybody sees. No balance and no slice
-/// is ever below zero, and the debt takes nothing from what can be spent.
-#[tokio::test]
-async fn p22_a_balance_is_never_negative_and_a_debt_is_seen_apart() {
-    let app = TestApp::start().await;
-    let mut draft = Draft { site: Some("shop"), ..Draft::new(1, 2) };
-    send(&app, &mut draft).await;
-    assert_eq!(app.debit("shop", "700", "all but 300").await.status(), 201);
-    draft.status = "refunded";
-    assert_eq!(send(&app, &mut draft).await, "clawed_back");
-    assert_eq!(numbers(&app, "site:shop").await, pair("0", "700"));
-    assert_eq!(app.count("slice WHERE remaining < 0 OR held < 0"), 0);
-    let balance = app.get("/v1/wallets/site:shop/balance").await;
-    assert_eq!((&balance["available"], &balance["debt"]), (&json!("0"), &json!("700")));
-    // Another purchase repays it first; what is over can be spent.
-    send(&app, &mut Draft { site: Some("shop"), ..Draft::new(2, 2) }).await;
-    assert_eq!(numbers(&app, "site:shop").await, pair("300", "0"));
-    let items = app.get("/v1/wallets/site:shop/explain?limit=200").await;
-    let kinds: Vec<&str> =
-        items["items"].as_array().unwrap().iter().rev().filter_map(|item| item["kind"].as_str()).collect();
-    assert_eq!(kinds, ["granted", "spent", "clawed", "granted", "repaid"]);
-}
-
 /// Credits that moved to a site, to another one and back are the same lots: expiry, category and purchase are kept,
 /// and a refund finds them wherever they are.
 #[tokio::test]
@@ -706,180 +603,4 @@ async fn p35_moved_credits_are_the_same_lots_and_a_refund_finds_them() {
     draft.status = "refunded";
     assert_eq!(send(&app, &mut draft).await, "clawed_back");
     assert_eq!(numbers(&app, ALICE).await, pair("0", "0"));
-}
-
-/// Whoever is asked about first is not made by asking: only assigning, granting and buying open an account.
-#[tokio::test]
-async fn p38_reading_makes_nothing() {
-    let app = TestApp::start().await;
-    let before = [app.count("account"), app.count("site"), app.count("credit_grant")];
-    let wallets = ["account:lab:customer:900", "site:unheard", "me"];
-    let reads =
-        ["", "/feed", "/activity", "/usage", "/grants", "/balance", "/explain", "/burn-plan?credits=1"];
-    for path in wallets.iter().flat_map(|wallet| reads.map(|read| format!("/v1/wallets/{wallet}{read}"))) {
-        let status = app.request(reqwest::Method::GET, &path).send().await.unwrap().status();
-        assert_eq!(status, 404, "{path}");
-    }
-    for path in ["/v1/sites/unheard", "/v1/grants?wallet=site:unheard"] {
-        assert_eq!(app.request(reqwest::Method::GET, path).send().await.unwrap().status(), 404, "{path}");
-    }
-    assert_eq!(app.get("/v1/accounts?query=900").await["items"], json!([]));
-    assert_eq!(app.debit("unheard", "1", "k").await.status(), 404);
-    assert_eq!([app.count("account"), app.count("site"), app.count("credit_grant")], before);
-    // Provisioning is a word of its own, and who was provisioned is not locked out.
-    let body = json!({ "wallet": "account:lab:customer:900", "credits": "5", "reason": "welcome" });
-    let given = app
-        .request(reqwest::Method::POST, "/v1/grants")
-        .header("Idempotency-Key", "k")
-        .body(body.to_string());
-    assert_eq!(given.send().await.unwrap().status(), 201);
-    assert_eq!(app.get("/v1/wallets/account:lab:customer:900").await["available"], "5");
-}
-
-/// What is good through 30 November is good until that day ends where the customer is, also over a clock change.
-#[test]
-fn p28_credits_expire_and_come_again_at_the_customers_own_midnight() {
-    for test in databases() {
-        let stage = plans::Stage::on(test);
-        stage.turn("2026-10-20T23:30:00Z");
-        stage.zone("lab:customer:1", "Europe/Vienna");
-        stage.set("basic 100 month 0");
-        stage.start("basic", "site:a1");
-        // Already the 21st there; the clock goes back on the 25th.
-        let bought = stage.pay("site:a1", "5", "40d", Category::Paid);
-        assert_eq!(bought.unwrap().to_string(), "2026-11-30T23:00:00Z");
-        assert_eq!(stage.sums("site:a1"), "105 of 100 until 2026-10-31T23:00:00Z, used 0");
-        for (instant, left) in [
-            ("2026-10-31T22:59:59.999Z", "105"),
-            ("2026-10-31T23:00:00Z", "105"),
-            ("2026-11-30T22:59:59.999Z", "105"),
-            ("2026-11-30T23:00:00Z", "100"),
-        ] {
-            stage.turn(instant);
-            stage.touch("lab:customer:1");
-            assert_eq!(stage.numbers("site:a1").available.to_string(), left, "at {instant}");
-        }
-    }
-}
-
-/// A daemon that did not run for five months loses no period, no rollover and nothing that was bought.
-#[test]
-fn p29_nothing_is_lost_because_no_job_ran() {
-    for test in databases() {
-        let stage = plans::Stage::on(test);
-        stage.set("basic 100 month 40");
-        stage.start("basic", "site:a1");
-        stage.pay("site:a1", "5", "never", Category::Paid);
-        stage.turn("2027-04-20T00:00:00Z");
-        // No worker, no read: the first debit after all that time finds all there should be.
-        stage.debit("a1", "145").unwrap();
-        assert_eq!(stage.sums("site:a1"), "0 of 100 until 2027-05-01T00:00:00Z, used 145");
-        assert_eq!(stage.periods().len(), 1 + 5 * 2, "each month once, and once what was carried over");
-    }
-}
-
-/// A plan that is changed, renewed or stopped takes nothing away that was granted.
-#[test]
-fn p30_changing_or_renewing_a_plan_leaves_paid_credits_alone() {
-    for test in databases() {
-        let stage = plans::Stage::on(test);
-        stage.set("basic 100 month 0");
-        stage.start("basic", "site:a1");
-        stage.pay("site:a1", "1000", "never", Category::Paid);
-        let present = "basic 2026-11-20T16:00:00Z 2026-12-01T00:00:00Z 100";
-        for change in ["basic 1 month 0", "basic 1 day 0", "basic 7 year 5"] {
-            stage.set(change);
-            stage.start("basic", "site:a1");
-            assert_eq!(stage.numbers("site:a1").available.to_string(), "1100", "after {change}");
-            assert_eq!(stage.periods(), [present]);
-        }
-        stage.turn("2026-12-01T00:00:00Z");
-        stage.touch("lab:customer:1");
-        assert_eq!(stage.numbers("site:a1").top_up.balance.to_string(), "1000");
-        assert_eq!(stage.sums("site:a1"), "1012 of 7 until 2027-01-01T00:00:00Z, used 0");
-    }
-}
-
-/// However often a period is asked for it comes once, and it pays for nothing that was refused before it came.
-#[test]
-fn p31_a_period_comes_once_and_pays_for_nothing_earlier() {
-    for test in databases() {
-        let stage = plans::Stage::on(test);
-        stage.set("basic 100 day 0");
-        for _ in 0..3 {
-            stage.start("basic", "site:a1");
-            stage.touch("lab:customer:1");
-        }
-        stage.debit("a1", "100").unwrap();
-        assert_eq!(stage.debit("a1", "1").unwrap_err(), "1 credits needed, 0 available");
-        stage.turn("2026-11-21T00:00:00Z");
-        for _ in 0..3 {
-            stage.start("basic", "site:a1");
-            stage.touch("lab:customer:1");
-        }
-        assert_eq!(stage.sums("site:a1"), "100 of 100 until 2026-11-22T00:00:00Z, used 0");
-        assert_eq!(stage.periods().len(), 2);
-    }
-}
-
-/// Whatever is sent as a price, nobody has more than before, and nothing but a right debit takes anything.
-#[tokio::test]
-async fn p32_no_price_adds_to_a_balance() {
-    let world = World::start().await;
-    world.give("site:shop", "100", "paid").await;
-    let post = async |body: Value| {
-        let once = uuid::Uuid::now_v7().to_string();
-        let request = world.app.request(reqwest::Method::POST, "/v1/debits").header("Idempotency-Key", once);
-        request.body(body.to_string()).send().await.unwrap().status().as_u16()
-    };
-    for credits in ["-5", "-0.000001", "0", "", "NaN", "1e3", "+5", "99999999999999999999"] {
-        assert_eq!(post(json!({ "site": "shop", "credits": credits })).await, 422, "{credits:?}");
-    }
-    for quantity in [json!(-1), json!(0), json!("-1"), json!(i64::MAX), json!(1.5)] {
-        let body = json!({ "site": "shop", "action": "unheard", "quantity": quantity });
-        assert_eq!(post(body).await, 422, "{quantity}");
-    }
-    write(world.app.db(), |tx| {
-        tx.execute(
-            "-- test
-             INSERT INTO rate (action, version, credits, round, effective_at, created_at)
-             VALUES ('tiny', 1, 1, 'down', 0, 0)",
-            params![],
-        )
-    });
-    for quantity in [json!(-1), json!(0), json!("-1"), json!(1.5), json!(1)] {
-        let body = json!({ "site": "shop", "action": "tiny", "quantity": quantity });
-        assert_eq!(post(body).await, 422, "{quantity}");
-    }
-    let wallet = world.get("/v1/wallets/site:shop").await;
-    assert_eq!((&wallet["available"], &wallet["used"]), (&"100".into(), &"0".into()));
-}
-
-/// No limit is none, and a limit of 0 lets nothing through: for a site, for an assistant, by day and by month.
-#[tokio::test]
-async fn p39_no_limit_is_none_and_zero_is_nothing() {
-    let world = World::start().await;
-    world.give("site:shop", "100", "paid").await;
-    for who in ["shop", "shop/bot"] {
-        for per in ["day", "month"] {
-            let agent = who.split_once('/').map_or(Value::Null, |(_, agent)| agent.into());
-            let limit = async |credits: Value| {
-                let body = json!({ "agent": agent, "per": per, "credits": credits });
-                let (status, shown) = world.put("/v1/sites/shop/limits", body).await;
-                assert_eq!((status, &shown["credits"]), (200, &credits), "{who} {per}");
-            };
-            assert_eq!(world.tried(who, "1").await, "201", "{who} {per}: nobody has said anything");
-            limit("0".into()).await;
-            assert_eq!(world.tried(who, "0.000001").await, "402 limit_reached 0", "{who} {per}");
-            let items = world.get("/v1/sites/shop/limits").await["items"].clone();
-            assert_eq!((items.as_array().unwrap().len(), &items[0]["credits"]), (1, &"0".into()));
-            limit(Value::Null).await;
-            assert_eq!(world.tried(who, "1").await, "201", "{who} {per}: taken away");
-            assert_eq!(world.get("/v1/sites/shop/limits").await["items"], json!([]));
-        }
-    }
-    // Who forgets to say how many, or leaves it empty, has not said none.
-    for body in [json!({ "per": "day" }), json!({ "per": "day", "credits": "" })] {
-        assert_eq!(world.put("/v1/sites/shop/limits", body).await.0, 422);
-    }
 }
