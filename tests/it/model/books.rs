@@ -213,6 +213,9 @@ pub(super) enum Answer {
     Refused(&'static str),
 }
 
+/// Whose limit, how long, how much, whether it stops, what was spent, what is held and when it begins anew.
+pub(super) type LimitRow = (Option<usize>, &'static str, Micro, bool, Micro, Micro, Ms);
+
 /// The numbers of a wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Numbers {
@@ -231,9 +234,8 @@ pub(super) struct Numbers {
     pub(super) mode: &'static str,
     /// Lot, compartment, remaining and held, sorted.
     pub(super) rows: Vec<(usize, Comp, Micro, Micro)>,
-    /// A site's limits: whose, how long, how much, whether it stops, what was spent, what is held and when it begins
-    /// anew; sorted.
-    pub(super) limits: Vec<(Option<usize>, &'static str, Micro, bool, Micro, Micro, Ms)>,
+    /// A site's limits, sorted.
+    pub(super) limits: Vec<LimitRow>,
 }
 
 /// The numbers that a past instant had.
@@ -650,7 +652,7 @@ impl Books {
         let Sub { account, plan, comp, due: (start, meant), .. } = self.subs[at];
         let mut versions = self.plans.iter().filter(|version| version.plan == plan);
         let first = versions.next().unwrap();
-        let version = versions.filter(|version| version.made <= start).next_back().unwrap_or(first).clone();
+        let version = versions.rfind(|version| version.made <= start).unwrap_or(first).clone();
         let mut day = calendar::next(meant, version.span);
         while calendar::begins(day, self.accounts[account].zone) <= start {
             day = calendar::next(day, version.span);
@@ -829,7 +831,11 @@ impl Books {
     pub(super) fn hold_like(&self, number: usize) -> usize {
         let open: Vec<usize> =
             (0..self.holds.len()).filter(|&hold| self.holds[hold].ended.is_none()).collect();
-        if open.is_empty() || number % 8 == 0 { number % self.holds.len() } else { open[number % open.len()] }
+        if open.is_empty() || number.is_multiple_of(8) {
+            number % self.holds.len()
+        } else {
+            open[number % open.len()]
+        }
     }
 
     /// Ends a hold of which `used` is captured; what comes back meets what happened to its lots meanwhile.

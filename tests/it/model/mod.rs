@@ -133,12 +133,14 @@ fn shrink(start: Ms, mut steps: Vec<Step>, mut fault: Fault) -> (Vec<Step>, Faul
     (steps, fault)
 }
 
+type Asked = (Step, Option<String>, Option<(Answer, Ms)>);
+
 /// The program and the books, side by side.
 struct Walk {
     world: World,
     books: Books,
     /// What was asked for under a key: the step, the grant it names, and the answer if it had an effect, with its time.
-    asked: Vec<(Step, Option<String>, Option<(Answer, Ms)>)>,
+    asked: Vec<Asked>,
     /// The books after each step.
     history: Vec<Books>,
 }
