@@ -9,7 +9,7 @@ use crate::id::{AccountId, GrantId};
 use crate::ledger::act::{Clawed, Purchase, Shortfall, Shown};
 use crate::ledger::burn::Part;
 use crate::ledger::entry::{Kind, Place, Posting};
-use crate::ledger::slice::Compartment;
+use crate::ledger::slice::{Compartment, Slice};
 use crate::params;
 use crate::units::{Credits, Delta};
 
@@ -91,7 +91,16 @@ impl LockedAccount<'_, '_> {
     ) -> Result<Credits, Error> {
         let mut slices = self.purchase_slices(purchase.store, purchase.order, Some(purchase.line))?;
         // The newest grant of the line first: it is what the last change of the order added.
-        slices.sort_by_key(|slice| (std::cmp::Reverse(slice.grant_seq), slice.compartment.clone()));
+        // Its number in the account does not tell, where the line granted in two that are one by now.
+        let newest: Vec<GrantId> = self.tx.query(
+            "-- ledger::store::clawback::take_back (newest first)
+             SELECT id FROM credit_grant WHERE store_id = $1 AND order_id = $2 AND line_id = $3
+             ORDER BY line_seq DESC",
+            params![purchase.store, purchase.order, purchase.line],
+            |row| row.get(0),
+        )?;
+        let place = |slice: &Slice| newest.iter().position(|grant| *grant == slice.grant);
+        slices.sort_by_key(|slice| (place(slice), slice.compartment.clone()));
         let mut missing = amount;
         for slice in slices.iter().filter(|slice| !slice.remaining.is_zero()) {
             if missing.is_zero() {
@@ -120,7 +129,7 @@ impl LockedAccount<'_, '_> {
              SELECT s.account_id, s.grant_id, s.site, s.held
              FROM slice s JOIN credit_grant g ON g.id = s.grant_id
              WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 AND s.held > 0
-             ORDER BY g.seq DESC, g.id, s.account_id, s.site",
+             ORDER BY g.line_seq DESC, g.id, s.account_id, s.site",
             params![purchase.store, purchase.order, purchase.line],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )?;
@@ -185,7 +194,7 @@ impl LockedAccount<'_, '_> {
                                    FROM entry e
                                    WHERE e.grant_id = g.id AND e.kind = 'written_off'), 0) AS BIGINT)
              FROM credit_grant g
-             WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 ORDER BY g.seq DESC",
+             WHERE g.store_id = $1 AND g.order_id = $2 AND g.line_id = $3 ORDER BY g.line_seq DESC",
             params![purchase.store, purchase.order, purchase.line],
             |row| {
                 Ok((row.get::<GrantId>(0)?, row.get::<i64>(1)?, row.get::<Place>(2)?, row.get::<Credits>(3)?))
