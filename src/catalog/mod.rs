@@ -134,20 +134,20 @@ impl Serialize for Target {
     }
 }
 
-/// What a wallet page offers to buy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// Something to buy that brings credits, as a wallet page shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "Package")]
 pub struct PackageForSale {
-    /// The product.
+    /// The product, or the variation of one, in its shop.
     pub product_id: i64,
-    /// The variation of it, if it has any.
-    pub variation_id: Option<i64>,
-    /// What it is called in the shop.
+    /// What the shop calls it.
     pub name: String,
-    /// What one of it brings.
+    /// What it brings.
     pub credits: Credits,
-    /// Its price as the shop writes it, in HTML.
+    /// The shop's price, as the shop shows it: HTML.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub price_html: Option<String>,
-    /// Where to buy it.
+    /// Where it is sold.
     pub url: String,
 }
 

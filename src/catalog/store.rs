@@ -323,13 +323,10 @@ fn read_package(row: &Row<'_>) -> Result<Package, db::Error> {
     })
 }
 
-/// As many as a wallet page has room for.
-const FOR_SALE_MAX: usize = 100;
-
-/// What a customer of the store can buy now and what it brings, fewest credits first.
+/// What a customer of the store can buy now and what it brings, in no order.
 ///
-/// Listed are products and variations that are on sale and whose number of credits per piece is known; of a
-/// product with known variations only these.
+/// Listed are products and variations that are on sale, grant credits when they are bought and whose number of credits
+/// per piece is known; of a product with known variations only these.
 pub fn packages_for_sale(tx: &mut Tx<'_>, store_id: i64) -> Result<Vec<PackageForSale>, db::Error> {
     let Some(store) = shop::store::by_id(tx, store_id)? else {
         return Ok(Vec::new());
@@ -355,16 +352,13 @@ pub fn packages_for_sale(tx: &mut Tx<'_>, store_id: i64) -> Result<Vec<PackageFo
             continue;
         }
         for_sale.push(PackageForSale {
-            product_id: line.product_id,
-            variation_id: (line.variation_id > 0).then_some(line.variation_id),
+            product_id: id,
             name: facts.name,
             credits,
             price_html: Some(facts.price_html).filter(|html| !html.is_empty()),
             url: facts.permalink,
         });
     }
-    for_sale.sort_by(|one, other| (one.credits, &one.name).cmp(&(other.credits, &other.name)));
-    for_sale.truncate(FOR_SALE_MAX);
     Ok(for_sale)
 }
 

@@ -11,7 +11,9 @@ use sha2::{Digest as _, Sha256};
 use super::activity::{self, Filter, Line};
 use super::wallet::{Numbers, Wallet};
 use super::{Settings, runway, store};
+use crate::catalog::{self, PackageForSale};
 use crate::db::{self, Tx};
+use crate::id::AccountId;
 use crate::ledger::position::{AlertLevel, Status};
 use crate::ledger::slice::Slice;
 use crate::rate;
@@ -38,7 +40,7 @@ const OTHER: &str = "Other";
 const EXPIRING_MAX: usize = 10;
 
 /// How many packages it offers.
-pub(super) const PACKAGES_MAX: usize = 24;
+const PACKAGES_MAX: usize = 24;
 
 /// The feed object of the API.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
@@ -52,7 +54,7 @@ pub struct Page {
     /// What was used lately.
     pub usage: Usage,
     /// What can be bought.
-    pub packages: Vec<Package>,
+    pub packages: Vec<PackageForSale>,
     /// How long the credits last; nothing until that can be said.
     pub runway: Option<Runway>,
     /// What is lost next.
@@ -93,22 +95,6 @@ pub struct Action {
     pub action: String,
     /// How much.
     pub credits: Delta,
-}
-
-/// Something to buy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Package {
-    /// The product in its shop.
-    pub product_id: i64,
-    /// What the shop calls it.
-    pub name: String,
-    /// What it brings.
-    pub credits: Credits,
-    /// The shop's price, as the shop shows it: HTML.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub price_html: Option<String>,
-    /// Where it is sold.
-    pub url: String,
 }
 
 /// How many days the credits last.
@@ -171,13 +157,24 @@ pub fn read(tx: &mut Tx<'_>, wallet: &Wallet, settings: &Settings) -> Result<Pag
     Ok(Page {
         activity: activity::page(tx, wallet, &Filter::default(), i64::MAX, LINES)?.items,
         usage,
-        packages: store::packages_for_sale(tx, &wallet.account)?,
+        packages: packages(tx, &wallet.account)?,
         runway,
         expiring: expiring(&slices, now),
         alerts: paused(&numbers).into_iter().chain(alert(numbers.status, &settings.low_balance)).collect(),
         links: Links { top_up, docs: settings.docs_url.clone() },
         numbers,
     })
+}
+
+/// What the account's shops sell that brings a known number of credits, the least first.
+fn packages(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<PackageForSale>, db::Error> {
+    let mut packages = Vec::new();
+    for shop in store::shops(tx, account)? {
+        packages.extend(catalog::store::packages_for_sale(tx, shop)?);
+    }
+    packages.sort_by_key(|package| (package.credits, package.product_id));
+    packages.truncate(PACKAGES_MAX);
+    Ok(packages)
 }
 
 fn usage(tx: &mut Tx<'_>, wallet: &Wallet, now: Timestamp) -> Result<Usage, db::Error> {

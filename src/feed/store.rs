@@ -5,7 +5,6 @@ use chrono_tz::Tz;
 use super::activity::{Filter, Line};
 use super::grants::{Grant, Part, Status};
 use super::page::Used;
-use super::page::{PACKAGES_MAX, Package};
 use super::usage::Group;
 use super::wallet::{Scope, Shows, Wallet};
 use crate::calendar::Per;
@@ -643,40 +642,13 @@ fn booked_at(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Result<Vec<
 
 // What can be bought -------------------------------------------------------------------------------
 
-/// What the account's shops sell that brings a known number of credits, the least first.
-pub(super) fn packages_for_sale(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<Package>, db::Error> {
-    let limit = i64::try_from(PACKAGES_MAX).unwrap_or(i64::MAX);
+/// The shops the account is a customer of.
+pub(super) fn shops(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<i64>, db::Error> {
     tx.query(
-        "-- feed::store::packages_for_sale
-         SELECT product_id, name, price_html, permalink, credits FROM (
-             SELECT p.store_id, p.product_id, p.name, p.price_html, p.permalink,
-                    CASE WHEN k.id IS NOT NULL THEN k.credits
-                         WHEN p.credits IS NOT NULL THEN p.credits
-                         ELSE parent.credits END AS credits
-             FROM product p
-             LEFT JOIN product parent ON parent.store_id = p.store_id AND parent.product_id = p.parent_id
-             LEFT JOIN package v ON v.store_id = p.store_id
-                  AND v.target = 'variation:' || CAST(p.product_id AS TEXT)
-             LEFT JOIN package o ON o.store_id = p.store_id AND o.target = 'product:' ||
-                  CAST(CASE WHEN p.parent_id = 0 THEN p.product_id ELSE p.parent_id END AS TEXT)
-             LEFT JOIN package u ON u.store_id = p.store_id AND p.sku <> '' AND u.target = 'sku:' || p.sku
-             LEFT JOIN package k ON k.id = COALESCE(v.id, o.id, u.id)
-             WHERE p.on_sale_now = 1
-               AND p.store_id IN (SELECT store_id FROM customer WHERE account_id = $1)
-         ) offer
-         WHERE credits > 0
-         ORDER BY credits, product_id LIMIT $2",
-        params![account, limit],
-        |row| {
-            let price_html: String = row.get(2)?;
-            Ok(Package {
-                product_id: row.get(0)?,
-                name: row.get(1)?,
-                credits: row.get(4)?,
-                price_html: Some(price_html).filter(|html| !html.is_empty()),
-                url: row.get(3)?,
-            })
-        },
+        "-- feed::store::shops
+         SELECT DISTINCT store_id FROM customer WHERE account_id = $1 ORDER BY store_id",
+        params![account],
+        |row| row.get(0),
     )
 }
 

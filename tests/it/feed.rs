@@ -1058,6 +1058,8 @@ fn the_feed_is_all_that_a_page_needs() {
             (13, 0, "A shirt", "", 1, None),
             (14, 0, "By the euro", "", 1, Some(7_000_000)),
             (20, 11, "AI Credits 500, gift", "", 1, None),
+            (21, 12, "Its parent is in the trash", "", 1, None),
+            (30, 0, "A hat that brings credits nobody promised", "", 1, Some(5_000_000)),
         ] {
             write(&world.test, move |tx| {
                 tx.execute(
@@ -1073,8 +1075,8 @@ fn the_feed_is_all_that_a_page_needs() {
             "-- test
              INSERT INTO package (store_id, target, credits, rate, validity, category)
              VALUES (1, $1, 1000000000, NULL, 'never', 'paid'), (1, $2, NULL, 5000000, 'never', 'paid'),
-                    (1, $3, 450000000, NULL, 'never', 'paid')",
-            &["sku:C1000", "product:14", "variation:20"],
+                    (1, $3, 450000000, NULL, 'never', 'paid'), (1, $4, 100000000, NULL, 'never', 'paid')",
+            &["sku:C1000", "product:14", "variation:20", "variation:21"],
         );
         let feed = world.read("/v1/wallets/site:a1/feed");
         let mut wallet = world.read("/v1/wallets/site:a1");
@@ -1083,9 +1085,10 @@ fn the_feed_is_all_that_a_page_needs() {
         }
         let offers: Vec<_> =
             feed["packages"].as_array().unwrap().iter().map(|offer| offer["name"].clone()).collect();
-        assert_eq!(offers, ["AI Credits 500, gift", "AI Credits 500", "AI Credits 1,000"]);
+        // Of a product with variations only these, and nothing that would not grant if it was bought.
+        assert_eq!(offers, ["AI Credits 500, gift", "AI Credits 1,000"]);
         assert_eq!(
-            feed["packages"][2],
+            feed["packages"][1],
             json!({"product_id": 10, "name": "AI Credits 1,000", "credits": "1000", "price_html": "<b>10</b>",
                    "url": "https://lab.example/p"})
         );
