@@ -31,6 +31,8 @@ pub struct Wallet {
     pub(super) name: String,
     pub(super) zone: Tz,
     pub(super) frozen_reason: Option<String>,
+    /// When a plan of the account brings credits next that are not booked yet.
+    pub(super) next_renewal: Option<Timestamp>,
     pub(super) shows: Shows,
 }
 
@@ -110,6 +112,12 @@ impl Wallet {
     #[must_use]
     pub fn account(&self) -> &AccountId {
         &self.account
+    }
+
+    /// Whether a plan of its account has brought something by `now` that is not booked yet.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.next_renewal.is_some_and(|due_at| due_at <= now)
     }
 
     /// What it shows.

@@ -10,7 +10,7 @@ use super::openapi::Routes;
 use super::openapi::operation::{Operation, Tag};
 use super::problem::{Code, Problem};
 use super::query::Query;
-use super::wallets::{NO_CACHE, QueryPairs, WalletPath, find, private, wrong};
+use super::wallets::{NO_CACHE, QueryPairs, WalletPath, private, read, wrong};
 use crate::access::Caller;
 use crate::feed::wallet::{BurnPlan, Shows};
 use crate::feed::{self, List, explain, past};
@@ -90,8 +90,7 @@ async fn plan(
         read => read.map_err(|error| error.to_string()),
     });
     let agent = query.take("agent", str::parse::<AgentId>);
-    let plan = app.db.read(|tx| {
-        let wallet = find(tx, &caller, named)?;
+    let plan = read(&app, &caller, named, |tx, wallet| {
         if agent.is_some() && !matches!(wallet.shows(), Shows::Site { .. }) {
             query.refuse("agent", "an assistant is of one site: ask for site:ID");
         }
@@ -104,7 +103,8 @@ async fn plan(
                 Err(super::refused(refusal, top_up_url.as_deref()))
             }
         }
-    })?;
+    })
+    .await?;
     Ok(private(NO_CACHE, Json(plan)))
 }
 
@@ -122,11 +122,11 @@ async fn explain_number(
     query.take_word("field", &["available"], |field| (field == "available").then_some(()));
     let limit = query.take_limit();
     let at = query.take("cursor", explain::begin);
-    let list = app.db.read(|tx| {
-        let wallet = find(tx, &caller, named)?;
+    let list = read(&app, &caller, named, |tx, wallet| {
         query.check()?;
-        Ok::<_, Problem>(explain::available(tx, &wallet, at, caller.is_admin(), limit)?)
-    })?;
+        Ok(explain::available(tx, wallet, at, caller.is_admin(), limit)?)
+    })
+    .await?;
     Ok(private(NO_CACHE, Json(list)))
 }
 
@@ -142,12 +142,12 @@ async fn balance(
 ) -> Result<Response, Problem> {
     let mut query = Query::new(pairs, &["at"]);
     let at = query.take("at", str::parse::<Timestamp>);
-    let balance = app.db.read(|tx| {
-        let wallet = find(tx, &caller, named)?;
+    let balance = read(&app, &caller, named, |tx, wallet| {
         query.check()?;
         let at = at.unwrap_or(tx.now());
-        Ok::<_, Problem>(past::balance(tx, &wallet, &app.feed, at)?)
-    })?;
+        Ok(past::balance(tx, wallet, &app.feed, at)?)
+    })
+    .await?;
     Ok(private(NO_CACHE, Json(balance)))
 }
 

@@ -77,7 +77,7 @@ impl Query {
     }
 
     /// Refuses the request if anything was wrong.
-    pub fn check(self) -> Result<(), Problem> {
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid_request(self.errors)) }
+    pub fn check(&self) -> Result<(), Problem> {
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid_request(self.errors.clone())) }
     }
 }

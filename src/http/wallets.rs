@@ -25,6 +25,7 @@ use crate::feed::activity::{self, Filter};
 use crate::feed::usage::{self, By, Group};
 use crate::feed::{List, Wallet, grants, page, wallet};
 use crate::id::SiteId;
+use crate::ledger::LockedAccount;
 use crate::ledger::store::Shown;
 use crate::time::Timestamp;
 
@@ -179,17 +180,45 @@ pub(super) fn grant_example() -> Value {
 
 // Handlers -------------------------------------------------------------------------------------------
 
-/// The wallet `named`, if there is one for `caller`.
-pub(super) fn find(tx: &mut Tx<'_>, caller: &Caller, named: WalletPath) -> Result<Wallet, Problem> {
+/// Reads the wallet `named`, if there is one for `caller`, as it is now. What its plans have brought by now is
+/// booked before, so that no reader is shown less than the next debit finds.
+///
+/// # Errors
+/// `not_found`, `try_again`, and what `work` refuses.
+pub(super) async fn read<T: Send>(
+    app: &App,
+    caller: &Caller,
+    named: WalletPath,
+    mut work: impl FnMut(&mut Tx<'_>, &Wallet) -> Result<T, Problem> + Send,
+) -> Result<T, Problem> {
     let missing = || Problem::not_found().with_detail("there is no such wallet in the scope of this API key");
     let Ok(Path(name)) = named else { return Err(missing()) };
-    let found = if name == "me" {
-        wallet::own(tx, caller)?
-    } else {
-        let Ok(named) = name.parse() else { return Err(missing()) };
-        wallet::find(tx, caller, &named)?
+    let named = match name.as_str() {
+        "me" => None,
+        name => Some(name.parse().map_err(|_| missing())?),
     };
-    found.ok_or_else(missing)
+    let find = |tx: &mut Tx<'_>| {
+        let found = match &named {
+            None => wallet::own(tx, caller)?,
+            Some(named) => wallet::find(tx, caller, named)?,
+        };
+        found.ok_or_else(missing)
+    };
+    let due = match app.db.read(|tx| {
+        let wallet = find(tx)?;
+        if wallet.is_due(tx.now()) { Ok(Err(wallet.account().clone())) } else { work(tx, &wallet).map(Ok) }
+    })? {
+        Ok(read) => return Ok(read),
+        Err(due) => due,
+    };
+    app.db
+        .write("wallets::read", move |tx| LockedAccount::lock(tx, &due).map(drop))
+        .await
+        .map_err(|error| super::refused(error, None))?;
+    app.db.read(|tx| {
+        let wallet = find(tx)?;
+        work(tx, &wallet)
+    })
 }
 
 /// `GET /v1/wallets/{wallet}`: its numbers.
@@ -203,11 +232,11 @@ async fn show(
     Pairs(pairs): QueryPairs,
 ) -> Result<Response, Problem> {
     let query = Query::new(pairs, &[]);
-    let numbers = app.db.read(|tx| {
-        let wallet = find(tx, &caller, named)?;
+    let numbers = read(&app, &caller, named, |tx, wallet| {
         query.check()?;
-        Ok::<_, Problem>(wallet.numbers(tx, &app.feed)?)
-    })?;
+        Ok(wallet.numbers(tx, &app.feed)?)
+    })
+    .await?;
     Ok(private(NO_CACHE, Json(numbers)))
 }
 
@@ -223,11 +252,11 @@ async fn show_feed(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let query = Query::new(pairs, &[]);
-    let page = app.db.read(|tx| {
-        let wallet = find(tx, &caller, named)?;
+    let page = read(&app, &caller, named, |tx, wallet| {
         query.check()?;
-        Ok::<_, Problem>(page::read(tx, &wallet, &app.feed)?)
-    })?;
+        Ok(page::read(tx, wallet, &app.feed)?)
+    })
+    .await?;
     let answer = page.answer().map_err(|error| broken(&error))?;
     let tag = HeaderValue::from_str(&answer.tag).map_err(|error| broken(&error))?;
     let mut response = if has_already(&headers, &answer.tag) {
@@ -263,19 +292,19 @@ async fn list_activity(
     let limit = query.take_limit();
     let before = query.take("cursor", |cursor| activity::begin(Some(cursor))).unwrap_or(i64::MAX);
     if wants_csv(&headers) {
-        let (wallet, last) = app.db.read(|tx| {
-            let wallet = find(tx, &caller, named)?;
+        let (wallet, last) = read(&app, &caller, named, |tx, wallet| {
             query.check()?;
-            let last = activity::newest(tx, &wallet)?;
-            Ok::<_, Problem>((wallet, last))
-        })?;
+            let last = activity::newest(tx, wallet)?;
+            Ok((wallet.clone(), last))
+        })
+        .await?;
         return Ok(export(app, wallet, filter, last));
     }
-    let list = app.db.read(|tx| {
-        let wallet = find(tx, &caller, named)?;
+    let list = read(&app, &caller, named, |tx, wallet| {
         query.check()?;
-        Ok::<_, Problem>(activity::page(tx, &wallet, &filter, before, limit)?)
-    })?;
+        Ok(activity::page(tx, wallet, &filter, before, limit)?)
+    })
+    .await?;
     Ok(private(NO_CACHE, Json(list)))
 }
 
@@ -334,12 +363,12 @@ async fn sum_usage(
     let to = query.take::<Timestamp, _>("to", str::parse);
     let by = query.take_word("by", &["day", "week", "month"], By::named).unwrap_or_default();
     let group = query.take_word("group", &["action", "site", "agent"], Group::named);
-    let items = app.db.read(|tx| {
-        let wallet = find(tx, &caller, named)?;
+    let items = read(&app, &caller, named, |tx, wallet| {
         query.check()?;
         let query = usage::Query::new(tx.now(), from, to, by, group)?;
-        Ok::<_, Problem>(usage::sums(tx, &wallet, &query)?)
-    })?;
+        Ok(usage::sums(tx, wallet, &query)?)
+    })
+    .await?;
     Ok(private(NO_CACHE, Json(Sums { items })))
 }
 
@@ -358,12 +387,12 @@ async fn list_grants(
         query.take_word("status", &grants::Status::ALL.map(grants::Status::as_str), grants::Status::named);
     let limit = query.take_limit();
     let before = query.take("cursor", |cursor| grants::begin(Some(cursor))).flatten();
-    let list = app.db.read(|tx| {
-        let wallet = find(tx, &caller, named)?;
+    let list = read(&app, &caller, named, |tx, wallet| {
         query.check()?;
         let reasons = caller.is_admin();
-        Ok::<_, Problem>(grants::page(tx, &wallet, status, reasons, before.as_ref(), limit)?)
-    })?;
+        Ok(grants::page(tx, wallet, status, reasons, before.as_ref(), limit)?)
+    })
+    .await?;
     Ok(private(NO_CACHE, Json(list)))
 }
 

@@ -137,8 +137,13 @@ async fn p33_one_answer_says_how_much_is_left_and_when_more_comes() {
     assert_eq!((&feed["available"], &feed["recurring"]["cap"]), (&json!("100"), &json!("100")));
     assert_eq!(feed["recurring"]["renews_at"], "2026-12-01T00:00:00Z");
     assert_eq!(feed["expiring"][0]["at"], "2026-12-01T00:00:00Z", "and what is lost then: {feed}");
-    app.clock.turn_to("2026-12-01T00:00:00Z".parse().unwrap());
     assert_eq!(app.debit("shop", "100", "all").await.status(), 201);
+    // At the very instant more comes every reader knows, as the next debit does.
+    app.clock.turn_to("2026-12-01T00:00:00Z".parse().unwrap());
+    let plan = app.get("/v1/wallets/site:shop/burn-plan?credits=100").await;
+    assert_eq!(plan["slices"][0]["credits"], "100");
+    assert_eq!(app.get(&format!("/v1/wallets/{ALICE}")).await["available"], "100");
+    assert_eq!(app.debit("shop", "100", "all again").await.status(), 201);
     let feed = app.get("/v1/wallets/site:shop/feed").await;
     assert_eq!((&feed["available"], &feed["status"]), (&json!("0"), &json!("empty")));
     assert_eq!(feed["recurring"]["renews_at"], "2027-01-01T00:00:00Z");
