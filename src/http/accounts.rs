@@ -1,16 +1,15 @@
 //! `/v1/accounts` and `/v1/sites/{site}`: who there is, and which websites belong to whom.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Query as Pairs, State};
+use axum::extract::{Query as Pairs, State};
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::debits::{optional, required};
-use super::extract::{self, Fields, Raw};
+use super::extract::{self, Fields, Named, Raw};
+use super::fields::{self, optional, required};
 use super::idempotent::{self, Requested};
 use super::openapi::Routes;
 use super::openapi::operation::{Field as Said, OWN, Operation, Tag};
@@ -176,11 +175,9 @@ async fn list(
     Ok(private(NO_CACHE, Json(list)))
 }
 
-pub(super) type SitePath = Result<Path<String>, PathRejection>;
-
-pub(super) fn site_of(named: SitePath) -> Result<SiteId, Problem> {
-    let Ok(Path(named)) = named else { return Err(missing()) };
-    named.parse().map_err(|_| missing())
+/// The site a path names.
+pub(super) fn site_of(named: Named) -> Result<SiteId, Problem> {
+    extract::named(named).map_err(|_| missing())
 }
 
 pub(super) fn missing() -> Problem {
@@ -194,7 +191,7 @@ pub(super) fn missing() -> Problem {
 async fn show_site(
     State(app): State<App>,
     caller: Caller,
-    named: SitePath,
+    named: Named,
     Pairs(pairs): Pairs<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let site = site_of(named)?;
@@ -245,7 +242,7 @@ pub(super) fn check_site(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Res
 async fn set_site(
     State(app): State<App>,
     caller: Caller,
-    named: SitePath,
+    named: Named,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let id = site_of(named)?;
@@ -270,7 +267,7 @@ async fn set_site(
 async fn offer_site(
     State(app): State<App>,
     caller: Caller,
-    named: SitePath,
+    named: Named,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
@@ -281,9 +278,10 @@ async fn offer_site(
             check_known(tx, &caller, &site)?;
             requested.answer_once(tx, caller.key(), |tx| {
                 let Fields(fields) = extract::parse(&body)?;
-                let mut errors = admin::unknown(&fields, &["to"]);
+                let mut errors = fields::unknown(&fields, &["to"]);
                 let to = required::<AccountRef>(&fields, "to", &mut errors);
-                let offered = transfer::offer(tx, &site, &admin::complete(to, errors)?).map_err(explained)?;
+                let offered =
+                    transfer::offer(tx, &site, &fields::complete(to, errors)?).map_err(explained)?;
                 match offered.change {
                     Change::Unchanged => Answer::ok(&offered),
                     Change::Offered | Change::Withdrawn => Answer::created(&offered),
@@ -298,7 +296,7 @@ async fn offer_site(
 ///
 /// # Errors
 /// In this order: `unauthorized`, `not_found` and `forbidden`.
-async fn withdraw_site(State(app): State<App>, caller: Caller, named: SitePath) -> Result<Response, Problem> {
+async fn withdraw_site(State(app): State<App>, caller: Caller, named: Named) -> Result<Response, Problem> {
     let site = site_of(named)?;
     let offered = app
         .db
@@ -318,7 +316,7 @@ async fn withdraw_site(State(app): State<App>, caller: Caller, named: SitePath) 
 async fn accept_site(
     State(app): State<App>,
     caller: Caller,
-    named: SitePath,
+    named: Named,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
@@ -328,10 +326,7 @@ async fn accept_site(
         .write("accounts::accept_site", move |tx| {
             check_known(tx, &caller, &site)?;
             requested.answer_once(tx, caller.key(), |tx| {
-                if !body.trim_ascii().is_empty() {
-                    let Fields(fields) = extract::parse(&body)?;
-                    admin::complete(Some(()), admin::unknown(&fields, &[]))?;
-                }
+                fields::nothing(&body)?;
                 Answer::ok(&transfer::accept(tx, &site).map_err(explained)?)
             })
         })
@@ -378,7 +373,7 @@ fn assign(tx: &mut Tx<'_>, site: &SiteId, asked: &Asked) -> Result<(), Problem> 
 }
 
 fn read(fields: &Map<String, Value>) -> Result<Asked, Problem> {
-    let mut errors = admin::unknown(fields, &["account", "client", "label"]);
+    let mut errors = fields::unknown(fields, &["account", "client", "label"]);
     let account = field(fields, "account", &mut errors, |text: &str| text.parse().map(Field::Set));
     let client = field(fields, "client", &mut errors, parse_client);
     let label = field(fields, "label", &mut errors, parse_label);
@@ -391,7 +386,7 @@ fn read(fields: &Map<String, Value>) -> Result<Asked, Problem> {
             }
         }
     }
-    admin::complete(Some(Asked { account, client, label }), errors)
+    fields::complete(Some(Asked { account, client, label }), errors)
 }
 
 /// A field to be kept if it is not there, and taken away by `null`.

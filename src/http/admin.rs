@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-pub(super) use super::debits::unknown;
-use super::debits::{LABEL_CHARS_MAX, required, text};
+use super::debits::LABEL_CHARS_MAX;
+use super::fields::{required, text};
 use super::problem::{Fault, Problem};
 use crate::access::Caller;
 use crate::account::by_hand;
@@ -23,15 +23,6 @@ pub(super) fn check(
     } else {
         Err(Problem::not_found())
     }
-}
-
-/// A field that names what a request is about: it is read before anything else.
-pub(super) fn name<T: std::str::FromStr<Err: std::fmt::Display>>(
-    fields: &Map<String, Value>,
-    field: &str,
-) -> Result<T, Problem> {
-    let mut errors = Vec::new();
-    required(fields, field, &mut errors).ok_or_else(|| Problem::invalid_request(errors))
 }
 
 /// Why something is done: required, so that it can be told later.
@@ -65,14 +56,6 @@ pub(super) fn change(fields: &Map<String, Value>, errors: &mut Vec<Fault>) -> Op
     }
 }
 
-/// What was read, unless anything was wrong.
-pub(super) fn complete<T>(read: Option<T>, errors: Vec<Fault>) -> Result<T, Problem> {
-    match read {
-        Some(read) if errors.is_empty() => Ok(read),
-        _ => Err(Problem::invalid_request(errors)),
-    }
-}
-
 impl From<site::store::Error> for Problem {
     fn from(error: site::store::Error) -> Self {
         use site::store::Error as E;
@@ -91,7 +74,7 @@ impl From<by_hand::Error> for Problem {
         use by_hand::Error as E;
         match error {
             E::Site(error) => error.into(),
-            E::Ledger(refusal) => super::refused(refusal, None),
+            E::Ledger(refusal) => refusal.into(),
             E::Past(_) => Self::invalid("/expires_at", error),
             E::TooMuch(_) => Self::invalid("/credits", error),
             E::UnknownGrant(_) => Self::not_found().with_detail(error),

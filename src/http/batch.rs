@@ -131,7 +131,7 @@ pub async fn create(
             .db
             .write("debits::batch", move |tx| {
                 step.iter()
-                    .map(|item| one(tx, (&settings, &brake), &caller, item))
+                    .map(|item| one(tx, &settings, &brake, &caller, item))
                     .collect::<Result<Vec<_>, db::Error>>()
             })
             .await;
@@ -158,7 +158,8 @@ pub async fn create(
 /// Books one item; what it refuses is its answer, and only a failing database ends the step.
 fn one(
     tx: &mut Tx<'_>,
-    rules: (&Settings, &Brake),
+    settings: &Settings,
+    brake: &Brake,
     caller: &Caller,
     item: &RawValue,
 ) -> Result<Outcome, db::Error> {
@@ -179,7 +180,7 @@ fn one(
             Some(Value::String(key)) => Requested::item(PATH, Some(&key), text),
             Some(_) => return Err(Stop::Refused(Problem::invalid(format!("/{KEY}"), "must be a text"))),
         };
-        debits::book(tx, rules, caller, &requested, &fields).map_err(Stop::Refused)
+        debits::book(tx, settings, brake, caller, &requested, &fields).map_err(Stop::Refused)
     });
     match booked {
         Ok(answered) => Ok(Outcome {

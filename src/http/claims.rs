@@ -6,12 +6,12 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::App;
-use super::debits::required;
 use super::extract::{self, Fields, Raw};
+use super::fields::{self, required};
 use super::idempotent::{self, Requested};
 use super::openapi::Routes;
 use super::openapi::operation::{Field, Operation, Tag};
-use super::problem::{Code, Fault, Problem};
+use super::problem::{Code, Problem};
 use crate::access::{Caller, Subject};
 use crate::account::merge::Merged;
 use crate::account::{self, claim};
@@ -77,17 +77,10 @@ pub async fn create(
 }
 
 fn read(fields: &Map<String, Value>) -> Result<(String, AccountRef), Problem> {
-    let mut errors: Vec<Fault> = fields
-        .keys()
-        .filter(|name| !["token", "account"].contains(&name.as_str()))
-        .map(|name| Fault::new(format!("/{}", extract::escape(name)), "there is no such field"))
-        .collect();
+    let mut errors = fields::unknown(fields, &["token", "account"]);
     let token = required::<String>(fields, "token", &mut errors);
     let account = required::<AccountRef>(fields, "account", &mut errors);
-    match (token, account) {
-        (Some(token), Some(account)) if errors.is_empty() => Ok((token, account)),
-        _ => Err(Problem::invalid_request(errors)),
-    }
+    fields::complete(token.zip(account), errors)
 }
 
 /// Refuses keys that are no administrator's; says no more than they may know.
@@ -131,7 +124,7 @@ impl From<account::Error> for Problem {
         match error {
             E::Site(site::store::Error::Database(error)) => error.into(),
             E::Site(_) => Self::not_found(),
-            E::Ledger(refusal) => super::refused(refusal, None),
+            E::Ledger(refusal) => refusal.into(),
             E::Itself(_) => Self::invalid("/account", error),
             E::Merged { .. } | E::NotAlone { .. } => Self::already_claimed(error),
             E::Frozen { .. } => Self::frozen(),

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use schemars::JsonSchema;
@@ -11,20 +10,21 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::App;
-use super::extract::{self, Fields, Raw};
+use super::extract::{self, Fields, Named, Raw};
+use super::fields::{self, optional, positive, text, unknown, whole};
 use super::idempotent::{self, Answered, Requested};
 use super::openapi::Routes;
 use super::openapi::operation::{Field, Object, Operation, SPEND, Tag};
 use super::problem::{Code, Fault, Problem};
 use crate::access::{Caller, Refusal};
-use crate::db::Tx;
+use crate::db::{self, Tx};
 use crate::feed::{self, Settings};
 use crate::id::{AccountId, ActionId, AgentId, ClientId, DebitId, GrantId, HoldId, ReversalId, SiteId};
 use crate::idempotency::Answer;
-use crate::ledger::LockedAccount;
 use crate::ledger::limit::Brake;
 use crate::ledger::position::{Mode, Status};
 use crate::ledger::store::{Debited, Left, NewDebit, Priced, Taken, reverse};
+use crate::ledger::{self, LockedAccount};
 use crate::rate;
 use crate::schema::{Amount, Instant};
 use crate::site;
@@ -185,7 +185,7 @@ pub async fn create(
     let Fields(fields) = extract::parse(&body)?;
     let (settings, brake) = (Arc::clone(&app.feed), app.brake);
     app.db
-        .write("debits::create", move |tx| book(tx, (&settings, &brake), &caller, &requested, &fields))
+        .write("debits::create", move |tx| book(tx, &settings, &brake, &caller, &requested, &fields))
         .await
         .map(idempotent::respond)
 }
@@ -193,23 +193,19 @@ pub async fn create(
 /// Books one debit, or gives the answer it was given before.
 pub(super) fn book(
     tx: &mut Tx<'_>,
-    (settings, brake): (&Settings, &Brake),
+    settings: &Settings,
+    brake: &Brake,
     caller: &Caller,
     requested: &Requested,
     fields: &Map<String, Value>,
 ) -> Result<Answered, Problem> {
-    let site = read_site(fields)?;
+    let site: SiteId = fields::subject(fields, "site")?;
     let spender = find_spender(tx, caller, &site)?;
     requested.answer(tx, caller.key(), |tx| {
         let debit = read(fields, &KNOWN, Vec::new())?.priced(tx, spender.uses_pool, site)?;
-        let made =
-            LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit, brake));
-        match made {
+        match LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit, brake)) {
             Ok(made) => answer(settings, debit.amount, &made, None),
-            Err(refusal) => {
-                let top_up_url = feed::top_up_url(tx, settings, &spender.account)?;
-                Err(super::refused(refusal, top_up_url.as_deref()))
-            }
+            Err(refusal) => Err(refused(tx, settings, &spender.account, refusal)?),
         }
     })
 }
@@ -222,12 +218,11 @@ pub(super) fn book(
 async fn reversal(
     State(app): State<App>,
     caller: Caller,
-    named: Result<Path<String>, PathRejection>,
+    named: Named,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let Ok(Path(named)) = named else { return Err(Problem::not_found()) };
-    let debit: DebitId = named.parse().map_err(|_| Problem::not_found())?;
+    let debit: DebitId = extract::named(named)?;
     let requested = Requested::new("POST", &format!("/v1/debits/{debit}/reversal"), &headers, &body);
     let settings = Arc::clone(&app.feed);
     app.db
@@ -235,21 +230,14 @@ async fn reversal(
             let found = reverse::booked(tx, &debit)?.ok_or_else(Problem::not_found)?;
             let account = may_act(tx, &caller, &found.site, &found.account)?;
             requested.answer_once(tx, caller.key(), |tx| {
-                let fields = optional_fields(&body)?;
+                let fields = fields::or_none(&body)?;
                 let mut errors = unknown(&fields, &["credits", "reason"]);
-                let credits = fields
-                    .get("credits")
-                    .filter(|credits| !credits.is_null())
-                    .and_then(|_| positive(&fields, "credits", &mut errors));
+                let credits = fields::given(&fields, "credits")
+                    .then(|| positive(&fields, "credits", &mut errors))
+                    .flatten();
                 let reason = text(&fields, "reason", LABEL_CHARS_MAX, &mut errors);
-                if !errors.is_empty() {
-                    return Err(Problem::invalid_request(errors));
-                }
-                let mut account =
-                    LockedAccount::lock(tx, &account).map_err(|error| super::refused(error, None))?;
-                let made = account
-                    .reverse(&debit, credits, reason.as_deref())
-                    .map_err(|refusal| super::refused(refusal, None))?;
+                fields::complete(Some(()), errors)?;
+                let made = LockedAccount::lock(tx, &account)?.reverse(&debit, credits, reason.as_deref())?;
                 let standing = Standing::of(&settings, &made.left);
                 Answer::ok(&Body {
                     id: &debit,
@@ -266,6 +254,16 @@ async fn reversal(
         })
         .await
         .map(idempotent::respond)
+}
+
+/// The problem that a refusal to spend credits of `account` is to a client, with where there are more of them.
+pub(super) fn refused(
+    tx: &mut Tx<'_>,
+    settings: &Settings,
+    account: &AccountId,
+    refusal: ledger::store::Error,
+) -> Result<Problem, db::Error> {
+    Ok(Problem::from(refusal).with_top_up_url(feed::top_up_url(tx, settings, account)?))
 }
 
 /// How a wallet stands after an act.
@@ -322,12 +320,17 @@ pub(super) fn may_act(
     account: &AccountId,
 ) -> Result<AccountId, Problem> {
     let (account, client) = whose(tx, site, account)?;
-    match caller.check_debit(site, &account, client.as_ref()) {
-        Ok(()) => Ok(account),
-        Err(Refusal::NotFound) => Err(Problem::not_found()),
-        Err(Refusal::Forbidden) => {
-            Err(Problem::forbidden()
-                .with_detail("this key may read the wallet of this site, not spend from it"))
+    caller.check_debit(site, &account, client.as_ref())?;
+    Ok(account)
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound => Self::not_found(),
+            Refusal::Forbidden => {
+                Self::forbidden().with_detail("this key may read the wallet of this site, not spend from it")
+            }
         }
     }
 }
@@ -344,44 +347,14 @@ pub(super) fn whose(
     Ok((account, own.and_then(|own| own.client)))
 }
 
-/// The fields of a body that may be left out.
-pub(super) fn optional_fields(body: &[u8]) -> Result<Map<String, Value>, Problem> {
-    if body.trim_ascii().is_empty() {
-        return Ok(Map::new());
-    }
-    let Fields(fields) = extract::parse(body)?;
-    Ok(fields)
-}
-
-/// The fields that nobody knows.
-pub(super) fn unknown(fields: &Map<String, Value>, known: &[&str]) -> Vec<Fault> {
-    fields
-        .keys()
-        .filter(|name| !known.contains(&name.as_str()))
-        .map(|name| Fault::new(format!("/{}", extract::escape(name)), "there is no such field"))
-        .collect()
-}
-
 /// Finds whose credits a site spends; to a caller that may not see the site it does not exist.
 pub(super) fn find_spender(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<Spender, Problem> {
     let found = site::store::get(tx, site)?;
     let Some((owner, found)) = found.and_then(|found| Some((found.account.clone()?.id, found))) else {
         return Err(Problem::not_found());
     };
-    match caller.check_debit(site, &owner, found.client.as_ref()) {
-        Ok(()) => Ok(Spender { account: owner, uses_pool: found.uses_pool }),
-        Err(Refusal::NotFound) => Err(Problem::not_found()),
-        Err(Refusal::Forbidden) => {
-            Err(Problem::forbidden()
-                .with_detail("this key may read the wallet of this site, not spend from it"))
-        }
-    }
-}
-
-/// The site that a request is about.
-pub(super) fn read_site(fields: &Map<String, Value>) -> Result<SiteId, Problem> {
-    let mut errors = Vec::new();
-    required::<SiteId>(fields, "site", &mut errors).ok_or_else(|| Problem::invalid_request(errors))
+    caller.check_debit(site, &owner, found.client.as_ref())?;
+    Ok(Spender { account: owner, uses_pool: found.uses_pool })
 }
 
 /// A debit as it was asked for.
@@ -456,20 +429,15 @@ pub(super) fn read(
     let occurred_at = optional::<Timestamp>(fields, "occurred_at", &mut errors);
     let cost = read_cost(fields, action, &mut errors);
     match cost {
-        Some(cost) if errors.is_empty() => Ok(Asked {
-            agent,
-            label,
-            reference,
-            occurred_at,
-            usage: fields.get("usage").filter(|usage| !usage.is_null()).map(Value::to_string),
-            cost,
-        }),
+        Some(cost) if errors.is_empty() => {
+            Ok(Asked { agent, label, reference, occurred_at, usage: fields::json(fields, "usage"), cost })
+        }
         _ => Err(Problem::invalid_request(errors)),
     }
 }
 
 fn read_cost(fields: &Map<String, Value>, action: Option<String>, errors: &mut Vec<Fault>) -> Option<Cost> {
-    let given = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
+    let given = |name| fields::given(fields, name);
     match (given("credits"), given("quantity")) {
         (true, true) => {
             errors.push(Fault::new("/quantity", "give either credits, or action and quantity"));
@@ -501,78 +469,3 @@ const DEFAULT_LABEL: &str = "AI assistant";
 const ACTION_CHARS_MAX: usize = 128;
 pub(super) const LABEL_CHARS_MAX: usize = 500;
 pub(super) const REFERENCE_CHARS_MAX: usize = 255;
-
-/// An amount above zero.
-pub(super) fn positive(fields: &Map<String, Value>, name: &str, errors: &mut Vec<Fault>) -> Option<Credits> {
-    let amount = required::<Credits>(fields, name, errors)?;
-    if amount.is_zero() {
-        errors.push(Fault::new(format!("/{name}"), "must be above 0"));
-        return None;
-    }
-    Some(amount)
-}
-
-/// A whole number above zero, as a JSON number or as text.
-pub(super) fn whole(fields: &Map<String, Value>, name: &str, errors: &mut Vec<Fault>) -> Option<i64> {
-    let value = fields.get(name)?;
-    let number = match value {
-        Value::Number(number) => number.as_i64(),
-        // No sign and no spaces: text is read as strictly as JSON reads a number.
-        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
-        _ => None,
-    };
-    let number = number.filter(|number| *number > 0);
-    if number.is_none() {
-        let what = format!("must be a whole number from 1 to {}", i64::MAX);
-        errors.push(Fault::new(format!("/{name}"), what));
-    }
-    number
-}
-
-/// A field that must be there, written as text.
-pub(super) fn required<T: std::str::FromStr<Err: std::fmt::Display>>(
-    fields: &Map<String, Value>,
-    name: &str,
-    errors: &mut Vec<Fault>,
-) -> Option<T> {
-    if fields.get(name).is_none_or(Value::is_null) {
-        errors.push(Fault::new(format!("/{name}"), "is missing"));
-        return None;
-    }
-    optional(fields, name, errors)
-}
-
-/// A field that may be there, written as text.
-pub(super) fn optional<T: std::str::FromStr<Err: std::fmt::Display>>(
-    fields: &Map<String, Value>,
-    name: &str,
-    errors: &mut Vec<Fault>,
-) -> Option<T> {
-    let value = match fields.get(name)? {
-        Value::Null => return None,
-        Value::String(text) => text.parse::<T>().map_err(|error| error.to_string()),
-        Value::Number(number) => Err(format!("must be a text: write \"{number}\"")),
-        _ => Err("must be a text".to_owned()),
-    };
-    value.map_err(|detail| errors.push(Fault::new(format!("/{name}"), detail))).ok()
-}
-
-/// A text for people, trimmed; none if empty.
-pub(super) fn text(
-    fields: &Map<String, Value>,
-    name: &str,
-    chars_max: usize,
-    errors: &mut Vec<Fault>,
-) -> Option<String> {
-    let text: String = optional(fields, name, errors)?;
-    let text = text.trim();
-    if text.chars().count() > chars_max {
-        errors.push(Fault::new(format!("/{name}"), format!("has at most {chars_max} characters")));
-        return None;
-    }
-    if text.contains(char::is_control) {
-        errors.push(Fault::new(format!("/{name}"), "has no line breaks or other control characters"));
-        return None;
-    }
-    (!text.is_empty()).then(|| text.to_owned())
-}

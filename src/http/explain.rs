@@ -5,15 +5,15 @@ use axum::extract::{Query as Pairs, State};
 use axum::response::Response;
 use serde_json::json;
 
-use super::App;
 use super::openapi::Routes;
 use super::openapi::operation::{Operation, Tag};
 use super::problem::{Code, Problem};
 use super::query::Query;
 use super::wallets::{NO_CACHE, QueryPairs, WalletPath, private, read, wrong};
+use super::{App, debits};
 use crate::access::Caller;
 use crate::feed::wallet::{BurnPlan, Shows};
-use crate::feed::{self, List, explain, past};
+use crate::feed::{List, explain, past};
 use crate::id::AgentId;
 use crate::schema::{Amount, Instant};
 use crate::time::Timestamp;
@@ -98,10 +98,7 @@ async fn plan(
         let credits = given.ok_or_else(|| wrong("credits", &"is missing: how many"))?;
         match wallet.burn_plan(tx, credits, agent.as_ref()) {
             Ok(plan) => Ok(plan),
-            Err(refusal) => {
-                let top_up_url = feed::top_up_url(tx, &app.feed, wallet.account())?;
-                Err(super::refused(refusal, top_up_url.as_deref()))
-            }
+            Err(refusal) => Err(debits::refused(tx, &app.feed, wallet.account(), refusal)?),
         }
     })
     .await?;

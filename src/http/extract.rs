@@ -3,6 +3,7 @@
 //! A handler that takes these never sees a body that is too large, too slow or not what it says.
 
 use std::error::Error as StdError;
+use std::str::FromStr;
 
 use axum::Router;
 use axum::extract::path::ErrorKind;
@@ -42,6 +43,9 @@ pub struct Fields(pub Map<String, Value>);
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
+/// The one variable part of a path as it came, for handlers that know who asks before they look at it (with [`named`]).
+pub type Named = Result<axum::extract::Path<String>, PathRejection>;
+
 /// The query.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub T);
@@ -73,6 +77,14 @@ pub async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, Problem
 
 fn is_caused_by<E: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
     std::iter::successors(Some(error), |&error| error.source()).any(<dyn StdError>::is::<E>)
+}
+
+/// What a path names; what cannot be a name names nothing.
+///
+/// # Errors
+/// `not_found`.
+pub fn named<T: FromStr>(path: Named) -> Result<T, Problem> {
+    path.ok().and_then(|axum::extract::Path(name)| name.parse().ok()).ok_or_else(Problem::not_found)
 }
 
 /// Reads `body` as one JSON object.

@@ -1,14 +1,14 @@
 //! `/v1/grants`, `/v1/allocations`, `/v1/adjustments`: what an administrator does to credits by hand.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Query as Pairs, State};
+use axum::extract::{Query as Pairs, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 
-use super::debits::{LABEL_CHARS_MAX, optional, positive, text};
-use super::extract::{self, Fields, Raw};
+use super::debits::LABEL_CHARS_MAX;
+use super::extract::{self, Fields, Named, Raw};
+use super::fields::{self, optional, positive, text};
 use super::idempotent::{self, Requested};
 use super::openapi::Routes;
 use super::openapi::operation::{Field, Operation, Tag};
@@ -199,7 +199,7 @@ async fn create(
 ) -> Result<Response, Problem> {
     let requested = Requested::new("POST", "/v1/grants", &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
-    let wallet: WalletRef = admin::name(&fields, "wallet")?;
+    let wallet: WalletRef = fields::subject(&fields, "wallet")?;
     let unit = app.feed.unit.clone();
     app.db
         .write("grants::create", move |tx| {
@@ -222,12 +222,11 @@ async fn create(
 async fn void(
     State(app): State<App>,
     caller: Caller,
-    named: Result<Path<String>, PathRejection>,
+    named: Named,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let Ok(Path(named)) = named else { return Err(Problem::not_found()) };
-    let grant: GrantId = named.parse().map_err(|_| Problem::not_found())?;
+    let grant: GrantId = extract::named(named)?;
     let requested = Requested::new("POST", &format!("/v1/grants/{grant}/void"), &headers, &body);
     app.db
         .write("grants::void", move |tx| {
@@ -235,9 +234,9 @@ async fn void(
             admin::check(&caller, || sees(tx, &caller, &found))?;
             requested.answer_once(tx, caller.key(), |tx| {
                 let Fields(fields) = extract::parse(&body)?;
-                let mut errors = admin::unknown(&fields, &["reason"]);
+                let mut errors = fields::unknown(&fields, &["reason"]);
                 let reason = admin::reason(&fields, &mut errors);
-                by_hand::void(tx, &grant, &admin::complete(reason, errors)?)?;
+                by_hand::void(tx, &grant, &fields::complete(reason, errors)?)?;
                 Answer::ok(&grants::get(tx, &grant)?.ok_or_else(Problem::not_found)?)
             })
         })
@@ -273,7 +272,7 @@ async fn allocate(
     let requested = Requested::new("POST", "/v1/allocations", &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
     let (account, site): (AccountRef, SiteId) =
-        (admin::name(&fields, "account")?, admin::name(&fields, "site")?);
+        (fields::subject(&fields, "account")?, fields::subject(&fields, "site")?);
     app.db
         .write("grants::allocate", move |tx| {
             let owner = WalletRef::Account(account.clone());
@@ -285,9 +284,9 @@ async fn allocate(
                 return Err(site::store::Error::UnknownSite(site).into());
             }
             requested.answer_once(tx, caller.key(), |tx| {
-                let mut errors = admin::unknown(&fields, &["account", "site", "credits"]);
+                let mut errors = fields::unknown(&fields, &["account", "site", "credits"]);
                 let change = admin::change(&fields, &mut errors);
-                let (change, size) = admin::complete(change, errors)?;
+                let (change, size) = fields::complete(change, errors)?;
                 let moved = if change.is_negative() {
                     by_hand::reclaim(tx, site, Some(size), Some(&account))?
                 } else {
@@ -313,16 +312,16 @@ async fn adjust(
 ) -> Result<Response, Problem> {
     let requested = Requested::new("POST", "/v1/adjustments", &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
-    let wallet: WalletRef = admin::name(&fields, "wallet")?;
+    let wallet: WalletRef = fields::subject(&fields, "wallet")?;
     app.db
         .write("grants::adjust", move |tx| {
             admin::check(&caller, || Ok(wallet::find(tx, &caller, &wallet)?.is_some()))?;
             site::store::open_wallet(tx, &wallet)?;
             requested.answer_once(tx, caller.key(), |tx| {
-                let mut errors = admin::unknown(&fields, &["wallet", "credits", "reason"]);
+                let mut errors = fields::unknown(&fields, &["wallet", "credits", "reason"]);
                 let change = admin::change(&fields, &mut errors);
                 let reason = admin::reason(&fields, &mut errors);
-                let ((change, _), reason) = admin::complete(change.zip(reason), errors)?;
+                let ((change, _), reason) = fields::complete(change.zip(reason), errors)?;
                 Answer::created(&by_hand::adjust(tx, wallet, change, &reason)?)
             })
         })
@@ -343,7 +342,7 @@ fn read_grant(fields: &Map<String, Value>, unit: String) -> Result<NewGrant, Pro
         "label",
         "reason",
     ];
-    let mut errors = admin::unknown(fields, &KNOWN);
+    let mut errors = fields::unknown(fields, &KNOWN);
     let amount = positive(fields, "credits", &mut errors);
     let category = optional::<Category>(fields, "category", &mut errors).unwrap_or(Category::Bonus);
     let priority = priority(fields, &mut errors);
@@ -355,7 +354,7 @@ fn read_grant(fields: &Map<String, Value>, unit: String) -> Result<NewGrant, Pro
     }
     let label = text(fields, "label", LABEL_CHARS_MAX, &mut errors);
     let reason = admin::reason(fields, &mut errors);
-    let (amount, reason) = admin::complete(amount.zip(reason), errors)?;
+    let (amount, reason) = fields::complete(amount.zip(reason), errors)?;
     Ok(NewGrant {
         compartment: Compartment::Pool,
         amount,

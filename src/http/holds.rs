@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use schemars::JsonSchema;
@@ -12,11 +11,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::App;
-use super::debits::{
-    self, LABEL_CHARS_MAX, REFERENCE_CHARS_MAX, SliceBody, Spender, Standing, optional, optional_fields,
-    positive, text, unknown, whole, whole_schema,
-};
-use super::extract::{self, Fields, Raw};
+use super::debits::{self, LABEL_CHARS_MAX, REFERENCE_CHARS_MAX, SliceBody, Spender, Standing, whole_schema};
+use super::extract::{self, Fields, Named, Raw};
+use super::fields::{self, optional, positive, text, unknown, whole};
 use super::idempotent::{self, Requested};
 use super::openapi::Routes;
 use super::openapi::operation::{Field, Object, Operation, SPEND, Tag};
@@ -24,7 +21,7 @@ use super::problem::{Code, Fault, Problem};
 use super::wallets::{NO_CACHE, private};
 use crate::access::{Caller, Subject};
 use crate::db::Tx;
-use crate::feed::{self, Settings};
+use crate::feed::Settings;
 use crate::id::{ActionId, AgentId, HoldId, SiteId};
 use crate::idempotency::Answer;
 use crate::ledger::LockedAccount;
@@ -186,7 +183,7 @@ async fn create(
 ) -> Result<Response, Problem> {
     let requested = Requested::new("POST", "/v1/holds", &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
-    let site = debits::read_site(&fields)?;
+    let site: SiteId = fields::subject(&fields, "site")?;
     let settings = Arc::clone(&app.feed);
     app.db
         .write("holds::create", move |tx| {
@@ -227,10 +224,7 @@ fn take(
             let standing = Standing::of(settings, &made.left);
             Answer::created(&Body::new(&made.hold, &standing, now))
         }
-        Err(refusal) => {
-            let top_up_url = feed::top_up_url(tx, settings, &spender.account)?;
-            Err(super::refused(refusal, top_up_url.as_deref()))
-        }
+        Err(refusal) => Err(debits::refused(tx, settings, &spender.account, refusal)?),
     }
 }
 
@@ -238,12 +232,8 @@ fn take(
 ///
 /// # Errors
 /// `unauthorized`, `not_found`, `try_again`.
-async fn show(
-    State(app): State<App>,
-    caller: Caller,
-    named: Result<Path<String>, PathRejection>,
-) -> Result<Response, Problem> {
-    let id = name(named)?;
+async fn show(State(app): State<App>, caller: Caller, named: Named) -> Result<Response, Problem> {
+    let id: HoldId = extract::named(named)?;
     let settings = Arc::clone(&app.feed);
     app.db.read(|tx| {
         let found = hold::get(tx, &id)?.ok_or_else(Problem::not_found)?;
@@ -265,11 +255,11 @@ async fn show(
 async fn capture(
     State(app): State<App>,
     caller: Caller,
-    named: Result<Path<String>, PathRejection>,
+    named: Named,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let id = name(named)?;
+    let id: HoldId = extract::named(named)?;
     let requested = Requested::new("POST", &format!("/v1/holds/{id}/capture"), &headers, &body);
     let (settings, brake) = (Arc::clone(&app.feed), app.brake);
     app.db
@@ -279,11 +269,7 @@ async fn capture(
             requested.answer_once(tx, caller.key(), |tx| {
                 let Fields(fields) = extract::parse(&body)?;
                 let capture = read_capture(tx, &found, &fields)?;
-                let mut account =
-                    LockedAccount::lock(tx, &account).map_err(|refusal| super::refused(refusal, None))?;
-                let made = account
-                    .capture(&id, &capture, &brake)
-                    .map_err(|refusal| super::refused(refusal, None))?;
+                let made = LockedAccount::lock(tx, &account)?.capture(&id, &capture, &brake)?;
                 debits::answer(&settings, capture.amount, &made, Some(&id))
             })
         })
@@ -298,7 +284,7 @@ fn read_capture(tx: &mut Tx<'_>, hold: &Hold, fields: &Map<String, Value>) -> Re
     let label = text(fields, "label", LABEL_CHARS_MAX, &mut errors);
     let reference = text(fields, "reference", REFERENCE_CHARS_MAX, &mut errors);
     let occurred_at = optional::<Timestamp>(fields, "occurred_at", &mut errors);
-    let given = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
+    let given = |name| fields::given(fields, name);
     let (mut credits, mut quantity) = (None, None);
     match (given("credits"), given("quantity")) {
         (true, true) => errors.push(Fault::new("/quantity", "give either credits or quantity")),
@@ -323,14 +309,7 @@ fn read_capture(tx: &mut Tx<'_>, hold: &Hold, fields: &Map<String, Value>) -> Re
             rate.price(quantity).map_err(|none| Problem::invalid("/quantity", none))?
         }
     };
-    Ok(Capture {
-        amount,
-        quantity,
-        label,
-        reference,
-        occurred_at,
-        usage: fields.get("usage").filter(|usage| !usage.is_null()).map(Value::to_string),
-    })
+    Ok(Capture { amount, quantity, label, reference, occurred_at, usage: fields::json(fields, "usage") })
 }
 
 /// `POST /v1/holds/{id}/release`: gives back all that a hold has set aside.
@@ -341,11 +320,11 @@ fn read_capture(tx: &mut Tx<'_>, hold: &Hold, fields: &Map<String, Value>) -> Re
 async fn release(
     State(app): State<App>,
     caller: Caller,
-    named: Result<Path<String>, PathRejection>,
+    named: Named,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let id = name(named)?;
+    let id: HoldId = extract::named(named)?;
     let requested = Requested::new("POST", &format!("/v1/holds/{id}/release"), &headers, &body);
     let settings = Arc::clone(&app.feed);
     app.db
@@ -353,24 +332,13 @@ async fn release(
             let found = hold::get(tx, &id)?.ok_or_else(Problem::not_found)?;
             let account = debits::may_act(tx, &caller, &found.site, &found.account)?;
             requested.answer_once(tx, caller.key(), |tx| {
-                let errors = unknown(&optional_fields(&body)?, &[]);
-                if !errors.is_empty() {
-                    return Err(Problem::invalid_request(errors));
-                }
+                fields::nothing(&body)?;
                 let now = tx.now();
-                let mut account =
-                    LockedAccount::lock(tx, &account).map_err(|refusal| super::refused(refusal, None))?;
-                let made = account.release(&id).map_err(|refusal| super::refused(refusal, None))?;
+                let made = LockedAccount::lock(tx, &account)?.release(&id)?;
                 let standing = Standing::of(&settings, &made.left);
                 Answer::ok(&Body::new(&made.hold, &standing, now))
             })
         })
         .await
         .map(idempotent::respond)
-}
-
-/// The hold a path names; what cannot be one names nothing.
-fn name(named: Result<Path<String>, PathRejection>) -> Result<HoldId, Problem> {
-    let Ok(Path(named)) = named else { return Err(Problem::not_found()) };
-    named.parse().map_err(|_| Problem::not_found())
 }

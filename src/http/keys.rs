@@ -1,15 +1,14 @@
 //! `/v1/keys/{id}/origins`: which websites ask with a site's key.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Query as Pairs, State};
+use axum::extract::{Query as Pairs, State};
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::debits::optional;
-use super::extract::{self, Fields, Raw};
+use super::extract::{self, Fields, Named, Raw};
+use super::fields::{self, optional};
 use super::openapi::Routes;
 use super::openapi::operation::{Field, Object, Operation, Tag};
 use super::problem::{Code, Fault, Problem};
@@ -79,13 +78,10 @@ struct Websites {
     change: Option<Change>,
 }
 
-type KeyPath = Result<Path<String>, PathRejection>;
-
 /// Who may not know of a key learns nothing of it; who may learns whether there is one.
-fn key_of(caller: &Caller, named: KeyPath) -> Result<KeyId, Problem> {
+fn key_of(caller: &Caller, named: Named) -> Result<KeyId, Problem> {
     admin::check(caller, || Ok(false))?;
-    let Ok(Path(named)) = named else { return Err(Problem::not_found()) };
-    named.parse().map_err(|_| Problem::not_found())
+    extract::named(named)
 }
 
 /// `GET /v1/keys/{id}/origins`: the websites that asked with a site's key, or that somebody named.
@@ -95,7 +91,7 @@ fn key_of(caller: &Caller, named: KeyPath) -> Result<KeyId, Problem> {
 async fn show(
     State(app): State<App>,
     caller: Caller,
-    named: KeyPath,
+    named: Named,
     Pairs(pairs): Pairs<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let key = key_of(&caller, named)?;
@@ -115,7 +111,7 @@ async fn show(
 async fn set(
     State(app): State<App>,
     caller: Caller,
-    named: KeyPath,
+    named: Named,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let key = key_of(&caller, named)?;
@@ -132,7 +128,7 @@ async fn set(
 }
 
 fn read(fields: &Map<String, Value>) -> Result<Said, Problem> {
-    let mut errors = admin::unknown(fields, &["moved", "copy", "forget"]);
+    let mut errors = fields::unknown(fields, &["moved", "copy", "forget"]);
     let moved = optional::<Origin>(fields, "moved", &mut errors).map(Said::Moved);
     let copy = optional::<Origin>(fields, "copy", &mut errors).map(Said::Copy);
     let forget = optional::<Origin>(fields, "forget", &mut errors).map(Said::Forget);
@@ -140,7 +136,7 @@ fn read(fields: &Map<String, Value>) -> Result<Said, Problem> {
     if errors.is_empty() && said.len() != 1 {
         errors.push(Fault::new("", "say one thing: moved, copy or forget, with the address of a website"));
     }
-    admin::complete(said.pop(), errors)
+    fields::complete(said.pop(), errors)
 }
 
 impl From<store::Error> for Problem {

@@ -6,16 +6,16 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value, json};
 
-use super::accounts::{SitePath, check_site, missing, own_site, site_of};
-use super::debits::{optional, required};
-use super::extract::{self, Fields, Raw};
+use super::App;
+use super::accounts::{check_site, missing, own_site, site_of};
+use super::extract::{self, Fields, Named, Raw};
+use super::fields::{self, optional, required};
 use super::idempotent::{self, Requested};
 use super::openapi::Routes;
 use super::openapi::operation::{Field as Said, OWN, Object, Operation, Tag};
 use super::problem::{Code, Fault, Problem};
 use super::query::Query;
 use super::wallets::{NO_CACHE, private};
-use super::{App, admin};
 use crate::access::Caller;
 use crate::account::spending::{self, LimitShown, PERIODS, PolicyChange, PolicyShown, Resumed};
 use crate::calendar::Per;
@@ -106,7 +106,7 @@ pub fn routes() -> Routes {
 async fn list(
     State(app): State<App>,
     caller: Caller,
-    named: SitePath,
+    named: Named,
     Pairs(pairs): Pairs<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let site = site_of(named)?;
@@ -127,7 +127,7 @@ async fn list(
 async fn set_limit(
     State(app): State<App>,
     caller: Caller,
-    named: SitePath,
+    named: Named,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let site = site_of(named)?;
@@ -151,7 +151,7 @@ async fn set_limit(
 async fn set_policy(
     State(app): State<App>,
     caller: Caller,
-    named: SitePath,
+    named: Named,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let site = site_of(named)?;
@@ -174,7 +174,7 @@ async fn set_policy(
 async fn resume(
     State(app): State<App>,
     caller: Caller,
-    named: SitePath,
+    named: Named,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
@@ -185,11 +185,7 @@ async fn resume(
         .write("limits::resume", move |tx| {
             check_site(tx, &caller, &site)?;
             requested.answer_once(tx, caller.key(), |tx| {
-                // There is nothing to say; an empty body says as much as an empty object.
-                if !body.trim_ascii().is_empty() {
-                    let Fields(fields) = extract::parse(&body)?;
-                    admin::complete(Some(()), admin::unknown(&fields, &[]))?;
-                }
+                fields::nothing(&body)?;
                 Answer::ok(&spending::resume(tx, &site)?)
             })
         })
@@ -206,7 +202,7 @@ struct AskedLimit {
 }
 
 fn read_limit(fields: &Map<String, Value>) -> Result<AskedLimit, Problem> {
-    let mut errors = admin::unknown(fields, &["agent", "per", "credits", "on_reached"]);
+    let mut errors = fields::unknown(fields, &["agent", "per", "credits", "on_reached"]);
     let agent = optional(fields, "agent", &mut errors);
     let per = match required::<String>(fields, "per", &mut errors) {
         None => None,
@@ -228,11 +224,11 @@ fn read_limit(fields: &Map<String, Value>) -> Result<AskedLimit, Problem> {
         Field::Set(on_reached) => Some(on_reached),
         Field::Keep | Field::Clear => None,
     };
-    admin::complete(per.map(|per| AskedLimit { agent, per, credits, on_reached }), errors)
+    fields::complete(per.map(|per| AskedLimit { agent, per, credits, on_reached }), errors)
 }
 
 fn read_policy(fields: &Map<String, Value>) -> Result<(Option<AgentId>, PolicyChange), Problem> {
-    let mut errors = admin::unknown(fields, &["agent", "on_exhausted", "pool", "grace"]);
+    let mut errors = fields::unknown(fields, &["agent", "on_exhausted", "pool", "grace"]);
     let agent = optional(fields, "agent", &mut errors);
     let on_exhausted = word(fields, "on_exhausted", OnExhausted::named, &mut errors);
     let pool = match fields.get("pool") {
@@ -252,7 +248,7 @@ fn read_policy(fields: &Map<String, Value>) -> Result<(Option<AgentId>, PolicyCh
     if errors.is_empty() && change == PolicyChange::default() {
         errors.push(Fault::new("", "says nothing: give on_exhausted, pool or grace"));
     }
-    admin::complete(Some((agent, change)), errors)
+    fields::complete(Some((agent, change)), errors)
 }
 
 /// A field that is one of the words `stop` and `use_balance`.
@@ -279,7 +275,7 @@ impl From<spending::Error> for Problem {
     fn from(error: spending::Error) -> Self {
         match error {
             spending::Error::Site(error) => error.into(),
-            spending::Error::Ledger(refusal) => super::refused(refusal, None),
+            spending::Error::Ledger(refusal) => refusal.into(),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod claims;
 pub mod debits;
 pub mod explain;
 pub mod extract;
+mod fields;
 pub mod grants;
 pub mod health;
 pub mod holds;
@@ -88,24 +89,23 @@ fn documented() -> Routes {
         .merge(openapi::routes())
 }
 
-/// The problem a refusal of the ledger is to a client; `top_up_url` is where there are more credits.
-#[must_use]
-pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Problem {
-    use ledger::store::Error as E;
-    match refusal {
-        E::InsufficientCredits { needed, available } => {
-            Problem::insufficient_credits(available, needed, top_up_url)
+/// The problem a refusal of the ledger is to a client.
+impl From<ledger::store::Error> for Problem {
+    fn from(refusal: ledger::store::Error) -> Self {
+        use ledger::store::Error as E;
+        match refusal {
+            E::InsufficientCredits { needed, available } => Self::insufficient_credits(available, needed),
+            E::Frozen(_) => Self::frozen(),
+            E::Paused(pause) => Self::paused_for_safety(&pause),
+            E::LimitReached { needed, available, limit } => Self::limit_reached(available, needed, &limit),
+            E::UnknownAccount(_) | E::UnknownHold(_) | E::UnknownDebit(_) => Self::not_found(),
+            E::HoldClosed(_) => Self::hold_closed(&refusal),
+            E::AlreadyReversed { .. } => Self::already_reversed(&refusal),
+            // Between the look-up and the lock: whoever looks again finds the other account.
+            E::Merged { .. } => Self::try_again(),
+            E::TooMuch | E::BeyondHold { .. } | E::BeyondDebit { .. } => Self::invalid("/credits", &refusal),
+            E::Database(error) => error.into(),
         }
-        E::Frozen(_) => Problem::frozen(),
-        E::Paused(pause) => Problem::paused_for_safety(&pause),
-        E::LimitReached { needed, available, limit } => Problem::limit_reached(available, needed, &limit),
-        E::UnknownAccount(_) | E::UnknownHold(_) | E::UnknownDebit(_) => Problem::not_found(),
-        E::HoldClosed(_) => Problem::hold_closed(&refusal),
-        E::AlreadyReversed { .. } => Problem::already_reversed(&refusal),
-        // Between the look-up and the lock: whoever looks again finds the other account.
-        E::Merged { .. } => Problem::try_again(),
-        E::TooMuch | E::BeyondHold { .. } | E::BeyondDebit { .. } => Problem::invalid("/credits", &refusal),
-        E::Database(error) => error.into(),
     }
 }
 

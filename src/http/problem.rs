@@ -352,8 +352,8 @@ impl Problem {
 
     /// 402: `required` is more than the `available` this very debit could have taken.
     #[must_use]
-    pub fn insufficient_credits(available: Credits, required: Credits, top_up_url: Option<&str>) -> Self {
-        Self::short_of(Code::InsufficientCredits, available, required, top_up_url)
+    pub fn insufficient_credits(available: Credits, required: Credits) -> Self {
+        Self::short_of(Code::InsufficientCredits, available, required)
             .with_detail(format!("{required} credits needed, {available} available"))
     }
 
@@ -367,7 +367,7 @@ impl Problem {
         if let (Some(agent), Some(limit)) = (agent, limit.as_object_mut()) {
             limit.insert("agent".to_owned(), agent.as_str().into());
         }
-        Self::short_of(Code::LimitReached, available, required, None)
+        Self::short_of(Code::LimitReached, available, required)
             .with_detail(format!(
                 "{required} credits needed, {available} available under {}: wait until {}, when it begins anew, or \
                  have it raised",
@@ -376,12 +376,16 @@ impl Problem {
             .with("limit", limit)
     }
 
-    fn short_of(code: Code, available: Credits, required: Credits, top_up_url: Option<&str>) -> Self {
-        let problem =
-            Self::new(code).with("available", available.to_string()).with("required", required.to_string());
-        match top_up_url {
-            Some(url) => problem.with("top_up_url", url),
-            None => problem,
+    fn short_of(code: Code, available: Credits, required: Credits) -> Self {
+        Self::new(code).with("available", available.to_string()).with("required", required.to_string())
+    }
+
+    /// Says where there are more credits, if they were too few.
+    #[must_use]
+    pub fn with_top_up_url(self, url: Option<String>) -> Self {
+        match url {
+            Some(url) if self.code == Code::InsufficientCredits => self.with("top_up_url", url),
+            _ => self,
         }
     }
 
@@ -675,11 +679,9 @@ pub fn schema_of(code: Code) -> Value {
 #[must_use]
 pub fn example(code: Code) -> Problem {
     let credits = |micro: i64| Credits::from_micro(micro).unwrap_or(Credits::ZERO);
-    let top_up = Some("https://shop.example/credits");
     match code {
-        Code::InsufficientCredits => {
-            Problem::insufficient_credits(credits(2_000_000), credits(3_000_000), top_up)
-        }
+        Code::InsufficientCredits => Problem::insufficient_credits(credits(2_000_000), credits(3_000_000))
+            .with_top_up_url(Some("https://shop.example/credits".to_owned())),
         Code::LimitReached => Problem::limit_reached(
             credits(2_000_000),
             credits(3_000_000),
@@ -751,7 +753,8 @@ mod tests {
     fn a_problem_has_the_members_of_the_contract() {
         let amount = |text: &str| text.parse().unwrap();
         let url = "https://store.example/credits";
-        let problem = Problem::insufficient_credits(amount("2"), amount("3"), Some(url));
+        let problem =
+            Problem::insufficient_credits(amount("2"), amount("3")).with_top_up_url(Some(url.to_owned()));
         assert_eq!(
             serde_json::to_string(&problem).unwrap(),
             r#"{"type":"/docs/errors/insufficient_credits","title":"Not enough credits","status":402,"#
