@@ -54,11 +54,11 @@ pub fn routes() -> Routes {
         "/v1/debits/{id}/reversal",
         reversal,
         Operation::new(Tag::Spending, "Gives the credits of a debit back")
-            .describe("To the very slices they came from, the last first; once, all of it or a part.")
+            .describe("To the very slices they came from, the last first; once, all of it or a part. Without a body it is all of it.")
             .scopes(SPEND)
             .path::<DebitId>("id", "The debit.", "db_01a1fa67730b778aa2ec748e9839efc7")
             .once()
-            .takes(
+            .may_take(
                 vec![
                     Field::optional::<Amount>("credits", "How many; all, unless said."),
                     Field::line("reason", "Why, for the shop.", 0, LABEL_CHARS_MAX),
@@ -551,8 +551,8 @@ pub(super) fn optional<T: std::str::FromStr<Err: std::fmt::Display>>(
     let value = match fields.get(name)? {
         Value::Null => return None,
         Value::String(text) => text.parse::<T>().map_err(|error| error.to_string()),
-        Value::Number(number) => Err(format!("must be a text: write \"{number}\"")),
-        _ => Err("must be a text".to_owned()),
+        Value::Number(number) => Err(format!("must be a string: write \"{number}\"")),
+        _ => Err("must be a string".to_owned()),
     };
     value.map_err(|detail| errors.push(Fault::new(format!("/{name}"), detail))).ok()
 }

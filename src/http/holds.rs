@@ -19,7 +19,7 @@ use super::debits::{
 use super::extract::{self, Fields, Raw};
 use super::idempotent::{self, Requested};
 use super::openapi::Routes;
-use super::openapi::operation::{Field, Object, Operation, SPEND, Tag};
+use super::openapi::operation::{Field, Object, Operation, READ, SPEND, Tag};
 use super::problem::{Code, Fault, Problem};
 use super::wallets::{NO_CACHE, private};
 use crate::access::{Caller, Subject};
@@ -55,7 +55,8 @@ pub fn routes() -> Routes {
             operation("Sets credits of a site aside")
                 .describe(
                     "Before work whose price is not known yet. What is held can be spent by nothing else until it is captured, \
-                     released, or its time is over.",
+                     released, or its time is over. Either `credits`, or `action` with `quantity`, which the rate card prices; \
+                     `action` beside `credits` says what for, and lets the hold be captured by quantity.",
                 )
                 .only_once()
                 .takes_object(
@@ -73,6 +74,7 @@ pub fn routes() -> Routes {
             "/v1/holds/{id}",
             show,
             one(Operation::new(Tag::Spending, "How a hold stands"))
+                .scopes(READ)
                 .answers::<Body<'_>>(200, "The hold.", standing("expired"))
                 .refuses(&[Code::NotFound]),
         )

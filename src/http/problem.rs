@@ -699,7 +699,7 @@ pub fn example(code: Code) -> Problem {
             since: Timestamp::from_millis(1_795_190_400_000),
             reason: "5000 credits in an hour, where 40 are usual".to_owned(),
         }),
-        Code::InvalidRequest => Problem::invalid("/credits", "must be a text: write \"5000\""),
+        Code::InvalidRequest => Problem::invalid("/credits", "must be a string: write \"5000\""),
         Code::UnknownAction => Problem::unknown_action("summary"),
         Code::PayloadTooLarge => Problem::payload_too_large(super::extract::BODY_BYTES_MAX),
         Code::InProgress => Problem::in_progress(),
