@@ -312,7 +312,7 @@ fn list(session: &mut Session<'_>) -> Result<(), Failure> {
                 key.name.clone(),
                 scopes.join(", "),
                 minute(key.created_at),
-                or_dash(key.used_at.map(minute)),
+                or_dash(key.used_at.map(|at| minute(at.max(key.created_at)))),
                 state,
             ]);
         }

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{Column, Page, Rows, count, minute, or_dash};
-use super::{DryRun, Failure, Session, limit, progress};
+use super::{DryRun, Failure, Session, called, limit, progress};
 use crate::account::spending::{self, Spending};
 use crate::account::transfer::{self, Change, Offered, Transferred};
 use crate::account::{Released, release_site};
@@ -178,19 +178,24 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
 }
 
 fn unassign(session: &mut Session<'_>, id: SiteId, dry_run: DryRun) -> Result<(), Failure> {
-    let done = session.change("cli::site_unassign", dry_run, move |tx| release_site(tx, &id))?;
+    let (done, owner) = session.change("cli::site_unassign", dry_run, move |tx| {
+        let done = release_site(tx, &id)?;
+        let owner = called(tx, &done.account)?;
+        Ok::<_, crate::account::Error>((done, owner))
+    })?;
     session.out.show_change(&done, dry_run.dry_run, |page| {
         let Released { id, account, posted, debt } = &done;
-        page.line(format!("took {id} from {account}"));
+        page.line(format!("took {id} from {owner}"));
         if !posted.is_zero() {
             page.line(format!(
-                "{posted} credits that were there for {id} stay with {account}: \
+                "{} that lay there for {id} stay with {account}: \
                  `nivella-wallet wallet reclaim --site {id} --account {account} --credits all` \
-                 brings them to its pool"
+                 brings them to its pool",
+                posted.in_words()
             ));
         }
         if !debt.is_zero() {
-            page.line(format!("{debt} credits that it owed are owed by the pool of {account} now"));
+            page.line(format!("the pool of {account} owes {} now that it owed", debt.in_words()));
         }
     })
 }
@@ -225,16 +230,20 @@ fn offer_text(site: &Site) -> Option<String> {
 }
 
 fn accept(session: &mut Session<'_>, id: SiteId, dry_run: DryRun) -> Result<(), Failure> {
-    let done = session.change("cli::site_transfer_accept", dry_run, move |tx| transfer::accept(tx, &id))?;
+    let (done, giver, owner) = session.change("cli::site_transfer_accept", dry_run, move |tx| {
+        let done = transfer::accept(tx, &id)?;
+        let (giver, owner) = (called(tx, &done.from)?, called(tx, &done.account)?);
+        Ok::<_, crate::account::Error>((done, giver, owner))
+    })?;
     session.out.show_change(&done, dry_run.dry_run, |page| {
-        let Transferred { id, from, account, credits, debt, plans, keys } = &done;
-        page.line(format!("{id} is {account}'s now, with {credits} credits that were there"));
+        let Transferred { id, credits, debt, plans, keys, .. } = &done;
+        page.line(format!("{id} belongs to {owner} now, with the {} that lay there", credits.in_words()));
         if !debt.is_zero() {
-            page.line(format!("{debt} credits that it owed are owed by the pool of {from} now"));
+            page.line(format!("the pool of {giver} owes {} now that it owed", debt.in_words()));
         }
         for plan in plans {
             page.line(format!(
-                "plan {plan} of {from} brings nothing more: `nivella-wallet plan start {plan} site:{id}` goes on \
+                "plan {plan} of {giver} brings nothing more: `nivella-wallet plan start {plan} site:{id}` goes on \
                  for the new owner"
             ));
         }

@@ -469,7 +469,7 @@ fn keys_and_sites_are_changed_from_the_command_line() {
     let before = desk.content();
     assert_eq!(desk.json("site transfer shop --accept --dry-run")["credits"], "50.5");
     assert_eq!(desk.content(), before);
-    assert!(desk.ok("site transfer shop --accept").contains("with 50.5 credits that were there"));
+    assert!(desk.ok("site transfer shop --accept").contains("with the 50.5 credits that lay there"));
     assert_eq!(desk.json("site show shop")["account"]["name"], "bob@example.com");
     assert_eq!(desk.json("wallet show account:lab:email:bob@example.com")["available"], "50.5");
     desk.ok("verify");
