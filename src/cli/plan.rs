@@ -31,9 +31,9 @@ Examples:
     Set(Set),
     /// Let a wallet have a plan
     #[command(after_help = "\
-The first period brings all of its credits at once and ends when the calendar's does: with --from the
-plan can begin with the next one. A plan that was stopped goes on when the period ends that it was
-stopped in, so nobody gets a period twice.
+The first period brings all of its credits at once and ends when the calendar's does: with
+--from the plan can begin with the next one. A plan that was stopped goes on when the period
+ends that it was stopped in, so nobody gets a period twice.
 
 Examples:
   nivella-wallet plan start basic site:site-123

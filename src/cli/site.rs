@@ -22,11 +22,13 @@ use crate::site::{AccountRef, Field, Site, parse_client, parse_label};
 pub(super) enum Verb {
     /// Give a website to an account, or change its client and label
     #[command(after_help = "\
-A site that belongs to somebody else is not reassigned: unassign it, or transfer it with its credits.
+A site that belongs to somebody else is not reassigned: unassign it, or transfer it with its
+credits.
 
 Examples:
   nivella-wallet site assign site-123 --account shop:customer:17
-  nivella-wallet site assign site-123 --account shop:customer:17 --client acme --label \"Acme shop\"")]
+  nivella-wallet site assign site-123 --account shop:customer:17 --client acme \\
+      --label \"Acme shop\"")]
     Assign {
         /// The site's id
         site: SiteId,
@@ -54,8 +56,9 @@ Examples:
     },
     /// Hand a website over to another account: one offers it, the other accepts
     #[command(after_help = "\
-The site keeps its credits, with expiry, category and the order that paid for them; debts, plans, client
-and label stay behind. An offer stands for 14 days, and until it is accepted nothing has changed.
+The site keeps its credits, with expiry, category and the order that paid for them; debts,
+plans, client and label stay behind. An offer stands for 14 days, and until it is accepted
+nothing has changed.
 
 Examples:
   nivella-wallet site transfer site-123 --to shop:customer:17

@@ -31,8 +31,8 @@ Example:
   nivella-wallet store add shop --url https://shop.example --webhook-secret-file secret.txt \\
       --consumer-key ck_… --consumer-secret-file rest-secret.txt
 
-The shop's REST keys (WooCommerce → Settings → Advanced → REST API, read access) let the daemon look
-up products and orders that no webhook has told of.")]
+The shop's REST keys (WooCommerce → Settings → Advanced → REST API, read access) let the daemon
+look up products and orders that no webhook has told of.")]
     Add(Box<Add>),
     /// Change a shop: its address, secret, REST keys, categories or statuses
     #[command(after_help = "\

@@ -67,8 +67,9 @@ Examples:
     },
     /// Show where a wallet's credits came from and where they went, newest first
     #[command(after_help = "\
-GRANTED = LEFT + HELD + SPENT - BACK + EXPIRED + CLAWED + VOIDED + ADJUSTED + REPAID. A column that is
-0 for every grant is left out. BACK is what was spent and given back, REPAID what paid a debt.")]
+GRANTED = LEFT + HELD + SPENT - BACK + EXPIRED + CLAWED + VOIDED + ADJUSTED + REPAID. A column
+that is 0 for every grant is left out. BACK is what was spent and given back, REPAID what paid a
+debt.")]
     Grants {
         /// Which: site:ID or account:ACC
         #[arg(value_name = "WALLET")]

@@ -26,8 +26,7 @@ details{margin:.25rem 0}\
 h1{font-size:1.5rem}\
 table,tbody,tr,th,td{display:block}\
 tr{border-top:1px solid var(--line);padding:.4rem 0}\
-th,td{border:0;padding:0}\
-nav li{grid-template-columns:1fr}}";
+th,td{border:0;padding:0}}";
 
 /// The page of `document`.
 pub(super) fn html(document: &Value) -> String {
