@@ -77,6 +77,7 @@ impl LockedAccount<'_, '_> {
         let hour = now.hour();
         let kept = self.kept(site)?;
         let forgiven = kept.as_ref().filter(|kept| kept.forgiven_hour == Some(hour));
+        let is_forgiven = forgiven.is_some();
         let counted = captured.micro() - forgiven.map_or(0, |kept| kept.forgiven.micro());
         if kept.as_ref().is_some_and(|kept| kept.paused) || !above(counted, brake.floor) {
             return Ok(None);
@@ -89,9 +90,11 @@ impl LockedAccount<'_, '_> {
             return Ok(None);
         };
         let reason = format!(
-            "{} credits were spent in the hour from {hour}, where {usual} an hour are usual and more than {} are \
-             too many",
+            "{} credits were spent in the hour from {}{}, where {usual} an hour are usual and more than {} are too \
+             many",
             Delta::from_micro(counted),
+            hour.in_words(),
+            if is_forgiven { " since it was resumed" } else { "" },
             brake.threshold(usual),
         );
         self.tx.execute(
