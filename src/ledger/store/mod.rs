@@ -83,8 +83,10 @@ pub enum Error {
     #[error("the hold is {0}: nothing of it is set aside any more")]
     HoldClosed(State),
     /// More was to be captured than is held.
-    #[error("the hold has set {held} credits aside, not more: it is still open")]
+    #[error("{needed} credits are asked for, and the hold has set {held} aside: it is still open")]
     BeyondHold {
+        /// What was asked for.
+        needed: Credits,
         /// What is held.
         held: Credits,
     },
@@ -233,8 +235,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     }
 
     pub(super) fn plan(&self, slices: &[Slice], amount: Credits) -> Result<Vec<Part>, Error> {
-        burn::plan(slices, amount, self.tx.now())
-            .map_err(|short| Error::short(amount, short.available))
+        burn::plan(slices, amount, self.tx.now()).map_err(|short| Error::short(amount, short.available))
     }
 
     /// The slices that lie in `compartment` itself.
