@@ -285,7 +285,10 @@ fn facts(page: &mut Page, numbers: &Numbers) {
     if let Some(hindrance) = &numbers.hindrance {
         facts.push(("Why", hindrance.to_string()));
         if let (Refusal::Paused(_), Some(site)) = (hindrance, &numbers.site) {
-            facts.push(("Remedy", format!("`nivella-wallet site resume {}` when that was as it should be", site.id)));
+            facts.push((
+                "Remedy",
+                format!("`nivella-wallet site resume {}` when that was as it should be", site.id),
+            ));
         }
     }
     page.facts(facts);

@@ -187,9 +187,8 @@ impl Wallet {
             return Err(ledger::store::Error::Frozen(reason.clone()));
         }
         let slices = self.slices(tx)?;
-        let parts = burn::plan(&slices, credits, tx.now()).map_err(|short| {
-            ledger::store::Error::short(credits, short.available)
-        })?;
+        let parts = burn::plan(&slices, credits, tx.now())
+            .map_err(|short| ledger::store::Error::short(credits, short.available))?;
         Ok((slices, parts))
     }
 

@@ -95,7 +95,8 @@ pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Probl
     match refusal {
         E::InsufficientCredits { needed, available, ref obstacles } => {
             let helps = obstacles.iter().all(Obstacle::can_be_bought_off);
-            Problem::insufficient_credits(available, needed, top_up_url.filter(|_| helps)).with_detail(&refusal)
+            Problem::insufficient_credits(available, needed, top_up_url.filter(|_| helps))
+                .with_detail(&refusal)
         }
         E::Frozen(_) => Problem::frozen(),
         E::Paused(pause) => Problem::paused_for_safety(&pause),

@@ -121,7 +121,8 @@ impl Standing {
         if self.limit.credits.is_zero() {
             "it lets nothing be spent, so waiting does not help: have it raised".to_owned()
         } else if self.never_lets(amount) {
-            "that is more than it ever lets, so waiting does not help: ask for less, or have it raised".to_owned()
+            "that is more than it ever lets, so waiting does not help: ask for less, or have it raised"
+                .to_owned()
         } else {
             format!("wait until {}, when it begins anew, or have it raised", self.resets_at.in_words())
         }
@@ -256,7 +257,9 @@ impl fmt::Display for Refusal {
             Self::LimitReached { limit, .. } => {
                 write!(f, "{} is reached: {}", limit.limit, limit.way_out(Credits::SMALLEST))
             }
-            Self::Short { obstacles, .. } if obstacles.is_empty() => f.write_str("there is nothing left to spend"),
+            Self::Short { obstacles, .. } if obstacles.is_empty() => {
+                f.write_str("there is nothing left to spend")
+            }
             Self::Short { obstacles, .. } => f.write_str(&obstacles_in_words(obstacles)),
         }
     }

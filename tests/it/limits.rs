@@ -61,6 +61,13 @@ impl World {
         self.send(&self.app.admin, Method::PUT, path, Some(&body)).await
     }
 
+    /// How many sites are paused, as whoever watches the daemon reads it.
+    async fn counted(&self) -> String {
+        let counts = self.app.http.get(self.app.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let line = counts.lines().find_map(|line| line.strip_prefix("nivella_paused_sites "));
+        line.unwrap().to_owned()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         self.app.get(path).await
     }
@@ -220,7 +227,9 @@ async fn a_402_says_what_stands_in_the_way() {
 
     // What one limit spares, what holds keep, and a limit that no waiting gets around.
     world.give("site:shop", "10", "recurring").await;
-    world.put("/v1/sites/shop/limits", json!({ "per": "day", "credits": "0", "on_reached": "use_balance" })).await;
+    world
+        .put("/v1/sites/shop/limits", json!({ "per": "day", "credits": "0", "on_reached": "use_balance" }))
+        .await;
     assert!(detail("shop", "1000").await.ends_with(
         "999 available: 10 recurring credits are there, but this would pass the limit of 0 credits a day, beyond \
          which only bonus and paid credits pay"
@@ -779,7 +788,10 @@ fn verify_names_a_counter_that_is_not_its_debits() {
                 "shop by month",
             ),
             ("DELETE FROM spending WHERE agent = 'bot' AND per = 'month'", "shop bot by month"),
-            ("UPDATE spending_hour SET captured = captured + 1", "shop in the hour from 2026-01-01 00:00 UTC"),
+            (
+                "UPDATE spending_hour SET captured = captured + 1",
+                "shop in the hour from 2026-01-01 00:00 UTC",
+            ),
         ] {
             stage
                 .db()
@@ -858,7 +870,9 @@ fn an_hour_far_above_the_usual_pauses_the_site_until_it_is_resumed() {
         assert_eq!(stage.spend("shop", "1", BRAKE), Ok(false));
         let reason = stage.pause("shop").unwrap().reason;
         assert!(
-            reason.starts_with("1601 credits were spent in the hour from 2026-11-20 12:00 UTC since it was resumed,"),
+            reason.starts_with(
+                "1601 credits were spent in the hour from 2026-11-20 12:00 UTC since it was resumed,"
+            ),
             "{reason}"
         );
         assert!(stage.resume("shop"));
@@ -967,10 +981,17 @@ async fn a_pause_is_seen_everywhere_it_matters() {
     assert_eq!(brief(&plan), "423 paused_for_safety");
     // What is not spending goes on.
     world.give("site:shop", "1", "bonus").await;
+    assert_eq!(world.counted().await, "1");
+    let mut told = Vec::new();
+    nivella_wallet::app::tell_paused(world.app.db(), &mut told).unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].site.as_str(), told[0].pause.reason.as_str()), ("shop", reason));
 
     let resume = async || world.send(&world.app.admin, Method::POST, "/v1/sites/shop/resume", None).await;
     assert_eq!(resume().await, (200, json!({ "site": "shop", "was": pause })));
     assert_eq!(resume().await, (200, json!({ "site": "shop", "was": null })));
     assert_eq!(world.tried("shop", "1").await, "201");
     assert_eq!(world.mode("shop").await, "normal");
+    nivella_wallet::app::tell_paused(world.app.db(), &mut told).unwrap();
+    assert_eq!((told, world.counted().await), (Vec::new(), "0".to_owned()));
 }
