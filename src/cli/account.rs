@@ -15,7 +15,7 @@ use crate::feed;
 use crate::feed::wallet::Numbers;
 use crate::id::{AccountId, SiteId};
 use crate::ledger::store::Expiry;
-use crate::site::{self, Account, AccountRef, Field, Site, WalletRef};
+use crate::site::{self, Account, AccountRef, Field, WalletRef};
 use crate::{account, app};
 
 #[derive(Subcommand, Debug)]
@@ -189,7 +189,7 @@ struct Changed {
 struct Shown {
     #[serde(flatten)]
     account: Account,
-    sites: Vec<Site>,
+    sites: Vec<super::site::Listed>,
     /// The account's wallet, as the API answers it.
     wallet: Numbers,
 }
@@ -247,7 +247,10 @@ fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> 
         let wallet =
             feed::wallet::open(tx, &WalletRef::Account(id.clone().into()))?.ok_or(db::Error::NoRow)?;
         Ok::<_, site::store::Error>(Shown {
-            sites: site::store::list(tx, Some(&id), None, None, i64::MAX)?,
+            sites: {
+                let sites = site::store::list(tx, Some(&id), None, None, i64::MAX)?;
+                super::site::listed(tx, sites)?
+            },
             account: found,
             wallet: wallet.numbers(tx, &settings)?,
         })

@@ -1,5 +1,6 @@
 //! `site`: which websites belong to whom.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -12,11 +13,16 @@ use super::{DryRun, Failure, Session, called, limit, progress};
 use crate::account::spending::{self, Spending};
 use crate::account::transfer::{self, Change, Offered, Transferred};
 use crate::account::{Released, release_site};
+use crate::app;
 use crate::db::{self, Tx};
+use crate::feed;
 use crate::id::{ClientId, SiteId};
+use crate::ledger::limit::Pause;
+use crate::ledger::store::brake;
 use crate::site::import::{self, Imported, NotImported};
 use crate::site::store::{self, Error};
-use crate::site::{AccountRef, Field, Site, parse_client, parse_label};
+use crate::site::{AccountRef, Field, Site, WalletRef, parse_client, parse_label};
+use crate::units::Credits;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
@@ -80,6 +86,9 @@ Examples:
         /// Only those of this client
         #[arg(long)]
         client: Option<ClientId>,
+        /// Only those that are paused for safety
+        #[arg(long)]
+        paused: bool,
     },
     /// Show a website and who owns it
     Show {
@@ -171,7 +180,7 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
             None if act.accept => accept(session, site, dry_run),
             None => change_offer(session, dry_run, move |tx| transfer::withdraw(tx, &site)),
         },
-        Verb::List { account, client } => list(session, account.as_ref(), client.as_ref()),
+        Verb::List { account, client, paused } => list(session, account.as_ref(), client.as_ref(), paused),
         Verb::Show { site } => show(session, &site),
         Verb::Limit(options) => limit::set_limit(options, session),
         Verb::Policy(options) => limit::set_policy(options, session),
@@ -263,16 +272,47 @@ fn list(
     session: &mut Session<'_>,
     account: Option<&AccountRef>,
     client: Option<&ClientId>,
+    paused: bool,
 ) -> Result<(), Failure> {
+    let settings = app::feed_settings(&session.config);
     let sites = session.read(|tx| {
-        let account = account.map(|account| store::current(tx, account)).transpose()?;
-        Ok::<_, Error>(store::list(tx, account.as_ref(), client, None, i64::MAX)?)
+        let owner = account.map(|account| store::current(tx, account)).transpose()?;
+        let mut sites = listed(tx, store::list(tx, owner.as_ref(), client, None, i64::MAX)?)?;
+        sites.retain(|listed| !paused || listed.pause.is_some());
+        // Of all sites there are, each with its wallet, it would take too long.
+        for listed in sites.iter_mut().filter(|_| owner.is_some()) {
+            if let Some(wallet) = feed::wallet::open(tx, &WalletRef::Site(listed.site.id.clone()))? {
+                listed.available = Some(wallet.numbers(tx, &settings)?.available);
+            }
+        }
+        Ok::<_, Error>(sites)
     })?;
-    session.out.list(&sites, "no sites", |page| table(page, &sites))
+    let none = if paused { "no paused sites" } else { "no sites" };
+    session.out.list(&sites, none, |page| table(page, &sites))
+}
+
+/// A site in a list.
+#[derive(Serialize)]
+pub(super) struct Listed {
+    #[serde(flatten)]
+    site: Site,
+    /// Why and since when it is paused, if it is.
+    pause: Option<Pause>,
+    /// What it can spend, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<Credits>,
+}
+
+/// Sites, with which of them are paused.
+pub(super) fn listed(tx: &mut Tx<'_>, sites: Vec<Site>) -> Result<Vec<Listed>, db::Error> {
+    let mut pauses: HashMap<SiteId, Pause> =
+        brake::paused(tx)?.into_iter().map(|paused| (paused.site, paused.pause)).collect();
+    let listed = |site: Site| Listed { pause: pauses.remove(&site.id), site, available: None };
+    Ok(sites.into_iter().map(listed).collect())
 }
 
 /// Sites, one on a line.
-pub(super) fn table(page: &mut Page, sites: &[Site]) {
+pub(super) fn table(page: &mut Page, sites: &[Listed]) {
     let mut rows = Rows::new(&[
         ("SITE", Column::Id),
         ("LABEL", Column::Text),
@@ -280,8 +320,10 @@ pub(super) fn table(page: &mut Page, sites: &[Site]) {
         ("OWNER", Column::Text),
         ("ACCOUNT", Column::Id),
         ("OFFERED TO", Column::Text),
+        ("PAUSED (UTC)", Column::Id),
+        ("AVAILABLE", Column::Number),
     ]);
-    for site in sites {
+    for Listed { site, pause, available } in sites {
         rows.row([
             site.id.to_string(),
             or_dash(site.label.as_ref()),
@@ -289,9 +331,15 @@ pub(super) fn table(page: &mut Page, sites: &[Site]) {
             site.account.as_ref().map_or_else(|| "nobody".to_owned(), |owner| owner.name.clone()),
             or_dash(site.account.as_ref().map(|owner| &owner.id)),
             or_dash(site.offer.as_ref().map(|offer| &offer.to.name)),
+            or_dash(pause.as_ref().map(|pause| minute(pause.since))),
+            or_dash(available.as_ref()),
         ]);
     }
     page.table(&rows);
+    let with_pool = sites.iter().filter(|listed| listed.available.is_some() && listed.site.uses_pool).count();
+    if with_pool > 1 {
+        page.line("the account's pool is in the available of each site that may use it");
+    }
 }
 
 /// A site, who owns it, and what is set about its spending if somebody does.
@@ -301,16 +349,19 @@ struct Shown {
     site: Site,
     #[serde(flatten)]
     spending: Option<Spending>,
+    /// Why its account is frozen, if it is.
+    account_frozen: Option<String>,
 }
 
 fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
     let shown = session.read(|tx| {
         let site = store::get(tx, id)?.ok_or_else(|| Error::UnknownSite(id.clone()))?;
         let spending = spending::of_site(tx, &site)?;
-        Ok::<_, Error>(Shown { site, spending })
+        let owner = site.account.as_ref().map(|owner| store::account(tx, &owner.id)).transpose()?.flatten();
+        Ok::<_, Error>(Shown { site, spending, account_frozen: owner.and_then(|owner| owner.frozen_reason) })
     })?;
     session.out.show(&shown, |page| {
-        let Shown { site, spending } = &shown;
+        let Shown { site, spending, account_frozen } = &shown;
         let owner = site.account.as_ref();
         let mut facts = vec![
             ("Site", site.id.to_string()),
@@ -335,6 +386,7 @@ fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
             ),
             ("Known since", format!("{} UTC", minute(site.created_at))),
         ];
+        facts.extend(account_frozen.as_ref().map(|why| ("Account", format!("frozen: {why}"))));
         if let Some(spending) = spending {
             limit::facts(&mut facts, spending);
         }

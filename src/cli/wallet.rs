@@ -14,6 +14,7 @@ use crate::db::Tx;
 use crate::feed::wallet::{Numbers, Part as Holding, SiteColumn};
 use crate::feed::{self, Wallet, activity, grants};
 use crate::id::{AgentId, GrantId, SiteId};
+use crate::ledger::limit::Refusal;
 use crate::ledger::slice::{Category, Compartment};
 use crate::ledger::store::{NewGrant, Shown};
 use crate::site::{AccountRef, WalletRef, store};
@@ -298,6 +299,15 @@ fn facts(page: &mut Page, numbers: &Numbers) {
     facts.push(("Recurring", numbers.recurring.balance.to_string()));
     facts.push(("Top-up", numbers.top_up.balance.to_string()));
     facts.push(("Status", format!("{}, assistant mode {}", word(&numbers.status), word(&numbers.mode))));
+    if let Some(hindrance) = &numbers.hindrance {
+        facts.push(("Why", hindrance.to_string()));
+        if let (Refusal::Paused(_), Some(site)) = (hindrance, &numbers.site) {
+            facts.push((
+                "Remedy",
+                format!("`nivella-wallet site resume {}` when that was as it should be", site.id),
+            ));
+        }
+    }
     page.facts(facts);
 }
 

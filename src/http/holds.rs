@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::App;
 use super::debits::{
     self, LABEL_CHARS_MAX, REFERENCE_CHARS_MAX, SliceBody, Spender, Standing, optional, optional_fields,
-    positive, text, unknown, whole, whole_schema,
+    positive, text, unknown, whole, whole_schema, whole_to,
 };
 use super::extract::{self, Fields, Raw};
 use super::idempotent::{self, Requested};
@@ -27,11 +27,11 @@ use crate::db::Tx;
 use crate::feed::{self, Settings};
 use crate::id::{ActionId, AgentId, HoldId, SiteId};
 use crate::idempotency::Answer;
-use crate::ledger::LockedAccount;
 use crate::ledger::hold::{Hold, LASTS_S, LASTS_S_MAX, State as Stands};
 use crate::ledger::position::{Mode, Status};
 use crate::ledger::store::admit::left;
 use crate::ledger::store::{Capture, NewHold, hold};
+use crate::ledger::{self, LockedAccount};
 use crate::rate;
 use crate::schema::{Amount, Instant};
 use crate::time::Timestamp;
@@ -210,11 +210,8 @@ fn take(
     let mut errors = Vec::new();
     let lasts_s = match fields.get("expires_in") {
         None | Some(Value::Null) => Some(LASTS_S),
-        Some(_) => whole(fields, "expires_in", &mut errors),
+        Some(_) => whole_to(LASTS_S_MAX, fields, "expires_in", &mut errors),
     };
-    if lasts_s.is_some_and(|lasts_s| LASTS_S_MAX < lasts_s) {
-        errors.push(Fault::new("/expires_in", format!("is at most {LASTS_S_MAX} seconds, which is a day")));
-    }
     let spending = debits::read(fields, &KNOWN, errors)?.priced(tx, spender.uses_pool, site)?;
     let now = tx.now();
     // An action that is held by credits may be captured by quantity, if it has a rate now.
@@ -283,14 +280,23 @@ async fn capture(
                 let capture = read_capture(tx, &found, &fields)?;
                 let mut account =
                     LockedAccount::lock(tx, &account).map_err(|refusal| super::refused(refusal, None))?;
-                let made = account
-                    .capture(&id, &capture, &brake)
-                    .map_err(|refusal| super::refused(refusal, None))?;
+                let made =
+                    account.capture(&id, &capture, &brake).map_err(|refusal| beyond(&capture, refusal))?;
                 debits::answer(&settings, capture.amount, &made, Some(&id))
             })
         })
         .await
         .map(idempotent::respond)
+}
+
+/// Why nothing was captured; what is beyond the hold is where it was said.
+fn beyond(capture: &Capture, refusal: ledger::store::Error) -> Problem {
+    match (&refusal, capture.quantity) {
+        (ledger::store::Error::BeyondHold { .. }, Some(quantity)) => {
+            Problem::invalid("/quantity", format!("{quantity} is more than the hold is for: {refusal}"))
+        }
+        _ => super::refused(refusal, None),
+    }
 }
 
 /// Reads what is to be captured; a quantity is priced by the rate that counted when the hold was taken.

@@ -37,7 +37,7 @@ use crate::access::Uses;
 use crate::db::{self, Db};
 use crate::feed;
 use crate::ledger;
-use crate::ledger::limit::Brake;
+use crate::ledger::limit::{Brake, Obstacle};
 use crate::order::apply::Rules;
 use crate::shop::watch::Refusals;
 
@@ -93,8 +93,10 @@ fn documented() -> Routes {
 pub fn refused(refusal: ledger::store::Error, top_up_url: Option<&str>) -> Problem {
     use ledger::store::Error as E;
     match refusal {
-        E::InsufficientCredits { needed, available } => {
-            Problem::insufficient_credits(available, needed, top_up_url)
+        E::InsufficientCredits { needed, available, ref obstacles } => {
+            let helps = obstacles.iter().all(Obstacle::can_be_bought_off);
+            Problem::insufficient_credits(available, needed, top_up_url.filter(|_| helps))
+                .with_detail(&refusal)
         }
         E::Frozen(_) => Problem::frozen(),
         E::Paused(pause) => Problem::paused_for_safety(&pause),

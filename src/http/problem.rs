@@ -369,9 +369,9 @@ impl Problem {
         }
         Self::short_of(Code::LimitReached, available, required, None)
             .with_detail(format!(
-                "{required} credits needed, {available} available under {}: wait until {}, when it begins anew, or \
-                 have it raised",
-                standing.limit, standing.resets_at,
+                "{required} credits needed, {available} available under {}: {}",
+                standing.limit,
+                standing.way_out(required),
             ))
             .with("limit", limit)
     }
@@ -487,10 +487,7 @@ impl Problem {
     #[must_use]
     pub fn paused_for_safety(pause: &Pause) -> Self {
         Self::new(Code::PausedForSafety)
-            .with_detail(format!(
-                "spending is paused since {}: {}. Have the site's owner look and resume it; open holds finish",
-                pause.since, pause.reason,
-            ))
+            .with_detail(format!("{pause}. Have the site's owner look and resume it; open holds finish"))
             .with("since", pause.since.to_string())
             .with("reason", pause.reason.as_str())
     }

@@ -310,6 +310,37 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
     assert_ne!(desk.content(), before);
 }
 
+/// What stands in the way of a site is seen where one looks for it.
+#[test]
+fn a_list_of_sites_says_which_are_paused_and_what_each_can_spend() {
+    let desk = Desk::with_customers();
+    assert!(desk.ok("site list --paused").contains("no paused sites"));
+    let url = DatabaseUrl::Sqlite(desk.folder.path().join("nivella-wallet.db"));
+    let db = Db::open(&url, Durability::Process, Clock::system()).unwrap();
+    let paused = db.write_blocking("test", Keep::Effects, |tx| {
+        tx.execute(
+            "-- test
+             INSERT INTO brake (account_id, site, paused_at, reason, forgiven)
+             SELECT account_id, id, 0, 'too much at once', 0 FROM site WHERE id = 'shop'",
+            nivella_wallet::params![],
+        )
+    });
+    assert_eq!(paused.unwrap(), 1);
+    drop(db);
+    let items = desk.json("site list --paused")["items"].clone();
+    assert_eq!(items.as_array().unwrap().len(), 1);
+    assert_eq!((&items[0]["id"], &items[0]["pause"]["reason"]), (&"shop".into(), &"too much at once".into()));
+    assert!(desk.ok("account show lab:customer:1").contains("1970-01-01 00:00"));
+    let why = desk.ok("wallet show site:shop");
+    assert!(why.contains("too much at once") && why.contains("nivella-wallet site resume shop"), "{why}");
+    let shown = desk.json("wallet show site:shop")["available"].clone();
+    let items = desk.json("site list --account lab:customer:1")["items"].clone();
+    let shop = items.as_array().unwrap().iter().find(|item| item["id"] == "shop").unwrap();
+    assert_eq!(shop["available"], shown);
+    desk.ok("account freeze lab:customer:1 --reason chargeback");
+    assert!(desk.ok("site show shop").contains("frozen: chargeback"));
+}
+
 /// Somebody's assistant broke at 3 a.m. and keeps what the customer waits for.
 #[test]
 fn an_operator_finds_a_hold_and_releases_it() {
@@ -1100,6 +1131,8 @@ fn limits_and_policies_are_set_by_hand_and_shown() {
     assert_eq!(refused.status, 1);
     assert!(refused.err.contains("0 left under the limit of 100 credits a month"), "{}", refused.err);
     assert!(desk.run("wallet burn-plan site:shop --credits 1").err.contains("1 credits needed, 0 available"));
+    let text = desk.ok("wallet show site:shop");
+    assert!(text.contains("the policy on_exhausted stop allows recurring credits only"), "{text}");
     desk.ok("wallet burn-plan site:shop --credits 1 --agent bot");
     assert_eq!(desk.run("wallet burn-plan account:lab:customer:1 --credits 1 --agent bot").status, 2);
 

@@ -72,7 +72,9 @@ pub fn admit(
         Err(Refusal::LimitReached { limit, available }) => {
             Err(Error::LimitReached { needed: amount, available, limit })
         }
-        Err(Refusal::Short { available }) => Err(Error::InsufficientCredits { needed: amount, available }),
+        Err(Refusal::Short { available, obstacles }) => {
+            Err(Error::InsufficientCredits { needed: amount, available, obstacles })
+        }
     }
 }
 

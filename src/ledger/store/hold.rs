@@ -273,7 +273,7 @@ impl LockedAccount<'_, '_> {
     pub fn capture(&mut self, id: &HoldId, capture: &Capture, brake: &Brake) -> Result<Debited, Error> {
         let mut hold = self.open_hold(id)?;
         if hold.credits < capture.amount {
-            return Err(Error::BeyondHold { held: hold.credits });
+            return Err(Error::BeyondHold { needed: capture.amount, held: hold.credits });
         }
         let now = self.tx.now();
         let split = hold::split(hold.parts.iter().map(|part| part.credits), capture.amount);
