@@ -247,15 +247,8 @@ pub fn get(tx: &mut Tx<'_>, id: &GrantId) -> Result<Option<Listed>, db::Error> {
 impl Grant {
     /// What of it is there, or was not spent but is gone all the same.
     pub(super) fn gone_unspent(&self) -> Credits {
-        let parts = [
-            self.remaining,
-            self.held,
-            self.expired,
-            self.clawed,
-            self.voided,
-            self.adjusted,
-            self.repaid,
-        ];
+        let parts =
+            [self.remaining, self.held, self.expired, self.clawed, self.voided, self.adjusted, self.repaid];
         parts.into_iter().sum()
     }
 

@@ -621,7 +621,8 @@ async fn what_is_due_of_an_overdue_hold_is_taken_from_the_same_slice_before_and_
     // The daemon may book it at any moment; the answers are the same before and after.
     for _ in 0..2 {
         let wallet = world.app.get("/v1/wallets/site:shop").await;
-        let mut left: Vec<String> = wallet["breakdown"].as_array().unwrap().iter().map(scope_and_rest).collect();
+        let mut left: Vec<String> =
+            wallet["breakdown"].as_array().unwrap().iter().map(scope_and_rest).collect();
         left.sort();
         assert_eq!(left, ["pool 25", "site 7"]);
         let alice = world.alice.clone();
