@@ -232,9 +232,8 @@ impl From<account::Error> for Failure {
             E::Frozen { account, .. } => {
                 format!("`nivella-wallet account unfreeze {account} --reason …` first, if that is over")
             }
-            E::Held { .. } | E::SiteHeld { .. } => {
-                "try again when its holds are captured, released or expired".to_owned()
-            }
+            E::Held { account, .. } => holds_help(&format!("account:{account}")),
+            E::SiteHeld { site, .. } => holds_help(&format!("site:{site}")),
             E::AlreadyTheirs { .. } => "name the account that is to have it: --to ACC".to_owned(),
             E::NotOffered(site) => format!(
                 "`nivella-wallet site transfer {site} --to ACC` offers it; an offer stands for 14 days"
@@ -242,6 +241,14 @@ impl From<account::Error> for Failure {
         };
         Self::refused(message).with_help(help)
     }
+}
+
+/// What to do about open holds that stand in the way.
+fn holds_help(wallet: &str) -> String {
+    format!(
+        "`nivella-wallet hold list {wallet}` shows its holds; try again when they are over, or give each back with \
+         `nivella-wallet hold release ID`"
+    )
 }
 
 impl From<account::claim::Error> for Failure {

@@ -449,7 +449,9 @@ fn list_grants(
             ("WHY", Column::Text),
         ]);
         for grant in &list.items {
-            let places: Vec<String> = grant.slices.iter().map(|part| place(part.scope, &part.site)).collect();
+            let holds_any = |part: &&grants::Part| !part.remaining.is_zero() || !part.held.is_zero();
+            let places: Vec<String> =
+                grant.slices.iter().filter(holds_any).map(|part| place(part.scope, &part.site)).collect();
             let order = grant.order.as_ref().map(|order| format!("order {order}"));
             rows.row([
                 grant.id.to_string(),
@@ -505,6 +507,16 @@ fn void(session: &mut Session<'_>, grant: GrantId, reason: String, dry_run: DryR
         } else {
             format!("withdrew {} of {}", voided.credits.in_words(), voided.id)
         });
+        for place in &voided.places {
+            let at = match &place.site {
+                Some(site) => format!("site {site}"),
+                None => "the pool".to_owned(),
+            };
+            page.line(format!("{} of {} ({}): {}", at, place.account, place.name, place.credits));
+            if !place.held.is_zero() {
+                page.line(format!("  {} are held and stay good for their holds", place.held));
+            }
+        }
     })
 }
 

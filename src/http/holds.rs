@@ -25,7 +25,7 @@ use super::wallets::{NO_CACHE, private};
 use crate::access::{Caller, Subject};
 use crate::db::Tx;
 use crate::feed::{self, Settings};
-use crate::id::{ActionId, AgentId, HoldId, SiteId};
+use crate::id::{ActionId, AgentId, DebitId, HoldId, SiteId};
 use crate::idempotency::Answer;
 use crate::ledger::hold::{Hold, LASTS_S, LASTS_S_MAX, State as Stands};
 use crate::ledger::position::{Mode, Status};
@@ -141,6 +141,9 @@ struct Body<'a> {
     credits: Credits,
     /// How many of them were spent.
     captured: Credits,
+    /// The debit that captured it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debit: Option<&'a DebitId>,
     /// When it is released by itself.
     expires_at: Timestamp,
     /// What the site can spend now.
@@ -163,6 +166,7 @@ impl<'a> Body<'a> {
             action: hold.action.as_deref(),
             credits: hold.credits,
             captured: hold.captured,
+            debit: hold.debit.as_ref(),
             expires_at: hold.expires_at,
             available: standing.available,
             status: standing.status,
