@@ -17,6 +17,7 @@ use crate::http::{self, server};
 use crate::idempotency;
 use crate::inbox;
 use crate::ledger::limit::Brake;
+use crate::ledger::store::brake::Paused;
 use crate::ledger::{self, LockedAccount};
 use crate::order::apply::Rules;
 use crate::reconcile::{answers, schedule};
@@ -293,14 +294,18 @@ async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: 
 /// Accounts whose plans bring their credits, or whose holds are over, in one step, each in a transaction of its own.
 const RENEWALS_MAX: i64 = 100;
 
-/// Books what plans bring and which holds are over for accounts that nobody touches: apart from [`work`], so that a shop that hangs
+/// Books what plans bring and which holds are over for accounts that nobody touches, and logs which sites are paused: apart from [`work`], so that a shop that hangs
 /// makes no customer wait for their credits.
 async fn renew(db: Db, mut stopped: watch::Receiver<bool>) {
+    let mut told = Vec::new();
     while !*stopped.borrow() && stopped.has_changed().is_ok() {
         let is_idle = renewals(&db).await.unwrap_or_else(|error| {
             tracing::error!(%error, "what plans bring and which holds are over could not be booked: {error}");
             true
         });
+        if let Err(error) = tell_paused(&db, &mut told) {
+            tracing::error!(%error, "which sites are paused could not be read: {error}");
+        }
         if is_idle {
             tokio::select! {
                 () = tokio::time::sleep(WORKER_PAUSE) => {}
@@ -308,6 +313,24 @@ async fn renew(db: Db, mut stopped: watch::Receiver<bool>) {
             }
         }
     }
+}
+
+/// Logs which sites the brake has paused since it was last asked, and which of them may spend again; after a start,
+/// all that are paused. `told` is what was logged before. What is logged was committed.
+///
+/// # Errors
+/// When the database fails.
+pub fn tell_paused(db: &Db, told: &mut Vec<Paused>) -> Result<(), db::Error> {
+    let paused = db.read(ledger::store::brake::paused)?;
+    for Paused { account, site, pause } in paused.iter().filter(|paused| !told.contains(paused)) {
+        tracing::warn!(%account, %site, "site {site} is paused for safety: {}", pause.reason);
+    }
+    let goes_on = |before: &&Paused| !paused.iter().any(|paused| paused.site == before.site);
+    for Paused { account, site, .. } in told.iter().filter(goes_on) {
+        tracing::info!(%account, %site, "site {site} is no longer paused");
+    }
+    *told = paused;
+    Ok(())
 }
 
 /// One step of [`renew`]; answers whether there is nothing to do for now.

@@ -74,6 +74,14 @@ pub const HOUR_MS: i64 = 60 * 60 * 1000;
 /// Milliseconds in a day of UTC.
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 
+impl Timestamp {
+    /// Its minute for people, like `2026-11-20 18:00 UTC`.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        self.utc().format("%Y-%m-%d %H:%M UTC").to_string()
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.utc().to_rfc3339_opts(SecondsFormat::AutoSi, true))

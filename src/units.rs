@@ -47,6 +47,8 @@ impl Credits {
     pub const ZERO: Self = Self(0);
     /// The smallest amount that is not nothing.
     pub const SMALLEST: Self = Self(1);
+    /// One credit.
+    pub const ONE: Self = Self(MICRO);
     /// A thousand credits.
     pub const THOUSAND: Self = Self(1_000 * MICRO);
     /// The largest amount, a million million credits: nine of them still fit into an `i64`.
@@ -62,6 +64,12 @@ impl Credits {
     #[must_use]
     pub const fn micro(self) -> i64 {
         self.0
+    }
+
+    /// As it is read in a sentence: `1 credit`, `0.5 credits`, `12 credits`.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        if self == Self::ONE { "1 credit".to_owned() } else { format!("{self} credits") }
     }
 
     /// Whether this is nothing.

@@ -66,7 +66,7 @@ pub struct Key {
     pub rotated_at: Option<Timestamp>,
     /// Until when the secret before that works, or did.
     pub old_secret_until: Option<Timestamp>,
-    /// The hour in which it was last used; nothing if it never was.
+    /// The hour in which it was last used, or when it was made if that was later; nothing if it never was.
     pub used_at: Option<Timestamp>,
 }
 
@@ -192,16 +192,18 @@ pub fn get(tx: &mut Tx<'_>, key: &KeyId) -> Result<Option<Key>, db::Error> {
 }
 
 fn read_key(row: &Row<'_>) -> Result<Key, db::Error> {
+    // Only the hour is kept, and a key that is used at once was made in the middle of it.
+    let (created_at, used_hour): (Timestamp, Option<Timestamp>) = (row.get(3)?, row.get(8)?);
     Ok(Key {
         id: row.get(0)?,
         name: row.get(1)?,
         scopes: scopes(row, 2)?,
-        created_at: row.get(3)?,
+        created_at,
         expires_at: row.get(4)?,
         revoked_at: row.get(5)?,
         rotated_at: row.get(6)?,
         old_secret_until: row.get(7)?,
-        used_at: row.get(8)?,
+        used_at: used_hour.map(|hour| hour.max(created_at)),
     })
 }
 

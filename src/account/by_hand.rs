@@ -127,6 +127,23 @@ pub struct Voided {
     pub credits: Credits,
     /// Whether it was withdrawn before.
     pub before: bool,
+    /// Where it was withdrawn: one grant can lie in several accounts, when a site or an order changed hands.
+    pub places: Vec<Withdrawn>,
+}
+
+/// What was withdrawn of a grant in one compartment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Withdrawn {
+    /// The account.
+    pub account: AccountId,
+    /// What people call it.
+    pub name: String,
+    /// The site; nothing for the account's pool.
+    pub site: Option<SiteId>,
+    /// What was withdrawn.
+    pub credits: Credits,
+    /// What open holds keep, and is good for them.
+    pub held: Credits,
 }
 
 /// Gives credits to a wallet, whose account is opened if it is new; where they go is what `wallet` says.
@@ -166,15 +183,25 @@ pub fn void(tx: &mut Tx<'_>, grant: &GrantId, reason: &str) -> Result<Voided, Er
         return Err(Error::UnknownGrant(grant.clone()));
     };
     if voided_at.is_some() {
-        return Ok(Voided { id: grant.clone(), credits: Credits::ZERO, before: true });
+        let places = Vec::new();
+        return Ok(Voided { id: grant.clone(), credits: Credits::ZERO, before: true, places });
     }
     // In one order, as whenever several accounts are locked; of a grant that is used up its own account.
     let accounts = if accounts.is_empty() { vec![site::store::follow(tx, &made_for)?] } else { accounts };
-    let mut credits = Vec::with_capacity(accounts.len());
-    for account in &accounts {
-        credits.push(LockedAccount::lock(tx, account)?.void(grant, reason)?);
+    let mut places = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let gone = LockedAccount::lock(tx, &account)?.void(grant, reason)?;
+        let name = site::store::account(tx, &account)?.map_or_else(String::new, |account| account.name);
+        places.extend(gone.into_iter().map(|(compartment, credits, held)| Withdrawn {
+            account: account.clone(),
+            name: name.clone(),
+            site: compartment.site().cloned(),
+            credits,
+            held,
+        }));
     }
-    Ok(Voided { id: grant.clone(), credits: credits.into_iter().sum(), before: false })
+    let credits = places.iter().map(|place| place.credits).sum();
+    Ok(Voided { id: grant.clone(), credits, before: false, places })
 }
 
 /// Corrects a balance: an increase is a bonus grant that never expires, a decrease is taken from the compartment's

@@ -101,8 +101,11 @@ fn check(tx: &mut Tx<'_>, from: &AccountId, into: &AccountId) -> Result<(), Erro
             return Err(Error::Frozen { account: from.clone(), reason: reason.to_owned() });
         }
     }
-    let credits = ledger::store::hold::sum(tx, from)?;
-    if credits.is_zero() { Ok(()) } else { Err(Error::Held { account: from.clone(), credits }) }
+    let holds = ledger::store::hold::open(tx, from)?;
+    let Some(until) = holds.iter().map(|hold| hold.expires_at).max() else { return Ok(()) };
+    let credits = holds.iter().map(|hold| hold.credits).sum();
+    let wait_s = super::transfer::wait_s(tx.now(), until);
+    Err(Error::Held { account: from.clone(), credits, until, wait_s })
 }
 
 impl Merged {

@@ -82,14 +82,24 @@ pub enum Error {
         credits: Credits,
         /// When all holds of now are closed, whatever becomes of them.
         until: Timestamp,
+        /// How many seconds it is until then.
+        wait_s: u32,
     },
     /// Open holds pin its credits.
-    #[error("{credits} credits of account {account} are held: it can be merged when its holds are closed")]
+    #[error(
+        "{credits} credits of account {account} are held, at the longest until {}: it can be merged when its holds \
+         are closed",
+        transfer::until(*.until)
+    )]
     Held {
         /// The account.
         account: AccountId,
         /// How many.
         credits: Credits,
+        /// When all holds of now are closed, whatever becomes of them.
+        until: Timestamp,
+        /// How many seconds it is until then.
+        wait_s: u32,
     },
 }
 

@@ -115,7 +115,8 @@ pub fn accept(tx: &mut Tx<'_>, site: &SiteId) -> Result<Transferred, Error> {
     holds.retain(|hold| hold.site == *site);
     if let Some(until) = holds.iter().map(|hold| hold.expires_at).max() {
         let credits = holds.iter().map(|hold| hold.credits).sum();
-        return Err(Error::SiteHeld { site: site.clone(), credits, until });
+        let wait_s = wait_s(tx.now(), until);
+        return Err(Error::SiteHeld { site: site.clone(), credits, until, wait_s });
     }
     let plans = stop_plans(tx, &from, &at)?;
     let sent = LockedAccount::lock(tx, &from)?.send_compartment(&at, &to)?;
@@ -155,6 +156,11 @@ fn stop_plans(tx: &mut Tx<'_>, account: &AccountId, at: &Compartment) -> Result<
         LockedAccount::lock(tx, account)?.stop_plan(plan, at)?;
     }
     Ok(plans)
+}
+
+/// How many seconds there are between two instants.
+pub(super) fn wait_s(now: Timestamp, until: Timestamp) -> u32 {
+    u32::try_from((until.millis() - now.millis() + 999) / 1000).unwrap_or_default()
 }
 
 /// How long [`Error::SiteHeld`] says that it may take.

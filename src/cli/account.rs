@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::output::{Column, Rows, amount, count, minute, or_dash};
+use super::output::{Column, Rows, count, minute, or_dash};
 use super::values::{Ending, words};
 use super::{DryRun, Failure, Session};
 use crate::account::claim;
@@ -15,7 +15,7 @@ use crate::feed;
 use crate::feed::wallet::Numbers;
 use crate::id::{AccountId, SiteId};
 use crate::ledger::store::Expiry;
-use crate::site::{self, Account, AccountRef, Field, Site, WalletRef};
+use crate::site::{self, Account, AccountRef, Field, WalletRef};
 use crate::{account, app};
 
 #[derive(Subcommand, Debug)]
@@ -189,7 +189,7 @@ struct Changed {
 struct Shown {
     #[serde(flatten)]
     account: Account,
-    sites: Vec<Site>,
+    sites: Vec<super::site::Listed>,
     /// The account's wallet, as the API answers it.
     wallet: Numbers,
 }
@@ -247,7 +247,10 @@ fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> 
         let wallet =
             feed::wallet::open(tx, &WalletRef::Account(id.clone().into()))?.ok_or(db::Error::NoRow)?;
         Ok::<_, site::store::Error>(Shown {
-            sites: site::store::list(tx, Some(&id), None, None, i64::MAX)?,
+            sites: {
+                let sites = site::store::list(tx, Some(&id), None, None, i64::MAX)?;
+                super::site::listed(tx, sites)?
+            },
             account: found,
             wallet: wallet.numbers(tx, &settings)?,
         })
@@ -264,7 +267,7 @@ fn show(session: &mut Session<'_>, account: &AccountRef) -> Result<(), Failure> 
             ("Time zone", account.time_zone.clone()),
             ("Default site", or_dash(account.default_site.as_ref())),
             ("Available", format!("{} {}", wallet.available, wallet.unit)),
-            ("Owed", if wallet.debt.is_zero() { "nothing".to_owned() } else { amount(wallet.debt) }),
+            ("Owed", if wallet.debt.is_zero() { "nothing".to_owned() } else { wallet.debt.in_words() }),
             ("Used", format!("{} of {} in this cycle", wallet.used, wallet.total)),
         ]);
         page.gap();
@@ -387,7 +390,7 @@ fn show_merged(session: &mut Session<'_>, done: &Joined, dry_run: DryRun) -> Res
         }
         page.line(format!(
             "{}, {}, {} and {} {}",
-            amount(*credits),
+            credits.in_words(),
             count(sites.len() as u64, "site", "sites"),
             count(*orders, "order", "orders"),
             count(*names, "name", "names"),
@@ -395,7 +398,7 @@ fn show_merged(session: &mut Session<'_>, done: &Joined, dry_run: DryRun) -> Res
         ));
         if !debt.is_zero() {
             let are = if dry_run.dry_run { "would be" } else { "are" };
-            page.line(format!("{} that it owed {are} owed by {into} now", amount(*debt)));
+            page.line(format!("{} that it owed {are} owed by {into} now", debt.in_words()));
         }
     })
 }
@@ -468,35 +471,36 @@ fn erase(session: &mut Session<'_>, account: AccountRef, dry_run: DryRun) -> Res
 
 fn set_frozen(session: &mut Session<'_>, options: Freeze, freeze: bool) -> Result<(), Failure> {
     let Freeze { account, reason, dry_run } = options;
-    let changed = session.change("cli::account_set_frozen", dry_run, move |tx| {
+    let (changed, called) = session.change("cli::account_set_frozen", dry_run, move |tx| {
         let id = site::store::current(tx, &account)?;
         let wanted = freeze.then_some(reason.as_str());
         let before = site::store::set_frozen(tx, &id, wanted)?;
         let change = match (before.as_deref(), wanted) {
             (before, wanted) if before == wanted => "unchanged",
-            (_, Some(_)) => "frozen",
+            (Some(_), Some(_)) => "reason_changed",
+            (None, Some(_)) => "frozen",
             (_, None) => "unfrozen",
         };
-        Ok::<_, site::store::Error>(Changed {
-            account: id,
-            change,
-            frozen_reason: wanted.map(str::to_owned),
-            frozen_reason_before: before,
-            reason,
-        })
+        let called = super::called(tx, &id)?;
+        let frozen_reason = wanted.map(str::to_owned);
+        let changed = Changed { account: id, change, frozen_reason, frozen_reason_before: before, reason };
+        Ok::<_, site::store::Error>((changed, called))
     })?;
     session.out.show_change(&changed, dry_run.dry_run, |page| {
-        let Changed { account, change, frozen_reason_before: before, .. } = &changed;
-        page.line(match (*change, freeze) {
-            ("unchanged", true) => format!("nothing to do: {account} is frozen for that already"),
-            ("unchanged", false) => format!("nothing to do: {account} is not frozen"),
-            (_, true) => format!("froze {account}: its debits are refused from now"),
-            (_, false) => format!("unfroze {account}: it may spend what it has"),
-        });
-        if let Some(before) = before
-            && *change != "unchanged"
-        {
-            page.line(format!("it was frozen: {before}"));
+        let Changed { change, frozen_reason_before: before, reason, .. } = &changed;
+        let before = before.as_deref().unwrap_or_default();
+        match *change {
+            "frozen" => page.line(format!("froze {called}: its debits are refused from now")),
+            "unfrozen" => {
+                page.line(format!("unfroze {called}: it may spend what it has"));
+                page.line(format!("it was frozen: {before}"));
+            }
+            "reason_changed" => {
+                page.line(format!("{called} was frozen already: only the reason is another"));
+                page.line(format!("was: {before}; now: {reason}"));
+            }
+            _ if freeze => page.line(format!("nothing to do: {called} is frozen for that already")),
+            _ => page.line(format!("nothing to do: {called} is not frozen")),
         }
     })
 }

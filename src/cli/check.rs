@@ -310,7 +310,7 @@ impl Check {
             findings.push(Finding::new(Severity::Ok, Code::Categories, message));
         }
         let give = format!(
-            "`nivella-wallet package set --store {name} --product ID [--variation ID] --credits N`; `package sync \
+            "`nivella-wallet package set --store {name} --product ID [--variation ID] --credits N`; `nivella-wallet package sync \
              --store {name}` lists them all"
         );
         let finding = |message: String| {

@@ -13,7 +13,8 @@ use crate::demo::{self, Then};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Everything happens in a temporary folder that is gone afterwards; your own database is not touched.")]
+Everything happens in a temporary folder that is gone afterwards; your own database is not
+touched.")]
 pub(super) struct Options {
     /// End after printing what happened, instead of going on to serve
     #[arg(long)]

@@ -1,9 +1,11 @@
 //! What went wrong, said once: to people with what to do next, to programs as a JSON object.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::ledger::limit::Limit;
 use crate::shop::trouble;
 use crate::site::import::BadRow;
 use crate::{access, account, catalog, config, db, ledger, order, reconcile, shop, site};
@@ -163,12 +165,14 @@ impl From<site::store::Error> for Failure {
         let message = error.to_string();
         let help = match error {
             E::UnknownStore(_) => {
-                "`nivella-wallet store list` shows the stores, `store add NAME --url URL` adds one".to_owned()
+                "`nivella-wallet store list` shows the stores, `nivella-wallet store add NAME --url URL \
+                 --webhook-secret-file FILE` adds one"
+                    .to_owned()
             }
             E::UnknownAccount(_) => "`nivella-wallet account list` shows the accounts".to_owned(),
             E::UnknownSite(site) => {
                 format!(
-                    "`nivella-wallet site list` shows the sites, `site assign {site} --account ACC` makes it known"
+                    "`nivella-wallet site list` shows the sites, `nivella-wallet site assign {site} --account ACC` makes it known"
                 )
             }
             E::Unassigned(site) => {
@@ -177,7 +181,7 @@ impl From<site::store::Error> for Failure {
             E::OwnedByOther { site, .. } => {
                 format!(
                     "`nivella-wallet site unassign {site}` first, credits bought for it stay with that account; \
-                     `site transfer {site} --to ACC` takes them along"
+                     `nivella-wallet site transfer {site} --to ACC` takes them along"
                 )
             }
             E::Database(cause) => return cause.into(),
@@ -228,9 +232,8 @@ impl From<account::Error> for Failure {
             E::Frozen { account, .. } => {
                 format!("`nivella-wallet account unfreeze {account} --reason …` first, if that is over")
             }
-            E::Held { .. } | E::SiteHeld { .. } => {
-                "try again when its holds are captured, released or expired".to_owned()
-            }
+            E::Held { account, .. } => holds_help(&format!("account:{account}")),
+            E::SiteHeld { site, .. } => holds_help(&format!("site:{site}")),
             E::AlreadyTheirs { .. } => "name the account that is to have it: --to ACC".to_owned(),
             E::NotOffered(site) => format!(
                 "`nivella-wallet site transfer {site} --to ACC` offers it; an offer stands for 14 days"
@@ -238,6 +241,14 @@ impl From<account::Error> for Failure {
         };
         Self::refused(message).with_help(help)
     }
+}
+
+/// What to do about open holds that stand in the way.
+fn holds_help(wallet: &str) -> String {
+    format!(
+        "`nivella-wallet hold list {wallet}` shows its holds; try again when they are over, or give each back with \
+         `nivella-wallet hold release ID`"
+    )
 }
 
 impl From<account::claim::Error> for Failure {
@@ -284,17 +295,39 @@ impl From<access::store::Error> for Failure {
 
 impl From<ledger::store::Error> for Failure {
     fn from(error: ledger::store::Error) -> Self {
+        Self::of_wallet(error, "WALLET")
+    }
+}
+
+impl Failure {
+    /// What was done to a wallet by hand and refused.
+    pub(super) fn by_hand(error: account::by_hand::Error, wallet: impl Display) -> Self {
+        match error {
+            account::by_hand::Error::Ledger(error) => Self::of_wallet(error, wallet),
+            error => error.into(),
+        }
+    }
+
+    /// What the ledger refused to do with a wallet: `site:ID` or `account:ACC`.
+    pub(super) fn of_wallet(error: ledger::store::Error, wallet: impl Display) -> Self {
         use ledger::store::Error as E;
+        let wallet = wallet.to_string();
+        let site = wallet.strip_prefix("site:").unwrap_or("SITE");
         match error {
             E::Database(cause) => cause.into(),
-            E::InsufficientCredits { .. } => Self::refused(error.to_string())
-                .with_help("nothing was taken; `nivella-wallet wallet grants W` shows what there is"),
-            E::Paused(_) => Self::refused(error.to_string())
-                .with_help("nothing was taken; `nivella-wallet site resume SITE` when that was as it should be"),
-            E::LimitReached { .. } => Self::refused(error.to_string()).with_help(
-                "nothing was taken; `nivella-wallet site limit SITE --per month --credits N` raises it, `--credits \
-                 none` takes it away",
-            ),
+            E::InsufficientCredits { .. } => Self::refused(error.to_string()).with_help(format!(
+                "nothing was taken; `nivella-wallet wallet grants {wallet}` shows what there is"
+            )),
+            E::Paused(_) => Self::refused(error.to_string()).with_help(format!(
+                "nothing was taken; `nivella-wallet site resume {site}` when that was as it should be"
+            )),
+            E::LimitReached { ref limit, .. } => {
+                let Limit { agent, per, .. } = &limit.limit;
+                let agent = agent.as_ref().map(|agent| format!(" --agent {agent}")).unwrap_or_default();
+                let set = format!("nivella-wallet site limit {site}{agent} --per {per} --credits");
+                Self::refused(error.to_string())
+                    .with_help(format!("nothing was taken; `{set} N` raises it, `{set} none` takes it away"))
+            }
             E::Frozen(_)
             | E::UnknownAccount(_)
             | E::Merged { .. }

@@ -76,8 +76,9 @@ fn list(session: &mut Session<'_>, named: &WalletRef) -> Result<(), Failure> {
     let holds = session.read(|tx| {
         let now = tx.now();
         let wallet = feed::wallet::open(tx, named)?.ok_or_else(|| {
-            Failure::refused(format!("there is no wallet {named}"))
-                .with_help("`nivella-wallet account list` and `site list` show which there are")
+            Failure::refused(format!("there is no wallet {named}")).with_help(
+                "`nivella-wallet account list` and `nivella-wallet site list` show which there are",
+            )
         })?;
         let mut holds = hold::open(tx, wallet.account())?;
         holds.retain(|hold| match named {
@@ -122,6 +123,6 @@ fn release(session: &mut Session<'_>, id: HoldId, dry_run: DryRun) -> Result<(),
         Ok::<_, Failure>(Shown::of(held.hold, now))
     })?;
     session.out.show_change(&done, dry_run.dry_run, |page| {
-        page.line(format!("{} credits of site {} are no longer set aside", done.credits, done.site));
+        page.line(format!("no longer set aside: {} of site {}", done.credits.in_words(), done.site));
     })
 }

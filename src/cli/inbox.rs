@@ -333,7 +333,7 @@ fn prune(
         ));
         if forgotten.failed_kept > 0 {
             page.line(format!(
-                "{} that failed kept theirs: `inbox replay` once the cause is gone, or --failed to forget them too",
+                "{} that failed kept theirs: `nivella-wallet inbox replay` once the cause is gone, or --failed to forget them too",
                 count(forgotten.failed_kept.try_into().unwrap_or(0), "delivery", "deliveries")
             ));
         }

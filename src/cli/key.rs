@@ -45,8 +45,8 @@ Examples:
     List,
     /// Give a key a new secret and show it, this once; the old one works for a while longer
     #[command(after_help = "\
-The key keeps its id, scopes, name, end and idempotency keys: a request that is sent again with the new
-secret has no second effect. Of two changes the secret before the first no longer works.
+The key keeps its id, scopes, name, end and idempotency keys: a request that is sent again with
+the new secret has no second effect. Of two changes the secret before the first no longer works.
 
 Examples:
   nivella-wallet key rotate key_01a1fa67730b778aa2ec748e9839efc7
@@ -62,8 +62,8 @@ Examples:
     },
     /// Show which websites ask with a site's key, and say whether one moved or is a copy
     #[command(after_help = "\
-A key whose scopes are all site:SITE is for the first website that asks with it. Another one is refused until
-its owner says what it is.
+A key whose scopes are all site:SITE is for the first website that asks with it. Another one is
+refused until its owner says what it is.
 
 Examples:
   nivella-wallet key origin key_01a1fa67730b778aa2ec748e9839efc7

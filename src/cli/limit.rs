@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use clap::{ArgAction, ArgGroup, Args};
+use serde::Serialize;
 
 use super::output::{Column, Page, Rows, minute, or_dash};
 use super::{DryRun, Failure, Session};
@@ -10,7 +11,8 @@ use crate::account::spending::{self, LimitShown, PERIODS, PolicyChange, PolicySh
 use crate::calendar::Per;
 use crate::id::{AgentId, SiteId};
 use crate::ledger::limit::{OnExhausted, OnReached};
-use crate::site::Field;
+use crate::ledger::store::limit::said;
+use crate::site::{Field, store};
 use crate::units::Credits;
 
 pub(super) const LIMIT_HELP: &str = "\
@@ -72,6 +74,24 @@ pub(super) struct PolicyOptions {
     dry_run: DryRun,
 }
 
+/// What was set, and of what.
+#[derive(Serialize)]
+struct Set<T> {
+    site: SiteId,
+    /// The assistant it is for; none for the whole site.
+    agent: Option<AgentId>,
+    change: &'static str,
+    #[serde(flatten)]
+    shown: T,
+}
+
+impl<T> Set<T> {
+    /// How the answer begins when everything was as it is before.
+    fn nothing_to_do(&self) -> &'static str {
+        if self.change == "unchanged" { "nothing to do: " } else { "" }
+    }
+}
+
 /// The most that may be spent.
 #[derive(Clone, Copy, Debug)]
 struct Most(Option<Credits>);
@@ -105,19 +125,35 @@ fn on_off(text: &str) -> Result<bool, &'static str> {
 pub(super) fn set_limit(options: LimitOptions, session: &mut Session<'_>) -> Result<(), Failure> {
     let LimitOptions { site, agent, per, credits: Most(credits), on_reached, dry_run } = options;
     let whose = whose(&site, agent.as_ref());
-    let shown = session.change("cli::site_limit", dry_run, move |tx| {
-        spending::set_limit(tx, &site, agent.as_ref(), per, credits, on_reached)
+    let set = session.change("cli::site_limit", dry_run, move |tx| {
+        let owner = store::owned(tx, &site)?;
+        let mut before = spending::limits(tx, &owner, &site)?;
+        before.retain(|limit| limit.agent == agent && limit.per == per);
+        let mut shown = spending::set_limit(tx, &site, agent.as_ref(), per, credits, on_reached)?;
+        let is_same = match before.first() {
+            Some(before) => before.credits == shown.credits && before.on_reached == shown.on_reached,
+            None => shown.credits.is_none(),
+        };
+        let change = if is_same { "unchanged" } else { "changed" };
+        shown.agent = None;
+        Ok::<_, spending::Error>(Set { site, agent, change, shown })
     })?;
-    session.out.show_change(&shown, dry_run.dry_run, |page| match (shown.credits, shown.left()) {
+    let shown = &set.shown;
+    session.out.show_change(&set, dry_run.dry_run, |page| match (shown.credits, shown.left()) {
         (Some(credits), Some(left)) => {
-            page.line(format!("{whose} may spend {credits} credits a {}", shown.per));
+            page.line(format!(
+                "{}{whose} may spend {} a {}",
+                set.nothing_to_do(),
+                credits.in_words(),
+                shown.per
+            ));
             page.line(match shown.on_reached {
                 OnReached::Stop => "what would pass that is refused",
                 OnReached::UseBalance => "what would pass that is paid from bonus and paid credits",
             });
             page.line(format!("{left} are left until {} UTC", minute(shown.resets_at)));
         }
-        _ => page.line(format!("{whose} may spend without limit each {}", shown.per)),
+        _ => page.line(format!("{}{whose} may spend without limit each {}", set.nothing_to_do(), shown.per)),
     })
 }
 
@@ -129,11 +165,17 @@ pub(super) fn set_policy(options: PolicyOptions, session: &mut Session<'_>) -> R
         pool: pool.map_or(Field::Keep, Field::Set),
         grace: grace.map_or(Field::Keep, Field::Set),
     };
-    let shown = session.change("cli::site_policy", dry_run, move |tx| {
-        spending::set_policy(tx, &site, agent.as_ref(), &change)
+    let set = session.change("cli::site_policy", dry_run, move |tx| {
+        let owner = store::owned(tx, &site)?;
+        let before = said(tx, &owner, &site, agent.as_ref())?;
+        let mut shown = spending::set_policy(tx, &site, agent.as_ref(), &change)?;
+        let is_same = before == said(tx, &owner, &site, agent.as_ref())?;
+        let change = if is_same { "unchanged" } else { "changed" };
+        shown.agent = None;
+        Ok::<_, spending::Error>(Set { site, agent, change, shown })
     })?;
-    session.out.show_change(&shown, dry_run.dry_run, |page| {
-        page.line(format!("{whose}: {}", policy(&shown)));
+    session.out.show_change(&set, dry_run.dry_run, |page| {
+        page.line(format!("{}{whose}: {}", set.nothing_to_do(), policy(&set.shown)));
     })
 }
 

@@ -15,6 +15,7 @@ mod hold;
 mod inbox;
 mod key;
 mod limit;
+mod numbers;
 mod order;
 mod openapi;
 mod output;
@@ -42,6 +43,8 @@ pub use self::failure::Failure;
 use self::output::Output;
 use crate::config::{Config, Overrides};
 use crate::db::{self, DatabaseUrl, Db, Keep, Tx};
+use crate::id::AccountId;
+use crate::site::store as site_store;
 use crate::telemetry;
 use crate::time::Clock;
 
@@ -242,6 +245,12 @@ impl Session<'_> {
     {
         self.existing()?.read(work).map_err(Into::into)
     }
+}
+
+/// An account as people know it: its name, and its id.
+fn called(tx: &mut Tx<'_>, id: &AccountId) -> Result<String, db::Error> {
+    let account = site_store::account(tx, id)?;
+    Ok(account.map_or_else(|| id.to_string(), |account| format!("{} ({id})", account.name)))
 }
 
 /// A database to write to, and the folder that goes with it when it was made for a dry run.

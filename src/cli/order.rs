@@ -350,7 +350,7 @@ fn never_read(name: &StoreName, order: i64, deliveries: &[Delivery]) -> Failure 
     ));
     match failed {
         Some(failed) => failure.with_help(format!(
-            "`nivella-wallet inbox show {}` shows what came; once the cause is gone, `inbox replay` or save the \
+            "`nivella-wallet inbox show {}` shows what came; once the cause is gone, `nivella-wallet inbox replay` or save the \
              order in the shop",
             failed.id
         )),
@@ -382,8 +382,8 @@ fn assign(session: &mut Session<'_>, options: Assign) -> Result<(), Failure> {
         page.line(format!("order {order} goes to {to}, for {whose}; {moved} unspent credits moved"));
         if !held_elsewhere.is_zero() {
             page.line(format!(
-                "{held_elsewhere} credits are set aside by open holds and stay where they are; what comes back of them \
-                 comes back there"
+                "open holds have set aside {}, which stay where they are; what comes back of them comes back there",
+                held_elsewhere.in_words()
             ));
         }
         for lying in places {
@@ -409,9 +409,9 @@ impl From<assign::Error> for Failure {
             E::NotTheirs { site, account, owner: None, .. } => Self::refused(message).with_help(format!(
                 "`nivella-wallet site assign {site} --account {account}` first: it belongs to nobody"
             )),
-            E::NotTheirs { site, owner: Some(owner), .. } => Self::refused(message).with_help(format!(
+            E::NotTheirs { site, account, owner: Some(owner), .. } => Self::refused(message).with_help(format!(
                 "--account {owner} --site {site} hands the order to the site's owner; else take the site from them with \
-                 `nivella-wallet site unassign {site}` and `site assign`"
+                 `nivella-wallet site unassign {site}`, then `nivella-wallet site assign {site} --account {account}`"
             )),
             E::Account(error) => error.into(),
             E::Apply(error) => error.into(),
@@ -674,14 +674,14 @@ fn tell_replay(page: &mut Page, report: &Report) {
     if report.changed {
         let status = |stand: &Stand| stand.status.clone().unwrap_or_else(|| "unknown".to_owned());
         page.line(format!(
-            "changed: {} with {} credits, before {} with {}",
+            "changed: {} with {}, before {} with {}",
             status(after),
-            after.credits,
+            after.credits.in_words(),
             status(before),
             before.credits
         ));
     } else {
-        page.line(format!("nothing changed: {} credits booked", after.credits));
+        page.line(format!("nothing changed: {} booked", after.credits.in_words()));
     }
     for reason in after.parked.iter().chain(&after.attention) {
         page.line(format!("it needs: {reason}"));

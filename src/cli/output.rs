@@ -240,6 +240,19 @@ impl Rows {
         self.rows.push(cells.map(|cell| clean(&cell)).into());
     }
 
+    /// Leaves out those of the columns `names` that say `nothing` in every row.
+    pub(super) fn leave_out(&mut self, names: &[&str], nothing: &str) {
+        for number in (0..self.columns.len()).rev() {
+            let says_nothing = self.rows.iter().all(|row| row[number] == nothing);
+            if says_nothing && names.contains(&self.columns[number].0) {
+                self.columns.remove(number);
+                for row in &mut self.rows {
+                    row.remove(number);
+                }
+            }
+        }
+    }
+
     fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
@@ -303,12 +316,6 @@ const DASH: &str = "-";
 /// `1 site`, `2 sites`.
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
-}
-
-/// `1 credit`, `2 credits`.
-pub(super) fn amount(credits: crate::units::Credits) -> String {
-    let unit = if credits.micro() == crate::units::MICRO { "credit" } else { "credits" };
-    format!("{credits} {unit}")
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ impl Listed {
     /// What it brings, in words.
     fn brings(&self) -> String {
         match (self.credits, self.credits_per_currency_unit) {
-            (Some(credits), _) => format!("{credits} credits"),
+            (Some(credits), _) => credits.in_words(),
             (None, rate) => format!("{} credits for each unit of currency", or_dash(rate)),
         }
     }

@@ -31,9 +31,9 @@ Examples:
     Set(Set),
     /// Let a wallet have a plan
     #[command(after_help = "\
-The first period brings all of its credits at once and ends when the calendar's does: with --from the
-plan can begin with the next one. A plan that was stopped goes on when the period ends that it was
-stopped in, so nobody gets a period twice.
+The first period brings all of its credits at once and ends when the calendar's does: with
+--from the plan can begin with the next one. A plan that was stopped goes on when the period
+ends that it was stopped in, so nobody gets a period twice.
 
 Examples:
   nivella-wallet plan start basic site:site-123
@@ -164,7 +164,7 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
     })?;
     session.out.show_change(&done, dry_run.dry_run, |page| {
         let SetPlan { version, change } = &done;
-        let brings = format!("{} credits each {}", version.credits, version.per);
+        let brings = format!("{} each {}", version.credits.in_words(), version.per);
         page.line(match change {
             Change::Added => format!("plan {} brings {brings}", version.name),
             Change::Unchanged => format!("nothing to do: plan {} brings {brings}", version.name),
@@ -230,7 +230,7 @@ fn stop(session: &mut Session<'_>, name: PlanId, wallet: WalletRef, dry_run: Dry
 fn known(version: Option<Version>, name: &PlanId) -> Result<Version, Failure> {
     version.ok_or_else(|| {
         Failure::refused(format!("there is no plan {name}")).with_help(format!(
-            "`nivella-wallet plan list` shows the plans, `plan set {name} --credits N --per month` makes one"
+            "`nivella-wallet plan list` shows the plans, `nivella-wallet plan set {name} --credits N --per month` makes one"
         ))
     })
 }
@@ -254,7 +254,7 @@ fn list(session: &mut Session<'_>) -> Result<(), Failure> {
         }
         Ok::<_, db::Error>(plans)
     })?;
-    session.out.list(&plans, "no plans yet: `plan set` makes one", |page| {
+    session.out.list(&plans, "no plans yet: `nivella-wallet plan set` makes one", |page| {
         let mut rows = Rows::new(&[
             ("PLAN", Column::Id),
             ("CREDITS", Column::Number),

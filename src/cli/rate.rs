@@ -15,14 +15,15 @@ use crate::time::Timestamp;
 pub(super) enum Verb {
     /// Say what one unit of an action costs, from now or from a later day
     #[command(after_help = "\
-A rate is never changed: this adds a version, and each debit is priced by the one that is effective when
-it is booked. Price = quantity × rate, brought to a micro-credit as --round says.
+A rate is never changed: this adds a version, and each debit is priced by the one that is
+effective when it is booked. Price = quantity × rate, brought to a micro-credit as --round says.
 
-Customers read the label; {quantity} in it becomes how much they used. Without a label they read the
-action's name. What is not said stays as it was: unit, rounding, label.
+Customers read the label; {quantity} in it becomes how much they used. Without a label they read
+the action's name. What is not said stays as it was: unit, rounding, label.
 
 Examples:
-  nivella-wallet rate set answer --credits 3 --per question --label \"Answered {quantity} visitor questions\"
+  nivella-wallet rate set answer --credits 3 --per question \\
+      --label \"Visitor questions answered: {quantity}\"
   nivella-wallet rate set answer --credits 4 --effective 2027-01-01")]
     Set(Set),
     /// List all rates with their versions: those that count now, that will, and that did
@@ -161,7 +162,7 @@ fn list(session: &mut Session<'_>) -> Result<(), Failure> {
         });
         Ok::<_, db::Error>(versions.collect::<Vec<_>>())
     })?;
-    session.out.list(&rates, "no rates yet: `rate set` makes one", |page| {
+    session.out.list(&rates, "no rates yet: `nivella-wallet rate set` makes one", |page| {
         let mut rows = Rows::new(&[
             ("ACTION", Column::Id),
             ("CREDITS", Column::Number),

@@ -255,7 +255,7 @@ fn lines(page: &mut Page, report: &Report) {
         page.line("it went on with a run that was cut off");
     }
     if counts.parked > 0 {
-        page.line(format!("{}; `order list --attention` has all of them:", {
+        page.line(format!("{}; `nivella-wallet order list --attention` has all of them:", {
             count(counts.parked, "order waits", "orders wait")
         }));
         for one in waiting {

@@ -1,5 +1,6 @@
 //! `site`: which websites belong to whom.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -8,25 +9,32 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{Column, Page, Rows, count, minute, or_dash};
-use super::{DryRun, Failure, Session, limit, progress};
+use super::{DryRun, Failure, Session, called, limit, progress};
 use crate::account::spending::{self, Spending};
 use crate::account::transfer::{self, Change, Offered, Transferred};
 use crate::account::{Released, release_site};
+use crate::app;
 use crate::db::{self, Tx};
+use crate::feed;
 use crate::id::{ClientId, SiteId};
+use crate::ledger::limit::Pause;
+use crate::ledger::store::brake;
 use crate::site::import::{self, Imported, NotImported};
 use crate::site::store::{self, Error};
-use crate::site::{AccountRef, Field, Site, parse_client, parse_label};
+use crate::site::{AccountRef, Field, Site, WalletRef, parse_client, parse_label};
+use crate::units::Credits;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
     /// Give a website to an account, or change its client and label
     #[command(after_help = "\
-A site that belongs to somebody else is not reassigned: unassign it, or transfer it with its credits.
+A site that belongs to somebody else is not reassigned: unassign it, or transfer it with its
+credits.
 
 Examples:
   nivella-wallet site assign site-123 --account shop:customer:17
-  nivella-wallet site assign site-123 --account shop:customer:17 --client acme --label \"Acme shop\"")]
+  nivella-wallet site assign site-123 --account shop:customer:17 --client acme \\
+      --label \"Acme shop\"")]
     Assign {
         /// The site's id
         site: SiteId,
@@ -54,8 +62,9 @@ Examples:
     },
     /// Hand a website over to another account: one offers it, the other accepts
     #[command(after_help = "\
-The site keeps its credits, with expiry, category and the order that paid for them; debts, plans, client
-and label stay behind. An offer stands for 14 days, and until it is accepted nothing has changed.
+The site keeps its credits, with expiry, category and the order that paid for them; debts,
+plans, client and label stay behind. An offer stands for 14 days, and until it is accepted
+nothing has changed.
 
 Examples:
   nivella-wallet site transfer site-123 --to shop:customer:17
@@ -77,6 +86,9 @@ Examples:
         /// Only those of this client
         #[arg(long)]
         client: Option<ClientId>,
+        /// Only those that are paused for safety
+        #[arg(long)]
+        paused: bool,
     },
     /// Show a website and who owns it
     Show {
@@ -168,7 +180,7 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
             None if act.accept => accept(session, site, dry_run),
             None => change_offer(session, dry_run, move |tx| transfer::withdraw(tx, &site)),
         },
-        Verb::List { account, client } => list(session, account.as_ref(), client.as_ref()),
+        Verb::List { account, client, paused } => list(session, account.as_ref(), client.as_ref(), paused),
         Verb::Show { site } => show(session, &site),
         Verb::Limit(options) => limit::set_limit(options, session),
         Verb::Policy(options) => limit::set_policy(options, session),
@@ -178,19 +190,24 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
 }
 
 fn unassign(session: &mut Session<'_>, id: SiteId, dry_run: DryRun) -> Result<(), Failure> {
-    let done = session.change("cli::site_unassign", dry_run, move |tx| release_site(tx, &id))?;
+    let (done, owner) = session.change("cli::site_unassign", dry_run, move |tx| {
+        let done = release_site(tx, &id)?;
+        let owner = called(tx, &done.account)?;
+        Ok::<_, crate::account::Error>((done, owner))
+    })?;
     session.out.show_change(&done, dry_run.dry_run, |page| {
         let Released { id, account, posted, debt } = &done;
-        page.line(format!("took {id} from {account}"));
+        page.line(format!("took {id} from {owner}"));
         if !posted.is_zero() {
             page.line(format!(
-                "{posted} credits that were there for {id} stay with {account}: \
+                "{} that lay there for {id} stay with {account}: \
                  `nivella-wallet wallet reclaim --site {id} --account {account} --credits all` \
-                 brings them to its pool"
+                 brings them to its pool",
+                posted.in_words()
             ));
         }
         if !debt.is_zero() {
-            page.line(format!("{debt} credits that it owed are owed by the pool of {account} now"));
+            page.line(format!("the pool of {account} owes {} now that it owed", debt.in_words()));
         }
     })
 }
@@ -225,16 +242,20 @@ fn offer_text(site: &Site) -> Option<String> {
 }
 
 fn accept(session: &mut Session<'_>, id: SiteId, dry_run: DryRun) -> Result<(), Failure> {
-    let done = session.change("cli::site_transfer_accept", dry_run, move |tx| transfer::accept(tx, &id))?;
+    let (done, giver, owner) = session.change("cli::site_transfer_accept", dry_run, move |tx| {
+        let done = transfer::accept(tx, &id)?;
+        let (giver, owner) = (called(tx, &done.from)?, called(tx, &done.account)?);
+        Ok::<_, crate::account::Error>((done, giver, owner))
+    })?;
     session.out.show_change(&done, dry_run.dry_run, |page| {
-        let Transferred { id, from, account, credits, debt, plans, keys } = &done;
-        page.line(format!("{id} is {account}'s now, with {credits} credits that were there"));
+        let Transferred { id, credits, debt, plans, keys, .. } = &done;
+        page.line(format!("{id} belongs to {owner} now, with the {} that lay there", credits.in_words()));
         if !debt.is_zero() {
-            page.line(format!("{debt} credits that it owed are owed by the pool of {from} now"));
+            page.line(format!("the pool of {giver} owes {} now that it owed", debt.in_words()));
         }
         for plan in plans {
             page.line(format!(
-                "plan {plan} of {from} brings nothing more: `nivella-wallet plan start {plan} site:{id}` goes on \
+                "plan {plan} of {giver} brings nothing more: `nivella-wallet plan start {plan} site:{id}` goes on \
                  for the new owner"
             ));
         }
@@ -251,16 +272,48 @@ fn list(
     session: &mut Session<'_>,
     account: Option<&AccountRef>,
     client: Option<&ClientId>,
+    paused: bool,
 ) -> Result<(), Failure> {
+    let settings = app::feed_settings(&session.config);
     let sites = session.read(|tx| {
-        let account = account.map(|account| store::current(tx, account)).transpose()?;
-        Ok::<_, Error>(store::list(tx, account.as_ref(), client, None, i64::MAX)?)
+        let owner = account.map(|account| store::current(tx, account)).transpose()?;
+        let found = store::list(tx, owner.as_ref(), client, None, i64::MAX)?;
+        let mut sites = listed(tx, found)?;
+        sites.retain(|listed| !paused || listed.pause.is_some());
+        // Of all sites there are, each with its wallet, it would take too long.
+        for listed in sites.iter_mut().filter(|_| owner.is_some()) {
+            if let Some(wallet) = feed::wallet::open(tx, &WalletRef::Site(listed.site.id.clone()))? {
+                listed.available = Some(wallet.numbers(tx, &settings)?.available);
+            }
+        }
+        Ok::<_, Error>(sites)
     })?;
-    session.out.list(&sites, "no sites", |page| table(page, &sites))
+    let none = if paused { "no paused sites" } else { "no sites" };
+    session.out.list(&sites, none, |page| table(page, &sites))
+}
+
+/// A site in a list.
+#[derive(Serialize)]
+pub(super) struct Listed {
+    #[serde(flatten)]
+    site: Site,
+    /// Why and since when it is paused, if it is.
+    pause: Option<Pause>,
+    /// What it can spend, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<Credits>,
+}
+
+/// Sites, with which of them are paused.
+pub(super) fn listed(tx: &mut Tx<'_>, sites: Vec<Site>) -> Result<Vec<Listed>, db::Error> {
+    let mut pauses: HashMap<SiteId, Pause> =
+        brake::paused(tx)?.into_iter().map(|paused| (paused.site, paused.pause)).collect();
+    let listed = |site: Site| Listed { pause: pauses.remove(&site.id), site, available: None };
+    Ok(sites.into_iter().map(listed).collect())
 }
 
 /// Sites, one on a line.
-pub(super) fn table(page: &mut Page, sites: &[Site]) {
+pub(super) fn table(page: &mut Page, sites: &[Listed]) {
     let mut rows = Rows::new(&[
         ("SITE", Column::Id),
         ("LABEL", Column::Text),
@@ -268,8 +321,10 @@ pub(super) fn table(page: &mut Page, sites: &[Site]) {
         ("OWNER", Column::Text),
         ("ACCOUNT", Column::Id),
         ("OFFERED TO", Column::Text),
+        ("PAUSED (UTC)", Column::Id),
+        ("AVAILABLE", Column::Number),
     ]);
-    for site in sites {
+    for Listed { site, pause, available } in sites {
         rows.row([
             site.id.to_string(),
             or_dash(site.label.as_ref()),
@@ -277,9 +332,15 @@ pub(super) fn table(page: &mut Page, sites: &[Site]) {
             site.account.as_ref().map_or_else(|| "nobody".to_owned(), |owner| owner.name.clone()),
             or_dash(site.account.as_ref().map(|owner| &owner.id)),
             or_dash(site.offer.as_ref().map(|offer| &offer.to.name)),
+            or_dash(pause.as_ref().map(|pause| minute(pause.since))),
+            or_dash(available.as_ref()),
         ]);
     }
     page.table(&rows);
+    let with_pool = sites.iter().filter(|listed| listed.available.is_some() && listed.site.uses_pool).count();
+    if with_pool > 1 {
+        page.line("the account's pool is in the available of each site that may use it");
+    }
 }
 
 /// A site, who owns it, and what is set about its spending if somebody does.
@@ -289,16 +350,19 @@ struct Shown {
     site: Site,
     #[serde(flatten)]
     spending: Option<Spending>,
+    /// Why its account is frozen, if it is.
+    account_frozen: Option<String>,
 }
 
 fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
     let shown = session.read(|tx| {
         let site = store::get(tx, id)?.ok_or_else(|| Error::UnknownSite(id.clone()))?;
         let spending = spending::of_site(tx, &site)?;
-        Ok::<_, Error>(Shown { site, spending })
+        let owner = site.account.as_ref().map(|owner| store::account(tx, &owner.id)).transpose()?.flatten();
+        Ok::<_, Error>(Shown { site, spending, account_frozen: owner.and_then(|owner| owner.frozen_reason) })
     })?;
     session.out.show(&shown, |page| {
-        let Shown { site, spending } = &shown;
+        let Shown { site, spending, account_frozen } = &shown;
         let owner = site.account.as_ref();
         let mut facts = vec![
             ("Site", site.id.to_string()),
@@ -323,6 +387,7 @@ fn show(session: &mut Session<'_>, id: &SiteId) -> Result<(), Failure> {
             ),
             ("Known since", format!("{} UTC", minute(site.created_at))),
         ];
+        facts.extend(account_frozen.as_ref().map(|why| ("Account", format!("frozen: {why}"))));
         if let Some(spending) = spending {
             limit::facts(&mut facts, spending);
         }

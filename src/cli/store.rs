@@ -31,8 +31,8 @@ Example:
   nivella-wallet store add shop --url https://shop.example --webhook-secret-file secret.txt \\
       --consumer-key ck_… --consumer-secret-file rest-secret.txt
 
-The shop's REST keys (WooCommerce → Settings → Advanced → REST API, read access) let the daemon look
-up products and orders that no webhook has told of.")]
+The shop's REST keys (WooCommerce → Settings → Advanced → REST API, read access) let the daemon
+look up products and orders that no webhook has told of.")]
     Add(Box<Add>),
     /// Change a shop: its address, secret, REST keys, categories or statuses
     #[command(after_help = "\
@@ -40,8 +40,8 @@ At least one option is needed. What is not named stays as it is; a list that is 
 a whole. The daemon need not be restarted. Orders that waited for this are granted at once.
 
 After a change of the webhook secret the old one is taken for 24 hours more, so that no delivery is
-lost until the shop's webhooks have the new one; `store check NAME --repair` sets it there. If the
-old one leaked, end it at once with --old-secret-valid 0.
+lost until the shop's webhooks have the new one: `nivella-wallet store check NAME --repair` sets it
+there. If the old one leaked, end it at once with --old-secret-valid 0.
 
 Examples:
   nivella-wallet store set shop --consumer-key ck_… --consumer-secret-file rest-secret.txt
@@ -411,7 +411,10 @@ fn webhooks(page: &mut Page, shown: &Shown) {
     page.line(
         "Order created, updated, deleted, restored and Product created, updated, deleted (with public_url",
     );
-    page.line(format!("and REST keys that may write, `store check {} --repair` does it):", shown.store.name));
+    page.line(format!(
+        "and REST keys that may write, `nivella-wallet store check {} --repair` does it):",
+        shown.store.name
+    ));
     address(page, shown);
 }
 
@@ -462,23 +465,27 @@ fn read_secret(path: &Path) -> Result<SecretString, Failure> {
 
 fn list(session: &mut Session<'_>) -> Result<(), Failure> {
     let stores = session.read(shops::list)?;
-    session.out.list(&stores, "no stores yet: `nivella-wallet store add NAME --url URL` adds one", |page| {
-        let mut rows = Rows::new(&[
-            ("NAME", Column::Id),
-            ("URL", Column::Text),
-            ("TOKENS CATEGORIES", Column::Text),
-            ("REST KEYS", Column::Text),
-        ]);
-        for store in &stores {
-            rows.row([
-                store.name.to_string(),
-                store.url.to_string(),
-                store.tokens_categories.join(", "),
-                if store.has_rest_keys { "set" } else { "none" }.to_owned(),
+    session.out.list(
+        &stores,
+        "no stores yet: `nivella-wallet store add NAME --url URL --webhook-secret-file FILE` adds one",
+        |page| {
+            let mut rows = Rows::new(&[
+                ("NAME", Column::Id),
+                ("URL", Column::Text),
+                ("TOKENS CATEGORIES", Column::Text),
+                ("REST KEYS", Column::Text),
             ]);
-        }
-        page.table(&rows);
-    })
+            for store in &stores {
+                rows.row([
+                    store.name.to_string(),
+                    store.url.to_string(),
+                    store.tokens_categories.join(", "),
+                    if store.has_rest_keys { "set" } else { "none" }.to_owned(),
+                ]);
+            }
+            page.table(&rows);
+        },
+    )
 }
 
 fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {

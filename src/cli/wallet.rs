@@ -4,6 +4,7 @@ use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
+use super::numbers::{self, Explained, Past, Used};
 use super::output::{Column, Page, Rows, minute, or_dash};
 use super::values::{Amount, Until, some_change, some_credits, words};
 use super::{DryRun, Failure, Session};
@@ -13,6 +14,7 @@ use crate::db::Tx;
 use crate::feed::wallet::{Numbers, Part as Holding, SiteColumn};
 use crate::feed::{self, Wallet, activity, grants};
 use crate::id::{AgentId, GrantId, SiteId};
+use crate::ledger::limit::Refusal;
 use crate::ledger::slice::{Category, Compartment};
 use crate::ledger::store::{NewGrant, Shown};
 use crate::site::{AccountRef, WalletRef, store};
@@ -65,6 +67,10 @@ Examples:
         csv: bool,
     },
     /// Show where a wallet's credits came from and where they went, newest first
+    #[command(after_help = "\
+GRANTED = LEFT + HELD + SPENT - BACK + EXPIRED + CLAWED + VOIDED + ADJUSTED + REPAID. A column
+that is 0 for every grant is left out. BACK is what was spent and given back, REPAID what paid a
+debt.")]
     Grants {
         /// Which: site:ID or account:ACC
         #[arg(value_name = "WALLET")]
@@ -79,6 +85,15 @@ Examples:
         #[arg(long)]
         cursor: Option<String>,
     },
+    /// Show the movements that add up to what is available, newest first
+    #[command(after_help = numbers::EXPLAIN_HELP)]
+    Explain(Explained),
+    /// Show what the balance was at a time
+    #[command(after_help = numbers::BALANCE_HELP)]
+    Balance(Past),
+    /// Show what was used, by day, week or month, and by what for
+    #[command(after_help = numbers::USAGE_HELP)]
+    Usage(Used),
     /// Give credits, as a present or for money that did not come through a shop
     #[command(after_help = "\
 Examples:
@@ -185,7 +200,7 @@ Examples:
 }
 
 /// How many lines one answer may have: it is put together in memory.
-const LINES_MAX: i64 = 10_000;
+pub(super) const LINES_MAX: i64 = 10_000;
 
 /// How many lines an export reads at once.
 const EXPORT_LENGTH: usize = 1_000;
@@ -193,6 +208,9 @@ const EXPORT_LENGTH: usize = 1_000;
 pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> {
     match verb {
         Verb::Show { wallet } => show(session, &wallet),
+        Verb::Explain(asked) => numbers::explained(session, &asked),
+        Verb::Balance(asked) => numbers::balance(session, &asked),
+        Verb::Usage(asked) => numbers::used(session, &asked),
         Verb::History { wallet, kind, site, from, to, limit, cursor, csv } => {
             let kind = kind.as_deref().and_then(activity::kind);
             let filter = activity::Filter { kind, site, from, to };
@@ -237,7 +255,7 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
 }
 
 /// The wallet of this name, or what to say when there is none.
-fn open(tx: &mut Tx<'_>, named: &WalletRef) -> Result<Wallet, Failure> {
+pub(super) fn open(tx: &mut Tx<'_>, named: &WalletRef) -> Result<Wallet, Failure> {
     if let Some(wallet) = feed::wallet::open(tx, named)? {
         return Ok(wallet);
     }
@@ -272,15 +290,24 @@ fn facts(page: &mut Page, numbers: &Numbers) {
     }
     facts.push(("Account", format!("{} ({})", numbers.account.name, numbers.account.id)));
     facts.push(("Available", format!("{} {unit}", numbers.available)));
-    for (name, amount) in [("Held", numbers.held), ("Frozen", numbers.frozen), ("Owed", numbers.debt)] {
-        if !amount.is_zero() {
-            facts.push((name, amount.to_string()));
+    for (name, credits) in [("Held", numbers.held), ("Frozen", numbers.frozen), ("Owed", numbers.debt)] {
+        if !credits.is_zero() {
+            facts.push((name, credits.to_string()));
         }
     }
     facts.push(("Used", format!("{} of {} in this cycle", numbers.used, numbers.total)));
     facts.push(("Recurring", numbers.recurring.balance.to_string()));
     facts.push(("Top-up", numbers.top_up.balance.to_string()));
     facts.push(("Status", format!("{}, assistant mode {}", word(&numbers.status), word(&numbers.mode))));
+    if let Some(hindrance) = &numbers.hindrance {
+        facts.push(("Why", hindrance.to_string()));
+        if let (Refusal::Paused(_), Some(site)) = (hindrance, &numbers.site) {
+            facts.push((
+                "Remedy",
+                format!("`nivella-wallet site resume {}` when that was as it should be", site.id),
+            ));
+        }
+    }
     page.facts(facts);
 }
 
@@ -331,9 +358,11 @@ fn history(
     cursor: Option<&str>,
 ) -> Result<(), Failure> {
     let before = activity::begin(cursor).map_err(|wrong| Failure::usage(wrong.to_string()))?;
-    let list = session.read(|tx| {
+    let settings = app::feed_settings(&session.config);
+    let (list, held) = session.read(|tx| {
         let wallet = open(tx, named)?;
-        Ok::<_, Failure>(activity::page(tx, &wallet, filter, before, limit as usize)?)
+        let list = activity::page(tx, &wallet, filter, before, limit as usize)?;
+        Ok::<_, Failure>((list, wallet.numbers(tx, &settings)?.held))
     })?;
     session.out.page(&list, "nothing has happened yet", |page| {
         let mut rows = Rows::new(&[
@@ -355,6 +384,13 @@ fn history(
             ]);
         }
         page.table(&rows);
+        if !held.is_zero() {
+            page.gap();
+            page.line(format!(
+                "open holds have set aside {}, which no line shows yet: `nivella-wallet hold list {named}`",
+                held.in_words()
+            ));
+        }
     })
 }
 
@@ -398,15 +434,24 @@ fn list_grants(
             ("LABEL", Column::Text),
             ("KIND", Column::Text),
             ("STATE", Column::Text),
-            ("CREDITS", Column::Number),
-            ("SPENT", Column::Number),
+            ("GRANTED", Column::Number),
             ("LEFT", Column::Number),
+            ("HELD", Column::Number),
+            ("SPENT", Column::Number),
+            ("BACK", Column::Number),
+            ("EXPIRED", Column::Number),
+            ("CLAWED", Column::Number),
+            ("VOIDED", Column::Number),
+            ("ADJUSTED", Column::Number),
+            ("REPAID", Column::Number),
             ("WHERE", Column::Text),
             ("EXPIRES (UTC)", Column::Id),
             ("WHY", Column::Text),
         ]);
         for grant in &list.items {
-            let places: Vec<String> = grant.slices.iter().map(|part| place(part.scope, &part.site)).collect();
+            let holds_any = |part: &&grants::Part| !part.remaining.is_zero() || !part.held.is_zero();
+            let places: Vec<String> =
+                grant.slices.iter().filter(holds_any).map(|part| place(part.scope, &part.site)).collect();
             let order = grant.order.as_ref().map(|order| format!("order {order}"));
             rows.row([
                 grant.id.to_string(),
@@ -414,14 +459,23 @@ fn list_grants(
                 grant.label.clone(),
                 grant.category.to_string(),
                 grant.status.as_str().to_owned(),
-                grant.credits.to_string(),
-                grant.spent.to_string(),
+                grant.granted.to_string(),
                 grant.remaining.to_string(),
+                grant.held.to_string(),
+                grant.spent.to_string(),
+                grant.reversed.to_string(),
+                grant.expired.to_string(),
+                grant.clawed.to_string(),
+                grant.voided.to_string(),
+                grant.adjusted.to_string(),
+                grant.repaid.to_string(),
                 places.join(", "),
                 grant.expires_at.map_or_else(|| "never".to_owned(), minute),
                 or_dash(grant.reason.clone().or(order)),
             ]);
         }
+        let may_be_none = ["HELD", "SPENT", "BACK", "EXPIRED", "CLAWED", "VOIDED", "ADJUSTED", "REPAID"];
+        rows.leave_out(&may_be_none, "0");
         page.table(&rows);
     })
 }
@@ -434,7 +488,7 @@ fn grant(
 ) -> Result<(), Failure> {
     let given = session.change("cli::wallet_grant", dry_run, move |tx| by_hand::grant(tx, wallet, new))?;
     session.out.show_change(&given, dry_run.dry_run, |page| {
-        page.line(format!("granted {} credits to {} ({})", given.credits, given.wallet, given.id));
+        page.line(format!("granted {} to {} ({})", given.credits.in_words(), given.wallet, given.id));
         if let Some(time) = given.expires_at {
             page.line(format!("good until {time}"));
         }
@@ -451,8 +505,18 @@ fn void(session: &mut Session<'_>, grant: GrantId, reason: String, dry_run: DryR
         page.line(if voided.before {
             format!("nothing to do: {} was withdrawn before", voided.id)
         } else {
-            format!("withdrew {} credits of {}", voided.credits, voided.id)
+            format!("withdrew {} of {}", voided.credits.in_words(), voided.id)
         });
+        for place in &voided.places {
+            let at = match &place.site {
+                Some(site) => format!("site {site}"),
+                None => "the pool".to_owned(),
+            };
+            page.line(format!("{} of {} ({}): {}", at, place.account, place.name, place.credits));
+            if !place.held.is_zero() {
+                page.line(format!("  {} are held and stay good for their holds", place.held));
+            }
+        }
     })
 }
 
@@ -465,7 +529,10 @@ fn burn_plan(
     if agent.is_some() && site_of(named).is_none() {
         return Err(Failure::usage("an assistant is of one site: name site:ID"));
     }
-    let plan = session.read(|tx| Ok::<_, Failure>(open(tx, named)?.burn_plan(tx, credits, agent)?))?;
+    let plan = session.read(|tx| {
+        let plan = open(tx, named)?.burn_plan(tx, credits, agent);
+        plan.map_err(|refusal| Failure::of_wallet(refusal, named))
+    })?;
     session.out.show(&plan, |page| {
         let mut rows = Rows::new(&[("GRANT", Column::Id), ("CREDITS", Column::Number)]);
         for part in &plan.slices {
@@ -496,8 +563,9 @@ fn adjust(
     reason: String,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let adjusted = session
-        .change("cli::wallet_adjust", dry_run, move |tx| by_hand::adjust(tx, wallet, change, &reason))?;
+    let adjusted = session.change("cli::wallet_adjust", dry_run, move |tx| {
+        by_hand::adjust(tx, wallet.clone(), change, &reason).map_err(|error| Failure::by_hand(error, wallet))
+    })?;
     session.out.show_change(&adjusted, dry_run.dry_run, |page| {
         page.line(format!("adjusted {} by {}", adjusted.wallet, adjusted.credits.signed()));
         page.line(now_available(&Compartment::from(site_of(&adjusted.wallet)), adjusted.available));
@@ -508,13 +576,19 @@ fn allocate(
     session: &mut Session<'_>,
     account: AccountRef,
     site: SiteId,
-    amount: Credits,
+    credits: Credits,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let moved = session
-        .change("cli::wallet_allocate", dry_run, move |tx| by_hand::allocate(tx, &account, site, amount))?;
+    let moved = session.change("cli::wallet_allocate", dry_run, move |tx| {
+        by_hand::allocate(tx, &account, site, credits)
+            .map_err(|error| Failure::by_hand(error, WalletRef::Account(account)))
+    })?;
     session.out.show_change(&moved, dry_run.dry_run, |page| {
-        page.line(format!("moved {} credits from the pool to {}", moved.credits, moved.site));
+        page.line(format!(
+            "moved {} from the pool to {}",
+            moved.credits.size().map_or_else(String::new, Credits::in_words),
+            moved.site
+        ));
         page.line(now_available(&Compartment::Site(moved.site.clone()), moved.available));
     })
 }
@@ -522,23 +596,24 @@ fn allocate(
 fn reclaim(
     session: &mut Session<'_>,
     site: SiteId,
-    amount: Amount,
+    how_many: Amount,
     account: Option<AccountRef>,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let amount = match amount {
+    let credits = match how_many {
         Amount::All => None,
-        Amount::Credits(amount) => Some(amount),
+        Amount::Credits(credits) => Some(credits),
     };
     let moved = session.change("cli::wallet_reclaim", dry_run, move |tx| {
-        by_hand::reclaim(tx, site, amount, account.as_ref())
+        by_hand::reclaim(tx, site.clone(), credits, account.as_ref())
+            .map_err(|error| Failure::by_hand(error, WalletRef::Site(site)))
     })?;
     session.out.show_change(&moved, dry_run.dry_run, |page| {
         let size = moved.credits.size().unwrap_or(Credits::ZERO);
         if size.is_zero() {
             page.line(format!("nothing to do: {} has nothing of its own to give back", moved.site));
         } else {
-            page.line(format!("moved {size} credits from {} to the pool", moved.site));
+            page.line(format!("moved {} from {} to the pool", size.in_words(), moved.site));
             page.line(now_available(&Compartment::Site(moved.site.clone()), moved.available));
         }
     })

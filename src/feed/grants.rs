@@ -1,8 +1,9 @@
 //! The grants behind a wallet, each with what became of it.
 //!
 //! Of every grant, at every moment, what was granted is what remains, is held, was spent (less what was
-//! reversed), expired, was clawed back, voided, adjusted or repaid a debt. The numbers are the whole grant's, wherever its parts lie; `slices` are the parts the
-//! wallet shows. What has passed its time counts as expired from that instant, booked or not.
+//! reversed), expired, was clawed back, voided, adjusted or repaid a debt. A wallet tells what of the grant is its
+//! account's, wherever in it that lies: what went to another account with a site or an order is told there. The
+//! list of all wallets tells whole grants. `slices` are the parts the wallet shows. What has passed its time counts as expired from that instant, booked or not.
 
 use serde::Serialize;
 
@@ -244,6 +245,13 @@ pub fn get(tx: &mut Tx<'_>, id: &GrantId) -> Result<Option<Listed>, db::Error> {
 }
 
 impl Grant {
+    /// What of it is there, or was not spent but is gone all the same.
+    pub(super) fn gone_unspent(&self) -> Credits {
+        let parts =
+            [self.remaining, self.held, self.expired, self.clawed, self.voided, self.adjusted, self.repaid];
+        parts.into_iter().sum()
+    }
+
     /// Counts what has passed its time by `now` as expired, and says how the grant stands.
     pub(super) fn settle(&mut self, frozen: bool, now: Timestamp) {
         let over = self.expires_at.is_some_and(|expires_at| expires_at <= now);

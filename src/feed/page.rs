@@ -14,6 +14,7 @@ use super::{Settings, runway, store};
 use crate::catalog::{self, PackageForSale};
 use crate::db::{self, Tx};
 use crate::id::AccountId;
+use crate::ledger::limit::Refusal;
 use crate::ledger::position::{AlertLevel, Status};
 use crate::ledger::slice::Slice;
 use crate::rate;
@@ -267,7 +268,7 @@ fn expiring(slices: &[Slice], now: Timestamp) -> Vec<Expiring> {
 
 /// That the site is paused, if it is.
 fn paused(numbers: &Numbers) -> Option<Alert> {
-    let pause = numbers.pause.as_ref()?;
+    let Some(Refusal::Paused(pause)) = &numbers.hindrance else { return None };
     let text = format!(
         "Spending is paused for safety: {}. Nothing is lost; the shop can resume it once somebody had a look.",
         pause.reason

@@ -390,7 +390,8 @@ fn read_grant(row: &Row<'_>) -> Result<(Grant, bool), db::Error> {
     Ok((grant(row)?, row.get(18)?))
 }
 
-/// The grant with the sums over its slices, those slices that the wallet shows, or all, and how it stands.
+/// The grant with the sums over its slices, those slices that the wallet shows, or all, and how it stands. What of
+/// it went to another account, with a site or an order, is that account's: a wallet tells its own account's part.
 fn with_slices(
     tx: &mut Tx<'_>,
     mut grant: Grant,
@@ -405,6 +406,14 @@ fn with_slices(
         |row| Ok((row.get::<AccountId>(0)?, part(row, shows)?)),
     )?;
     let mut slices = slices;
+    let mut is_shared = false;
+    if let Some(wallet) = wallet {
+        is_shared = slices.iter().any(|(holder, _)| *holder != wallet.account);
+        slices.retain(|(holder, _)| *holder == wallet.account);
+        if is_shared {
+            own_part(tx, &mut grant, &wallet.account)?;
+        }
+    }
     if slices.iter().any(|(_, part)| !part.held.is_zero()) {
         // What was held and is over is back, whether that is booked or not.
         let now = tx.now();
@@ -420,16 +429,56 @@ fn with_slices(
     }
     grant.remaining = slices.iter().map(|(_, part)| part.remaining).sum();
     grant.held = slices.iter().map(|(_, part)| part.held).sum();
+    if is_shared {
+        let there = grant.granted.checked_add(grant.reversed).unwrap_or(Credits::MAX);
+        grant.spent = there.saturating_sub(grant.gone_unspent());
+    }
+    // Of what went on to another account untouched nothing is told.
+    if is_shared && grant.granted.is_zero() {
+        slices.clear();
+    }
     for (holder, mut part) in slices {
         match wallet {
             None => part.account = Some(holder),
-            Some(wallet) if holder != wallet.account || !shows.compartment(&part.compartment) => continue,
+            Some(_) if !shows.compartment(&part.compartment) => continue,
             Some(_) => {}
         }
         grant.slices.push(part);
     }
     grant.settle(frozen, tx.now());
     Ok(grant)
+}
+
+/// Narrows the numbers of a grant to what came to an account, and those that are part of it, and stayed; but for
+/// what was spent, which is what is left of all that.
+fn own_part(tx: &mut Tx<'_>, grant: &mut Grant, account: &AccountId) -> Result<(), db::Error> {
+    let sums = tx.query_one(
+        "-- feed::store::own_part
+         SELECT CAST(COALESCE(SUM(CASE WHEN kind = 'granted' OR kind = 'moved' AND source LIKE 'account:%' THEN amount
+                                       WHEN kind = 'moved' AND target LIKE 'account:%' THEN -amount END), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE kind WHEN 'reversed' THEN amount END), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE kind WHEN 'expired' THEN amount END), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE kind WHEN 'clawed' THEN amount END), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE kind WHEN 'voided' THEN amount END), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE kind WHEN 'adjusted' THEN amount END), 0) AS BIGINT),
+                CAST(COALESCE(SUM(CASE kind WHEN 'repaid' THEN amount END), 0) AS BIGINT)
+         FROM entry
+         WHERE grant_id = $1 AND kind <> 'spent'
+           AND account_id IN (SELECT id FROM account WHERE id = $2 OR merged_into = $2)",
+        params![&grant.id, account],
+        |row| {
+            let mut sums = [Credits::ZERO; 7];
+            for (column, sum) in sums.iter_mut().enumerate() {
+                *sum = row.get(column)?;
+            }
+            Ok(sums)
+        },
+    )?;
+    let [granted, reversed, expired, clawed, voided, adjusted, repaid] = sums;
+    (grant.credits, grant.granted, grant.reversed) = (granted, granted, reversed);
+    (grant.expired, grant.clawed, grant.voided) = (expired, clawed, voided);
+    (grant.adjusted, grant.repaid) = (adjusted, repaid);
+    Ok(())
 }
 
 /// A grant without what its slices say.

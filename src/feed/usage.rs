@@ -116,10 +116,13 @@ impl By {
 }
 
 impl Group {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Action, Self::Site, Self::Agent];
+
     /// The group called `text`, if there is one.
     #[must_use]
     pub fn named(text: &str) -> Option<Self> {
-        [Self::Action, Self::Site, Self::Agent].into_iter().find(|group| group.as_str() == text)
+        Self::ALL.into_iter().find(|group| group.as_str() == text)
     }
 
     /// Its name, and the name of the field that holds it.

@@ -11,7 +11,7 @@ use crate::access::{Caller, Own, Subject};
 use crate::calendar::Per;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, AgentId, ClientId, GrantId, SiteId};
-use crate::ledger::limit::{Pause, Purpose, Terms};
+use crate::ledger::limit::{Purpose, Refusal, Terms};
 use crate::ledger::plan::Subscription;
 use crate::ledger::position::{Mode, Position, Status};
 use crate::ledger::slice::{Category, Compartment, Slice, View, open_slices};
@@ -195,9 +195,8 @@ impl Wallet {
             return Err(ledger::store::Error::Frozen(reason.clone()));
         }
         let slices = self.slices(tx)?;
-        let parts = burn::plan(&slices, credits, tx.now()).map_err(|short| {
-            ledger::store::Error::InsufficientCredits { needed: credits, available: short.available }
-        })?;
+        let parts = burn::plan(&slices, credits, tx.now())
+            .map_err(|short| ledger::store::Error::short(credits, short.available))?;
         Ok((slices, parts))
     }
 
@@ -229,7 +228,7 @@ impl Wallet {
         let position = Position::of(slices, now);
         let status = position.status(self.frozen_reason.is_some(), &settings.low_balance);
         let terms = self.terms(tx)?;
-        let can_spend = terms.as_ref().is_none_or(|terms| terms.let_spend(slices, now));
+        let hindrance = terms.as_ref().and_then(|terms| terms.hindrance(slices, now));
         let plans = self.plans(tx)?;
         let used = store::used(tx, self, self.cycle(&plans, now))?;
         let debt = store::debt(tx, &self.account)?
@@ -267,8 +266,8 @@ impl Wallet {
             },
             top_up: TopUp { balance: position.top_up },
             status,
-            mode: status.mode(can_spend),
-            pause: terms.and_then(|terms| terms.pause),
+            mode: status.mode(hindrance.is_none()),
+            hindrance,
             breakdown: counted.map(|slice| self.part(slice, now)).collect(),
         })
     }
@@ -425,9 +424,9 @@ pub struct Numbers {
     pub status: Status,
     /// How the assistant should behave.
     pub mode: Mode,
-    /// Why and since when its site is paused; told with the alerts.
+    /// Why nothing can be spent for its site, if that is so; a pause is told with the alerts.
     #[serde(skip)]
-    pub pause: Option<Pause>,
+    pub hindrance: Option<Refusal>,
     /// What `posted` is made of.
     pub breakdown: Vec<Part>,
 }

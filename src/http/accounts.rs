@@ -132,7 +132,7 @@ pub fn routes() -> Routes {
                         "account": "acc_02b1fa67730b778aa2ec748e9839efc7", "credits": "700", "debt": "0", "plans": [], "keys": []
                     }),
                 )
-                .refuses(&[Code::Forbidden, Code::NotFound, Code::InProgress, Code::Frozen]),
+                .refuses(&[Code::Forbidden, Code::NotFound, Code::HoldsOpen, Code::Frozen]),
         )
 }
 
@@ -312,7 +312,7 @@ async fn withdraw_site(State(app): State<App>, caller: Caller, named: Named) -> 
 ///
 /// # Errors
 /// In this order: `unauthorized`, `not_found` and `forbidden`, `idempotency_mismatch`, `invalid_request`, `frozen`,
-/// `in_progress` while something of it is held.
+/// `holds_open` while something of it is held.
 async fn accept_site(
     State(app): State<App>,
     caller: Caller,

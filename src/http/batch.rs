@@ -178,7 +178,7 @@ fn one(
         let requested = match fields.remove(KEY) {
             None | Some(Value::Null) => Requested::item(PATH, None, text),
             Some(Value::String(key)) => Requested::item(PATH, Some(&key), text),
-            Some(_) => return Err(Stop::Refused(Problem::invalid(format!("/{KEY}"), "must be a text"))),
+            Some(_) => return Err(Stop::Refused(Problem::invalid(format!("/{KEY}"), "must be a string"))),
         };
         debits::book(tx, settings, brake, caller, &requested, &fields).map_err(Stop::Refused)
     });

@@ -45,7 +45,7 @@ pub fn routes() -> Routes {
             .refuses(&[
                 Code::Forbidden,
                 Code::NotFound,
-                Code::InProgress,
+                Code::HoldsOpen,
                 Code::AlreadyClaimed,
                 Code::ClaimExpired,
                 Code::Frozen,
@@ -128,11 +128,10 @@ impl From<account::Error> for Problem {
             E::Itself(_) => Self::invalid("/account", error),
             E::Merged { .. } | E::NotAlone { .. } => Self::already_claimed(error),
             E::Frozen { .. } => Self::frozen(),
-            E::Held { .. } => Self::in_progress().with_detail(error),
             E::AlreadyTheirs { .. } => Self::invalid("/to", error),
             E::NotOffered(_) => Self::not_found().with_detail(error),
-            E::SiteHeld { until, .. } => {
-                Self::in_progress().with_detail(error).with("until", until.to_string())
+            E::Held { until, wait_s, .. } | E::SiteHeld { until, wait_s, .. } => {
+                Self::holds_open(until, wait_s).with_detail(error)
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::db::{self, Tx};
 use crate::feed::{self, Settings};
 use crate::id::{AccountId, ActionId, AgentId, ClientId, DebitId, GrantId, HoldId, ReversalId, SiteId};
 use crate::idempotency::Answer;
-use crate::ledger::limit::Brake;
+use crate::ledger::limit::{Brake, Obstacle};
 use crate::ledger::position::{Mode, Status};
 use crate::ledger::store::{Debited, Left, NewDebit, Priced, Taken, reverse};
 use crate::ledger::{self, LockedAccount};
@@ -54,11 +54,11 @@ pub fn routes() -> Routes {
         "/v1/debits/{id}/reversal",
         reversal,
         Operation::new(Tag::Spending, "Gives the credits of a debit back")
-            .describe("To the very slices they came from, the last first; once, all of it or a part.")
+            .describe("To the very slices they came from, the last first; once, all of it or a part. Without a body it is all of it.")
             .scopes(SPEND)
             .path::<DebitId>("id", "The debit.", "db_01a1fa67730b778aa2ec748e9839efc7")
             .once()
-            .takes(
+            .may_take(
                 vec![
                     Field::optional::<Amount>("credits", "How many; all, unless said."),
                     Field::line("reason", "Why, for the shop.", 0, LABEL_CHARS_MAX),
@@ -263,7 +263,15 @@ pub(super) fn refused(
     account: &AccountId,
     refusal: ledger::store::Error,
 ) -> Result<Problem, db::Error> {
-    Ok(Problem::from(refusal).with_top_up_url(feed::top_up_url(tx, settings, account)?))
+    // Where buying changes nothing, nobody is sent to buy.
+    let helps = match &refusal {
+        ledger::store::Error::InsufficientCredits { obstacles, .. } => {
+            obstacles.iter().all(Obstacle::can_be_bought_off)
+        }
+        _ => true,
+    };
+    let top_up_url = if helps { feed::top_up_url(tx, settings, account)? } else { None };
+    Ok(Problem::from(refusal).with_top_up_url(top_up_url))
 }
 
 /// How a wallet stands after an act.

@@ -66,6 +66,16 @@ pub(super) fn positive(fields: &Map<String, Value>, name: &str, errors: &mut Vec
 
 /// A whole number above zero, as a JSON number or as text.
 pub(super) fn whole(fields: &Map<String, Value>, name: &str, errors: &mut Vec<Fault>) -> Option<i64> {
+    whole_to(i64::MAX, fields, name, errors)
+}
+
+/// As [`whole`], and at most `most`.
+pub(super) fn whole_to(
+    most: i64,
+    fields: &Map<String, Value>,
+    name: &str,
+    errors: &mut Vec<Fault>,
+) -> Option<i64> {
     let value = fields.get(name)?;
     let number = match value {
         Value::Number(number) => number.as_i64(),
@@ -73,9 +83,9 @@ pub(super) fn whole(fields: &Map<String, Value>, name: &str, errors: &mut Vec<Fa
         Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
         _ => None,
     };
-    let number = number.filter(|number| *number > 0);
+    let number = number.filter(|number| (1..=most).contains(number));
     if number.is_none() {
-        let what = format!("must be a whole number from 1 to {}", i64::MAX);
+        let what = format!("must be a whole number from 1 to {most}");
         errors.push(Fault::new(format!("/{name}"), what));
     }
     number
@@ -103,8 +113,8 @@ pub(super) fn optional<T: FromStr<Err: Display>>(
     let value = match fields.get(name)? {
         Value::Null => return None,
         Value::String(text) => text.parse::<T>().map_err(|error| error.to_string()),
-        Value::Number(number) => Err(format!("must be a text: write \"{number}\"")),
-        _ => Err("must be a text".to_owned()),
+        Value::Number(number) => Err(format!("must be a string: write \"{number}\"")),
+        _ => Err("must be a string".to_owned()),
     };
     value.map_err(|detail| errors.push(Fault::new(format!("/{name}"), detail))).ok()
 }

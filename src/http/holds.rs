@@ -13,22 +13,22 @@ use serde_json::{Map, Value, json};
 use super::App;
 use super::debits::{self, LABEL_CHARS_MAX, REFERENCE_CHARS_MAX, SliceBody, Spender, Standing, whole_schema};
 use super::extract::{self, Fields, Named, Raw};
-use super::fields::{self, optional, positive, text, unknown, whole};
+use super::fields::{self, optional, positive, text, unknown, whole, whole_to};
 use super::idempotent::{self, Requested};
 use super::openapi::Routes;
-use super::openapi::operation::{Field, Object, Operation, SPEND, Tag};
+use super::openapi::operation::{Field, Object, Operation, READ, SPEND, Tag};
 use super::problem::{Code, Fault, Problem};
 use super::wallets::{NO_CACHE, private};
 use crate::access::{Caller, Subject};
 use crate::db::Tx;
 use crate::feed::Settings;
-use crate::id::{ActionId, AgentId, HoldId, SiteId};
+use crate::id::{ActionId, AgentId, DebitId, HoldId, SiteId};
 use crate::idempotency::Answer;
-use crate::ledger::LockedAccount;
 use crate::ledger::hold::{Hold, LASTS_S, LASTS_S_MAX, State as Stands};
 use crate::ledger::position::{Mode, Status};
 use crate::ledger::store::admit::left;
 use crate::ledger::store::{Capture, NewHold, hold};
+use crate::ledger::{self, LockedAccount};
 use crate::rate;
 use crate::schema::{Amount, Instant};
 use crate::time::Timestamp;
@@ -52,7 +52,8 @@ pub fn routes() -> Routes {
             operation("Sets credits of a site aside")
                 .describe(
                     "Before work whose price is not known yet. What is held can be spent by nothing else until it is captured, \
-                     released, or its time is over.",
+                     released, or its time is over. Either `credits`, or `action` with `quantity`, which the rate card prices; \
+                     `action` beside `credits` says what for, and lets the hold be captured by quantity.",
                 )
                 .only_once()
                 .takes_object(
@@ -70,6 +71,7 @@ pub fn routes() -> Routes {
             "/v1/holds/{id}",
             show,
             one(Operation::new(Tag::Spending, "How a hold stands"))
+                .scopes(READ)
                 .answers::<Body<'_>>(200, "The hold.", standing("expired"))
                 .refuses(&[Code::NotFound]),
         )
@@ -136,6 +138,9 @@ struct Body<'a> {
     credits: Credits,
     /// How many of them were spent.
     captured: Credits,
+    /// The debit that captured it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debit: Option<&'a DebitId>,
     /// When it is released by itself.
     expires_at: Timestamp,
     /// What the site can spend now.
@@ -158,6 +163,7 @@ impl<'a> Body<'a> {
             action: hold.action.as_deref(),
             credits: hold.credits,
             captured: hold.captured,
+            debit: hold.debit.as_ref(),
             expires_at: hold.expires_at,
             available: standing.available,
             status: standing.status,
@@ -205,11 +211,8 @@ fn take(
     let mut errors = Vec::new();
     let lasts_s = match fields.get("expires_in") {
         None | Some(Value::Null) => Some(LASTS_S),
-        Some(_) => whole(fields, "expires_in", &mut errors),
+        Some(_) => whole_to(LASTS_S_MAX, fields, "expires_in", &mut errors),
     };
-    if lasts_s.is_some_and(|lasts_s| LASTS_S_MAX < lasts_s) {
-        errors.push(Fault::new("/expires_in", format!("is at most {LASTS_S_MAX} seconds, which is a day")));
-    }
     let spending = debits::read(fields, &KNOWN, errors)?.priced(tx, spender.uses_pool, site)?;
     let now = tx.now();
     // An action that is held by credits may be captured by quantity, if it has a rate now.
@@ -269,12 +272,24 @@ async fn capture(
             requested.answer_once(tx, caller.key(), |tx| {
                 let Fields(fields) = extract::parse(&body)?;
                 let capture = read_capture(tx, &found, &fields)?;
-                let made = LockedAccount::lock(tx, &account)?.capture(&id, &capture, &brake)?;
+                let made = LockedAccount::lock(tx, &account)?
+                    .capture(&id, &capture, &brake)
+                    .map_err(|refusal| beyond(&capture, refusal))?;
                 debits::answer(&settings, capture.amount, &made, Some(&id))
             })
         })
         .await
         .map(idempotent::respond)
+}
+
+/// Why nothing was captured; what is beyond the hold is where it was said.
+fn beyond(capture: &Capture, refusal: ledger::store::Error) -> Problem {
+    match (&refusal, capture.quantity) {
+        (ledger::store::Error::BeyondHold { .. }, Some(quantity)) => {
+            Problem::invalid("/quantity", format!("{quantity} is more than the hold is for: {refusal}"))
+        }
+        _ => refusal.into(),
+    }
 }
 
 /// Reads what is to be captured; a quantity is priced by the rate that counted when the hold was taken.

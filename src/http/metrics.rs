@@ -15,6 +15,7 @@ use super::openapi::Routes;
 use super::openapi::operation::{Operation, Tag};
 use super::problem::{Code, Problem};
 use crate::access::Caller;
+use crate::ledger;
 use crate::reconcile;
 use crate::shop;
 use crate::shop::health::{self, Severity};
@@ -28,6 +29,8 @@ pub const DELIVERIES: &str = "nivella_webhook_deliveries_total";
 pub const REFUSED: &str = "nivella_webhook_refused_total";
 /// Seconds since a store was last compared with its shop, by hand or by the daemon.
 pub const RECONCILED: &str = "nivella_reconcile_age_seconds";
+/// Sites that the brake has paused.
+pub const PAUSED: &str = "nivella_paused_sites";
 
 /// Where counts are kept; one for the process, whoever asks first.
 ///
@@ -88,7 +91,12 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<String, Pr
     }
     webhooks(&app)?;
     reconciliation(&app)?;
-    Ok(recorder()?.render())
+    // A number of the database, not of the process: it is read, not kept.
+    let paused = app.db.read(ledger::store::brake::paused)?.len();
+    let paused = format!(
+        "# HELP {PAUSED} Sites that are paused for safety\n# TYPE {PAUSED} gauge\n{PAUSED} {paused}\n"
+    );
+    Ok(recorder()?.render() + &paused)
 }
 
 /// Shows how many faults the last look at each store's webhooks found, whoever made it; a store that was never looked

@@ -94,7 +94,9 @@ impl From<ledger::store::Error> for Problem {
     fn from(refusal: ledger::store::Error) -> Self {
         use ledger::store::Error as E;
         match refusal {
-            E::InsufficientCredits { needed, available } => Self::insufficient_credits(available, needed),
+            E::InsufficientCredits { needed, available, .. } => {
+                Self::insufficient_credits(available, needed).with_detail(&refusal)
+            }
             E::Frozen(_) => Self::frozen(),
             E::Paused(pause) => Self::paused_for_safety(&pause),
             E::LimitReached { needed, available, limit } => Self::limit_reached(available, needed, &limit),

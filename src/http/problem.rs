@@ -38,6 +38,8 @@ pub enum Code {
     RequestTimeout,
     /// The same request is being worked on.
     InProgress,
+    /// Open holds keep credits where they are.
+    HoldsOpen,
     /// The hold was captured, released or left to lapse.
     HoldClosed,
     /// The debit was given back before.
@@ -88,7 +90,7 @@ pub struct Fault {
 
 impl Code {
     /// All of them, in the order of their status.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::InsufficientCredits,
@@ -98,6 +100,7 @@ impl Code {
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::InProgress,
+        Self::HoldsOpen,
         Self::HoldClosed,
         Self::AlreadyReversed,
         Self::SiteMismatch,
@@ -200,6 +203,12 @@ impl Code {
                 "in_progress",
                 "Already being worked on",
                 "Wait, then send the same request with the same idempotency key again.",
+            ),
+            Self::HoldsOpen => (
+                S::CONFLICT,
+                "holds_open",
+                "Open holds keep credits there",
+                "Have its holds captured or released, or wait until \"until\", when the last of them is over. Nothing was moved.",
             ),
             Self::HoldClosed => (
                 S::CONFLICT,
@@ -369,9 +378,9 @@ impl Problem {
         }
         Self::short_of(Code::LimitReached, available, required)
             .with_detail(format!(
-                "{required} credits needed, {available} available under {}: wait until {}, when it begins anew, or \
-                 have it raised",
-                standing.limit, standing.resets_at,
+                "{required} credits needed, {available} available under {}: {}",
+                standing.limit,
+                standing.way_out(required),
             ))
             .with("limit", limit)
     }
@@ -417,6 +426,15 @@ impl Problem {
     #[must_use]
     pub const fn in_progress() -> Self {
         Self::new(Code::InProgress).with_retry_after_s(1)
+    }
+
+    /// 409: open holds keep credits where they are, for `wait_s` seconds at the longest. They can be closed sooner, so
+    /// it pays to come back after an hour.
+    #[must_use]
+    pub fn holds_open(until: Timestamp, wait_s: u32) -> Self {
+        Self::new(Code::HoldsOpen)
+            .with("until", until.to_string())
+            .with_retry_after_s(wait_s.clamp(1, HOLDS_RETRY_S_MAX))
     }
 
     /// 409: the hold was captured, released or left to lapse.
@@ -491,10 +509,7 @@ impl Problem {
     #[must_use]
     pub fn paused_for_safety(pause: &Pause) -> Self {
         Self::new(Code::PausedForSafety)
-            .with_detail(format!(
-                "spending is paused since {}: {}. Have the site's owner look and resume it; open holds finish",
-                pause.since, pause.reason,
-            ))
+            .with_detail(format!("{pause}. Have the site's owner look and resume it; open holds finish"))
             .with("since", pause.since.to_string())
             .with("reason", pause.reason.as_str())
     }
@@ -701,10 +716,11 @@ pub fn example(code: Code) -> Problem {
             since: Timestamp::from_millis(1_795_190_400_000),
             reason: "5000 credits in an hour, where 40 are usual".to_owned(),
         }),
-        Code::InvalidRequest => Problem::invalid("/credits", "must be a text: write \"5000\""),
+        Code::InvalidRequest => Problem::invalid("/credits", "must be a string: write \"5000\""),
         Code::UnknownAction => Problem::unknown_action("summary"),
         Code::PayloadTooLarge => Problem::payload_too_large(super::extract::BODY_BYTES_MAX),
         Code::InProgress => Problem::in_progress(),
+        Code::HoldsOpen => Problem::holds_open(Timestamp::from_millis(1_795_190_400_000), 900),
         Code::RateLimited => Problem::rate_limited(1),
         Code::TryAgain => Problem::try_again(),
         code => Problem::new(code),
@@ -732,6 +748,8 @@ const PAGES: &str = "/docs/errors/";
 const CONTENT_TYPE_PROBLEM: &str = "application/problem+json";
 /// A detail may quote what was sent; this is enough of it.
 const DETAIL_CHARS_MAX: usize = 500;
+/// How long to stay away because of open holds, at most.
+const HOLDS_RETRY_S_MAX: u32 = 3600;
 /// Long enough for a queue of writes to drain, short enough for a person who waits.
 const TRY_AGAIN_S: u32 = 2;
 

@@ -32,7 +32,7 @@ pub fn routes() -> Routes {
                  webhook's number, is not signed and not stored.",
             )
             .signed()
-            .path::<String>("store", "The store's name, from `store add`.", "shop")
+            .path::<String>("store", "The store's name, from `nivella-wallet store add`.", "shop")
             .header("X-WC-Webhook-Topic", false, "What the delivery is about, like `order.updated`.")
             .answers::<Answered>(
                 200,

@@ -10,6 +10,7 @@ use super::entry::{Kind, Place};
 use crate::db::{self, Db, Row, Tx};
 use crate::id::{AccountId, GrantId};
 use crate::params;
+use crate::time::Timestamp;
 
 /// Something in the books that does not add up.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -44,6 +45,7 @@ pub fn verify(db: &Db, mut progress: impl FnMut(u64) + Send) -> Result<Report, d
         for check in CHECKS {
             sums(tx, check, &mut report)?;
         }
+        hours(tx, &mut report)?;
         Ok(report)
     })
 }
@@ -544,19 +546,6 @@ const CHECKS: &[Check] = &[
                     CROSS JOIN (SELECT 'day' AS per UNION ALL SELECT 'month') p) c
               GROUP BY c.account_id, c.site, c.agent, c.per HAVING SUM(c.counted) <> SUM(c.spent)",
     },
-    // Hours that are too old to matter are forgotten.
-    Check {
-        rule: "counters",
-        sql: "-- ledger::audit::hours
-              SELECT h.account_id || ' ' || h.site || ' in the hour from ' || CAST(h.hour AS TEXT),
-                     'counted ' || CAST(h.captured AS TEXT) || ', its debits say ' || CAST(COALESCE(d.spent, 0) AS TEXT)
-              FROM spending_hour h
-              LEFT JOIN (SELECT COALESCE(a.merged_into, a.id) AS account_id, t.site,
-                                t.booked_at - t.booked_at % 3600000 AS hour, SUM(t.credits - t.reversed) AS spent
-                         FROM debit t JOIN account a ON a.id = t.account_id GROUP BY 1, t.site, 3) d
-                ON d.account_id = h.account_id AND d.site = h.site AND d.hour = h.hour
-              WHERE h.captured <> COALESCE(d.spent, 0)",
-    },
     Check {
         rule: "plans",
         sql: "-- ledger::audit::periods
@@ -613,6 +602,27 @@ fn sums(tx: &mut Tx<'_>, check: &Check, report: &mut Report) -> Result<(), db::E
         report.fault(check.rule, row.get(0)?, row.get(1)?);
         Ok(())
     })
+}
+
+/// Hours that are too old to matter are forgotten; the others are their debits.
+fn hours(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- ledger::audit::hours
+         SELECT h.account_id || ' ' || h.site, h.hour,
+                'counted ' || CAST(h.captured AS TEXT) || ', its debits say ' || CAST(COALESCE(d.spent, 0) AS TEXT)
+         FROM spending_hour h
+         LEFT JOIN (SELECT COALESCE(a.merged_into, a.id) AS account_id, t.site,
+                           t.booked_at - t.booked_at % 3600000 AS hour, SUM(t.credits - t.reversed) AS spent
+                    FROM debit t JOIN account a ON a.id = t.account_id GROUP BY 1, t.site, 3) d
+           ON d.account_id = h.account_id AND d.site = h.site AND d.hour = h.hour
+         WHERE h.captured <> COALESCE(d.spent, 0)",
+        params![],
+        |row| {
+            let (site, hour): (String, Timestamp) = (row.get(0)?, row.get(1)?);
+            report.fault("counters", format!("{site} in the hour from {}", hour.in_words()), row.get(2)?);
+            Ok(())
+        },
+    )
 }
 
 impl Report {

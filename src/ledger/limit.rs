@@ -4,6 +4,8 @@
 //! Everything that decides about a debit, a hold or a burn plan is in [`Terms`], and [`decide`] is the only place
 //! that decides. What it refuses, it refuses in one order: frozen, paused, a limit, too few credits.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::burn::{self, Part};
@@ -106,6 +108,25 @@ impl Standing {
     pub fn is_passed_by(&self, amount: Credits) -> bool {
         amount > self.room()
     }
+
+    /// Whether `amount` passes it in every period, so that waiting does not help.
+    #[must_use]
+    pub fn never_lets(&self, amount: Credits) -> bool {
+        amount > self.limit.credits
+    }
+
+    /// What can be done about it where `amount` would pass it, for people.
+    #[must_use]
+    pub fn way_out(&self, amount: Credits) -> String {
+        if self.limit.credits.is_zero() {
+            "it lets nothing be spent, so waiting does not help: have it raised".to_owned()
+        } else if self.never_lets(amount) {
+            "that is more than it ever lets, so waiting does not help: ask for less, or have it raised"
+                .to_owned()
+        } else {
+            format!("wait until {}, when it begins anew, or have it raised", self.resets_at.in_words())
+        }
+    }
 }
 
 /// What may be spent from.
@@ -163,6 +184,12 @@ pub struct Pause {
     pub reason: String,
 }
 
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "spending is paused since {}: {}", self.since.in_words(), self.reason)
+    }
+}
+
 /// What credits are to be taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -216,7 +243,80 @@ pub enum Refusal {
     Short {
         /// What could have been taken.
         available: Credits,
+        /// What keeps it from taking more.
+        obstacles: Vec<Obstacle>,
     },
+}
+
+/// For people: why nothing can be spent.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frozen(reason) => write!(f, "the account is frozen: {reason}"),
+            Self::Paused(pause) => write!(f, "{pause}"),
+            Self::LimitReached { limit, .. } => {
+                write!(f, "{} is reached: {}", limit.limit, limit.way_out(Credits::SMALLEST))
+            }
+            Self::Short { obstacles, .. } if obstacles.is_empty() => {
+                f.write_str("there is nothing left to spend")
+            }
+            Self::Short { obstacles, .. } => f.write_str(&obstacles_in_words(obstacles)),
+        }
+    }
+}
+
+/// What keeps credits from being spent that are there, or would be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The policy lets only recurring credits pay; so many others are there.
+    RecurringOnly(Credits),
+    /// It would pass this limit, beyond which recurring credits do not pay; so many of them are there.
+    SparesRecurring(Limit, Credits),
+    /// The policy keeps the account's pool out.
+    PoolOff,
+    /// Open holds have set so many aside.
+    Held(Credits),
+    /// So many wait for a decision about their order.
+    Undecided(Credits),
+}
+
+impl Obstacle {
+    /// Whether credits that are bought do away with it.
+    #[must_use]
+    pub const fn can_be_bought_off(&self) -> bool {
+        !matches!(self, Self::RecurringOnly(_))
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let are = |credits: &Credits, what: &str| match credits.to_string().as_str() {
+            "1" => format!("1 {what}credit is"),
+            many => format!("{many} {what}credits are"),
+        };
+        match self {
+            Self::RecurringOnly(others) => {
+                if !others.is_zero() {
+                    write!(f, "{} there, but ", are(others, ""))?;
+                }
+                f.write_str("the policy on_exhausted stop allows recurring credits only")
+            }
+            Self::SparesRecurring(limit, credits) => write!(
+                f,
+                "{} there, but this would pass {limit}, beyond which only bonus and paid credits pay",
+                are(credits, "recurring ")
+            ),
+            Self::PoolOff => f.write_str("the policy pool off allows none of the account's pool"),
+            Self::Held(credits) => write!(f, "{} set aside by open holds", are(credits, "")),
+            Self::Undecided(credits) => write!(f, "{} frozen until their order is decided", are(credits, "")),
+        }
+    }
+}
+
+/// All that is in the way, for people.
+#[must_use]
+pub fn obstacles_in_words(obstacles: &[Obstacle]) -> String {
+    obstacles.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Terms {
@@ -244,7 +344,48 @@ impl Terms {
     /// Whether anything at all can be spent from `slices`.
     #[must_use]
     pub fn let_spend(&self, slices: &[Slice], now: Timestamp) -> bool {
-        decide(self, slices, Credits::SMALLEST, Purpose::Debit, now).is_ok()
+        self.hindrance(slices, now).is_none()
+    }
+
+    /// Why not even the smallest amount can be spent from `slices`, if that is so.
+    #[must_use]
+    pub fn hindrance(&self, slices: &[Slice], now: Timestamp) -> Option<Refusal> {
+        decide(self, slices, Credits::SMALLEST, Purpose::Debit, now).err()
+    }
+
+    /// What is in the way of `amount`, of which `slices` do not pay all.
+    fn obstacles(&self, slices: &[Slice], amount: Credits, now: Timestamp) -> Vec<Obstacle> {
+        let policy = self.policy();
+        let sum = |of: &dyn Fn(&Slice) -> Option<Credits>| -> Credits { slices.iter().filter_map(of).sum() };
+        let in_reach = |slice: &Slice| policy.pool || slice.compartment != Compartment::Pool;
+        let spendable = |slice: &Slice| in_reach(slice) && slice.is_spendable(now);
+        let mut found = Vec::new();
+        if policy.on_exhausted == OnExhausted::Stop {
+            let is_other = |slice: &Slice| spendable(slice) && slice.category != Category::Recurring;
+            found.push(Obstacle::RecurringOnly(sum(&|slice| is_other(slice).then_some(slice.remaining))));
+        }
+        let spares = |standing: &&Standing| {
+            standing.limit.on_reached == OnReached::UseBalance && standing.is_passed_by(amount)
+        };
+        if let Some(standing) = self.limits.iter().filter(spares).min_by_key(|standing| standing.room()) {
+            let is_spared = |slice: &Slice| spendable(slice) && slice.category == Category::Recurring;
+            let spared = sum(&|slice| is_spared(slice).then_some(slice.remaining));
+            if !spared.is_zero() {
+                found.push(Obstacle::SparesRecurring(standing.limit.clone(), spared));
+            }
+        }
+        if !policy.pool {
+            found.push(Obstacle::PoolOff);
+        }
+        let held = sum(&|slice| policy.allows(slice).then_some(slice.held));
+        if !held.is_zero() {
+            found.push(Obstacle::Held(held));
+        }
+        let undecided = sum(&|slice| (policy.allows(slice) && slice.frozen).then_some(slice.remaining));
+        if !undecided.is_zero() {
+            found.push(Obstacle::Undecided(undecided));
+        }
+        found
     }
 }
 
@@ -286,7 +427,8 @@ pub fn decide(
                 let parts = burn::plan_from(slices, short.available, now, may_pay).unwrap_or_default();
                 Ok(Decided { parts, uncovered })
             } else {
-                Err(Refusal::Short { available: short.available })
+                let obstacles = terms.obstacles(slices, amount, now);
+                Err(Refusal::Short { available: short.available, obstacles })
             }
         }
     }
@@ -439,7 +581,7 @@ mod tests {
             Err(Refusal::LimitReached { limit, available }) => {
                 format!("limit {}, {available} available", limit.limit.credits)
             }
-            Err(Refusal::Short { available }) => format!("short, {available} available"),
+            Err(Refusal::Short { available, .. }) => format!("short, {available} available"),
         }
     }
 

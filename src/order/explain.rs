@@ -365,12 +365,12 @@ fn waits(line: &KnownLine, decision: Option<&Decision>, parked: Option<&str>) ->
     }
     let booked = line.booked;
     match decision? {
-        Decision::Parked { reason } => Some(format!("{booked} credits booked; it waits: {reason}")),
+        Decision::Parked { reason } => Some(format!("{} booked; it waits: {reason}", booked.in_words())),
         Decision::Attention { reason } => {
-            Some(format!("{booked} credits booked; somebody must look at it: {reason}"))
+            Some(format!("{} booked; somebody must look at it: {reason}", booked.in_words()))
         }
         Decision::Target { credits, .. } if *credits != booked => {
-            parked.map(|reason| format!("{booked} credits booked, {credits} due; it waits: {reason}"))
+            parked.map(|reason| format!("{} booked, {credits} due; it waits: {reason}", booked.in_words()))
         }
         Decision::Target { .. } | Decision::Keep { .. } | Decision::NotTokens => None,
     }
@@ -441,22 +441,23 @@ fn says(line: &KnownLine, is_on_order: bool, standing: Standing) -> String {
         }
         (None, _) => "whether this is a Tokens product is decided when it is paid".to_owned(),
         (Some(true), None) => {
-            "a Tokens product, but nobody said how many credits it brings: `package set` does".to_owned()
+            "a Tokens product, but nobody said how many credits it brings: `nivella-wallet package set` does"
+                .to_owned()
         }
         (Some(true), Some(_)) if !is_on_order => {
             format!("no longer on the order: {} of its credits are still booked", line.booked)
         }
         (Some(true), Some(_)) => match standing {
             Standing::Paid | Standing::Gone | Standing::Undone if line.target == line.booked => {
-                format!("{} credits booked, as it should be", line.booked)
+                format!("{} booked, as it should be", line.booked.in_words())
             }
             Standing::Waiting if !line.booked.is_zero() => {
-                format!("{} credits booked and frozen", line.booked)
+                format!("{} booked and frozen", line.booked.in_words())
             }
             Standing::Waiting | Standing::WithoutDate if line.booked.is_zero() => {
                 "nothing granted until it is paid".to_owned()
             }
-            _ => format!("{} credits booked, {} due", line.booked, line.target),
+            _ => format!("{} booked, {} due", line.booked.in_words(), line.target),
         },
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn summary(scene: &Scene<'_>, missing: &[Missing]) -> String {
             }
             Some(first) => format!("no credits are left of it: {}", first.what),
             None if granted.is_zero() => "it granted nothing, as it should be".to_owned(),
-            None => format!("it granted {granted} credits, and none are left"),
+            None => format!("it granted {}, and nothing is left", granted.in_words()),
         };
     }
     let mut at: BTreeMap<String, Credits> = BTreeMap::new();
@@ -116,8 +116,9 @@ pub(super) fn summary(scene: &Scene<'_>, missing: &[Missing]) -> String {
         .filter(|(credits, _)| !credits.is_zero())
         .map(|(credits, how)| format!("{credits} {how}"))
         .collect();
+    let are = if left == Credits::ONE { "is" } else { "are" };
     let gone = if gone.is_empty() { String::new() } else { format!(" ({})", gone.join(", ")) };
-    format!("{left} credits of it are left with {whose}: {}{frozen}{gone}", at.join(", "))
+    format!("{} of it {are} left with {whose}: {}{frozen}{gone}", left.in_words(), at.join(", "))
 }
 
 impl Scene<'_> {
@@ -190,11 +191,11 @@ impl Scene<'_> {
         Some(if granted.is_zero() {
             format!("{how}, and it never granted anything")
         } else if self.standing == Standing::Undone && !spent.is_zero() {
-            format!("{how}: {clawed} credits taken back, {spent} had been spent")
+            format!("{how}: {} taken back, {spent} had been spent", clawed.in_words())
         } else if clawed.is_zero() {
             format!("{how}: what it granted stays, nothing new is granted")
         } else {
-            format!("{how}: {clawed} credits taken back")
+            format!("{how}: {} taken back", clawed.in_words())
         })
     }
 
@@ -422,7 +423,7 @@ impl Scene<'_> {
         } else {
             format!(
                 "give the store REST keys with `nivella-wallet store set {} --consumer-key ck_… \
-                 --consumer-secret-file FILE`: then the shop is asked; or correct by hand with `wallet adjust`",
+                 --consumer-secret-file FILE`: then the shop is asked; or correct by hand with `nivella-wallet wallet adjust`",
                 self.shop.name
             )
         };

@@ -28,7 +28,7 @@ pub const fn meaning(standing: Standing) -> &'static str {
 #[must_use]
 pub fn worth(worth: &Worth, from: Option<&str>) -> String {
     let amount = match &worth.basis {
-        Basis::PerUnit(credits) => format!("{credits} credits each"),
+        Basis::PerUnit(credits) => format!("{} each", credits.in_words()),
         Basis::PerCurrencyUnit(rate) => format!("{rate} credits for each unit of currency paid"),
     };
     let terms = format!("{amount}, {}, {}", worth.category, validity_in_words(worth.validity));

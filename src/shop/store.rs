@@ -19,11 +19,11 @@ use crate::time::Timestamp;
 pub enum Error {
     /// The name is in use.
     #[error(
-        "a store named {0} is there already; `store set {0}` changes it, and a second shop needs a name of its own"
+        "a store named {0} is there already; `nivella-wallet store set {0}` changes it, and a second shop needs a name of its own"
     )]
     NameTaken(StoreName),
     /// No store has that name or number.
-    #[error("there is no store named {0}; `store list` lists them")]
+    #[error("there is no store named {0}; `nivella-wallet store list` lists them")]
     Unknown(String),
     /// A list that decides what counts was left empty.
     #[error("a store needs at least one {0}")]

@@ -1224,7 +1224,7 @@ fn accounts_are_merged_claimed_and_erased_from_the_command_line() {
     says("verify", 0, &[]);
 
     // A site that is taken away; deliveries whose content is gone.
-    says("site unassign shop", 0, &["took shop from acc_"]);
+    says("site unassign shop", 0, &["took shop from "]);
     let database = rusqlite::Connection::open(desk.join("nivella-wallet.db")).unwrap();
     database
         .execute(

@@ -158,6 +158,18 @@ fn a_shop_is_set_up_from_the_first_command_to_the_proof() {
     let csv = desk.ok("wallet history site:shop --csv");
     assert_eq!(csv.lines().next(), Some("at,kind,label,credits,site,order"));
     assert_eq!(csv.lines().count() - 1, 3 + rest["items"].as_array().unwrap().len());
+    let movements = desk.json("wallet explain site:shop --limit 1");
+    let cursor = movements["next_cursor"].as_str().unwrap();
+    assert_eq!(desk.json(&format!("wallet explain site:shop --cursor {cursor}"))["next_cursor"], Value::Null);
+    let said = desk.ok("wallet explain site:shop");
+    assert!(said.contains("together 1045.5 credits, which is what is available"), "{said}");
+    assert_eq!(desk.json("wallet balance site:shop")["available"], "1045.5");
+    assert_eq!(desk.json("wallet balance site:shop --at 2020-01-01")["posted"], "0");
+    assert!(desk.ok("wallet balance site:shop --at 2020-01-01").contains("2020-01-01 00:00 UTC"));
+    assert_eq!(desk.run("wallet balance site:shop --at 2999-01-01").status, 2, "nobody knows yet");
+    let grants = desk.ok("wallet grants site:shop");
+    let header = grants.lines().next().unwrap();
+    assert!(header.contains("ADJUSTED") && !header.contains("CLAWED"), "only what there is: {grants}");
     let grants = desk.json("wallet grants account:lab:customer:1 --status active");
     assert_eq!(grants["items"][1]["reason"], "invoice");
 
@@ -278,7 +290,7 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
         ("key create --scope admin --name x", "made key"),
         (&format!("key revoke {key}"), "revoked"),
         ("inbox replay --state all", "0 deliveries replayed"),
-        ("account freeze lab:customer:1 --reason x", "froze acc_"),
+        ("account freeze lab:customer:1 --reason x", "froze Customer 1 (acc_"),
         ("store set lab --url https://new.example", "changed store lab: its address"),
         ("account set lab:customer:1 --time-zone Europe/Vienna --name Acme", "name, time zone"),
         ("account set lab:customer:1 --default-site none", "nothing to do"),
@@ -296,6 +308,37 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
     let real = desk.json("wallet grant account:lab:customer:9 --credits 5 --reason x");
     assert_eq!(real["dry_run"], false);
     assert_ne!(desk.content(), before);
+}
+
+/// What stands in the way of a site is seen where one looks for it.
+#[test]
+fn a_list_of_sites_says_which_are_paused_and_what_each_can_spend() {
+    let desk = Desk::with_customers();
+    assert!(desk.ok("site list --paused").contains("no paused sites"));
+    let url = DatabaseUrl::Sqlite(desk.folder.path().join("nivella-wallet.db"));
+    let db = Db::open(&url, Durability::Process, Clock::system()).unwrap();
+    let paused = db.write_blocking("test", Keep::Effects, |tx| {
+        tx.execute(
+            "-- test
+             INSERT INTO brake (account_id, site, paused_at, reason, forgiven)
+             SELECT account_id, id, 0, 'too much at once', 0 FROM site WHERE id = 'shop'",
+            nivella_wallet::params![],
+        )
+    });
+    assert_eq!(paused.unwrap(), 1);
+    drop(db);
+    let items = desk.json("site list --paused")["items"].clone();
+    assert_eq!(items.as_array().unwrap().len(), 1);
+    assert_eq!((&items[0]["id"], &items[0]["pause"]["reason"]), (&"shop".into(), &"too much at once".into()));
+    assert!(desk.ok("account show lab:customer:1").contains("1970-01-01 00:00"));
+    let why = desk.ok("wallet show site:shop");
+    assert!(why.contains("too much at once") && why.contains("nivella-wallet site resume shop"), "{why}");
+    let shown = desk.json("wallet show site:shop")["available"].clone();
+    let items = desk.json("site list --account lab:customer:1")["items"].clone();
+    let shop = items.as_array().unwrap().iter().find(|item| item["id"] == "shop").unwrap();
+    assert_eq!(shop["available"], shown);
+    desk.ok("account freeze lab:customer:1 --reason chargeback");
+    assert!(desk.ok("site show shop").contains("frozen: chargeback"));
 }
 
 /// Somebody's assistant broke at 3 a.m. and keeps what the customer waits for.
@@ -317,9 +360,12 @@ fn an_operator_finds_a_hold_and_releases_it() {
     }
     assert!(desk.ok("hold list site:blog").contains("nothing is held"));
     assert!(desk.ok("hold list site:shop").contains("600"));
+    let history = desk.ok("wallet history site:shop");
+    assert!(history.contains("600 credits") && history.contains("hold list site:shop"), "{history}");
+    assert!(desk.ok("wallet grants site:shop").lines().next().unwrap().contains("HELD"));
     let before = desk.content();
     let tried = desk.ok(&format!("hold release {id} --dry-run"));
-    assert!(tried.contains("600 credits of site shop are no longer set aside"), "{tried}");
+    assert!(tried.contains("no longer set aside: 600 credits of site shop"), "{tried}");
     assert_eq!(desk.content(), before);
     assert_eq!(desk.json(&format!("hold release {id}"))["state"], "released");
     let again = desk.run(&format!("hold release {id}"));
@@ -532,7 +578,7 @@ fn an_import_with_one_bad_row_imports_nothing_and_names_every_bad_row() {
 fn a_site_that_was_unassigned_is_told_from_one_nobody_heard_of() {
     let desk = Desk::with_customers();
     let out = desk.ok("site unassign shop");
-    assert!(out.contains("50.5 credits that were there for shop stay with acc_"), "{out}");
+    assert!(out.contains("50.5 credits that lay there for shop stay with acc_"), "{out}");
     assert!(desk.ok("site show shop").contains("nobody: it was unassigned"));
     assert_eq!(desk.json("site show shop")["account"], Value::Null);
     assert_eq!(desk.run("site show nowhere").status, 1);
@@ -560,6 +606,8 @@ fn a_frozen_account_keeps_its_numbers_and_can_be_unfrozen() {
     let again = desk.json("account freeze lab:customer:1 --reason 'the card was stolen'");
     assert_eq!(again["change"], "unchanged");
     assert!(desk.ok("account show lab:customer:1").contains("frozen: the card was stolen"));
+    let other = desk.ok("account freeze lab:customer:1 --reason 'a dispute' --dry-run");
+    assert!(other.contains("was: the card was stolen; now: a dispute"), "{other}");
 
     let during = desk.json("wallet show account:lab:customer:1");
     assert_eq!((&during["status"], &during["mode"]), (&"frozen".into(), &"handover".into()));
@@ -567,7 +615,10 @@ fn a_frozen_account_keeps_its_numbers_and_can_be_unfrozen() {
     assert_eq!(numbers(), before, "a freeze changes no number");
 
     let out = desk.ok("account unfreeze lab:customer:1 --reason 'it was found'");
-    assert!(out.contains("unfroze acc_") && out.contains("it was frozen: the card was stolen"), "{out}");
+    assert!(
+        out.contains("unfroze Customer 1 (acc_") && out.contains("it was frozen: the card was stolen"),
+        "{out}"
+    );
     assert_eq!(desk.json("wallet show account:lab:customer:1")["status"], "ok");
     assert_eq!(numbers(), before);
     assert!(desk.ok("account unfreeze lab:customer:1 --reason x").starts_with("nothing to do"));
@@ -609,7 +660,7 @@ fn a_store_is_changed_where_it_is_named_and_nowhere_else() {
         (
             "store add lab --url https://x.example --webhook-secret-file secret.txt",
             1,
-            "`store set lab` changes it",
+            "`nivella-wallet store set lab` changes it",
         ),
     ] {
         let answer = desk.run(args);
@@ -1016,7 +1067,8 @@ fn a_broken_row_is_named_and_the_status_says_so() {
 #[test]
 fn help_is_there_for_every_command() {
     let desk = Desk::empty();
-    let nouns = ["store", "package", "site", "account", "wallet", "key", "order", "inbox"];
+    let nouns =
+        ["store", "package", "site", "account", "wallet", "hold", "plan", "rate", "key", "order", "inbox"];
     for noun in nouns {
         let help = desk.ok(&format!("{noun} --help"));
         let verbs = help.lines().skip_while(|line| *line != "Commands:").skip(1);
@@ -1025,7 +1077,7 @@ fn help_is_there_for_every_command() {
             let words = desk.ok(&format!("{noun} {name} --help"));
             assert!(words.starts_with(char::is_uppercase), "{noun} {name}: {words}");
             for line in words.lines().filter(|line| !line.starts_with("Usage:")) {
-                assert!(line.chars().count() <= 110, "{noun} {name}: {line}");
+                assert!(line.chars().count() <= 100, "{noun} {name}: {line}");
             }
         }
     }
@@ -1040,7 +1092,15 @@ fn limits_and_policies_are_set_by_hand_and_shown() {
     assert!(said.contains("shop may spend 100 credits a month"), "{said}");
     assert_eq!(desk.content(), before, "a dry run writes nothing");
 
-    desk.ok("site limit shop --per month --credits 100");
+    for change in ["changed", "unchanged"] {
+        let shown = desk.json("site limit shop --per month --credits 100");
+        let named = (&shown["site"], &shown["agent"], &shown["change"]);
+        assert_eq!(named, (&"shop".into(), &Value::Null, &change.into()));
+    }
+    assert!(
+        desk.ok("site limit shop --per month --credits 100").starts_with("nothing to do: shop may spend")
+    );
+    assert!(desk.ok("site limit shop --per day --credits 1 --dry-run").contains("may spend 1 credit a day"));
     let shown = desk.json("site limit shop --agent bot --per day --credits 0 --on-reached use_balance");
     assert_eq!(
         (&shown["agent"], &shown["credits"], &shown["on_reached"]),
@@ -1051,6 +1111,8 @@ fn limits_and_policies_are_set_by_hand_and_shown() {
         (&policy["on_exhausted"], &policy["pool"], &policy["grace"]),
         (&"stop".into(), &false.into(), &"0".into())
     );
+    assert_eq!((&policy["site"], &policy["change"]), (&"shop".into(), &"changed".into()));
+    assert_eq!(desk.json("site policy shop --pool off")["change"], "unchanged");
     desk.ok("site policy shop --agent bot --grace 2.5 --on-exhausted use_balance");
 
     let shown = desk.json("site show shop");
@@ -1069,6 +1131,8 @@ fn limits_and_policies_are_set_by_hand_and_shown() {
     assert_eq!(refused.status, 1);
     assert!(refused.err.contains("0 left under the limit of 100 credits a month"), "{}", refused.err);
     assert!(desk.run("wallet burn-plan site:shop --credits 1").err.contains("1 credits needed, 0 available"));
+    let text = desk.ok("wallet show site:shop");
+    assert!(text.contains("the policy on_exhausted stop allows recurring credits only"), "{text}");
     desk.ok("wallet burn-plan site:shop --credits 1 --agent bot");
     assert_eq!(desk.run("wallet burn-plan account:lab:customer:1 --credits 1 --agent bot").status, 2);
 

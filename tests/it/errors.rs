@@ -354,6 +354,7 @@ async fn every_wrong_request_gets_its_named_error() {
         "try_again",
         "limit_reached",
         "in_progress",
+        "holds_open",
         "hold_closed",
         "already_reversed",
         "site_mismatch",

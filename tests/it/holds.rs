@@ -225,6 +225,12 @@ async fn what_is_wrong_with_a_hold_is_told_and_leaves_nothing() {
     ] {
         assert_eq!(world.post("/v1/holds", "k", body.clone()).await.brief(), expected, "{body}");
     }
+    for expires_in in [0, 86401] {
+        let body = json!({"site": "shop", "credits": "5", "expires_in": expires_in});
+        let errors =
+            json!([{ "pointer": "/expires_in", "detail": "must be a whole number from 1 to 86400" }]);
+        assert_eq!(world.post("/v1/holds", "k", body).await.body["errors"], errors);
+    }
     let without = world.post("/v1/holds", "", json!({"site": "shop", "credits": "5"})).await;
     assert_eq!(without.brief(), "422 invalid_request");
     assert_eq!(world.app.count("hold"), 0);
@@ -296,6 +302,11 @@ async fn a_capture_is_priced_by_the_rate_of_its_hold() {
     let beyond =
         world.post(&format!("/v1/holds/{}/capture", credits.text("id")), "", json!({"quantity": 16})).await;
     assert_eq!(beyond.brief(), "422 invalid_request");
+    assert_eq!(
+        beyond.body["errors"],
+        json!([{ "pointer": "/quantity", "detail": "16 is more than the hold is for: 32 credits are asked for, and the \
+                 hold has set 30 aside: it is still open" }])
+    );
     let captured =
         world.post(&format!("/v1/holds/{}/capture", credits.text("id")), "", json!({"quantity": 15})).await;
     assert_eq!(captured.text("credits"), "30");

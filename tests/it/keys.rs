@@ -273,6 +273,14 @@ async fn the_hour_of_use_is_written_once_an_hour_and_never_by_a_request() {
     assert_eq!(reads(&app, &key.secret, "").await, "200");
     flush().await;
     assert_eq!(used(), Some("2026-11-20T19:00:00Z".parse().unwrap()));
+    // Nobody uses a key before it is made, whatever the hour says.
+    let made_at = "2026-11-20T19:30:00Z".parse().unwrap();
+    app.clock.turn_to(made_at);
+    let young = make(&app, &["site:shop"]);
+    assert_eq!(reads(&app, &young.secret, "").await, "200");
+    flush().await;
+    let young = app.db().read(|tx| access::store::get(tx, &young.id)).unwrap().unwrap();
+    assert_eq!(young.used_at, Some(made_at));
 }
 
 // Websites ------------------------------------------------------------------------------------------
@@ -469,7 +477,7 @@ fn keys_and_sites_are_changed_from_the_command_line() {
     let before = desk.content();
     assert_eq!(desk.json("site transfer shop --accept --dry-run")["credits"], "50.5");
     assert_eq!(desk.content(), before);
-    assert!(desk.ok("site transfer shop --accept").contains("with 50.5 credits that were there"));
+    assert!(desk.ok("site transfer shop --accept").contains("with the 50.5 credits that lay there"));
     assert_eq!(desk.json("site show shop")["account"]["name"], "bob@example.com");
     assert_eq!(desk.json("wallet show account:lab:email:bob@example.com")["available"], "50.5");
     desk.ok("verify");

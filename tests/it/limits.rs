@@ -61,6 +61,13 @@ impl World {
         self.send(&self.app.admin, Method::PUT, path, Some(&body)).await
     }
 
+    /// How many sites are paused, as whoever watches the daemon reads it.
+    async fn counted(&self) -> String {
+        let counts = self.app.http.get(self.app.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        let line = counts.lines().find_map(|line| line.strip_prefix("nivella_paused_sites "));
+        line.unwrap().to_owned()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         self.app.get(path).await
     }
@@ -157,7 +164,7 @@ async fn a_limit_is_set_shown_met_and_taken_away() {
             "type": "/docs/errors/limit_reached", "title": problem["title"], "status": 402,
             "code": "limit_reached",
             "detail": "69.500001 credits needed, 69.5 available under the limit of 100 credits a month: wait until \
-                       2026-12-01T00:00:00Z, when it begins anew, or have it raised",
+                       2026-12-01 00:00 UTC, when it begins anew, or have it raised",
             "available": "69.5", "required": "69.500001",
             "limit": { "per": "month", "credits": "100", "on_reached": "stop", "resets_at": "2026-12-01T00:00:00Z" },
         })
@@ -193,6 +200,52 @@ async fn what_was_available_is_what_this_debit_could_have_taken() {
     assert_eq!(world.tried("shop", "10").await, "201");
     assert_eq!(world.tried("shop", "1").await, "402 insufficient_credits 0");
     assert_eq!(world.get("/v1/wallets/site:shop").await["available"], "20", "and no number is another");
+}
+
+/// A refusal names what stands in the way, and sends nobody to the shop where buying does not help.
+#[tokio::test]
+async fn a_402_says_what_stands_in_the_way() {
+    let world = World::start().await;
+    world.give("site:shop", "999", "paid").await;
+    let detail = async |spender: &str, amount: &str| {
+        let (status, problem) = world.debit(spender, amount).await;
+        assert_eq!(status, 402, "{problem}");
+        problem["detail"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(detail("shop", "1000").await, "1000 credits needed, 999 available");
+
+    world.put("/v1/sites/shop/policy", json!({ "on_exhausted": "stop", "pool": false })).await;
+    let (_, problem) = world.debit("shop", "0.5").await;
+    assert_eq!(
+        problem["detail"],
+        "0.5 credits needed, 0 available: 999 credits are there, but the policy on_exhausted stop allows recurring \
+         credits only; the policy pool off allows none of the account's pool"
+    );
+    assert_eq!((&problem["available"], &problem["required"]), (&"0".into(), &"0.5".into()));
+    assert_eq!(problem["top_up_url"], Value::Null, "bought credits would not be spent either");
+    world.put("/v1/sites/shop/policy", json!({ "on_exhausted": "use_balance", "pool": true })).await;
+
+    // What one limit spares, what holds keep, and a limit that no waiting gets around.
+    world.give("site:shop", "10", "recurring").await;
+    world
+        .put("/v1/sites/shop/limits", json!({ "per": "day", "credits": "0", "on_reached": "use_balance" }))
+        .await;
+    assert!(detail("shop", "1000").await.ends_with(
+        "999 available: 10 recurring credits are there, but this would pass the limit of 0 credits a day, beyond \
+         which only bonus and paid credits pay"
+    ));
+    let hold = world.app.request(Method::POST, "/v1/holds").header("Idempotency-Key", "h");
+    let hold = hold.body(json!({ "site": "shop", "credits": "999" }).to_string()).send().await.unwrap();
+    assert_eq!(hold.status(), 201);
+    assert!(detail("shop", "1").await.ends_with("; 999 credits are set aside by open holds"));
+    world.put("/v1/sites/shop/limits", json!({ "per": "day", "credits": "0", "on_reached": "stop" })).await;
+    assert_eq!(
+        detail("shop", "1").await,
+        "1 credits needed, 0 available under the limit of 0 credits a day: it lets nothing be spent, so waiting does \
+         not help: have it raised"
+    );
+    world.put("/v1/sites/shop/limits", json!({ "per": "day", "credits": "5000" })).await;
+    assert!(detail("shop", "5001").await.contains("more than it ever lets, so waiting does not help"));
 }
 
 /// What comes first is told first, and nothing of what is refused is left behind.
@@ -735,7 +788,10 @@ fn verify_names_a_counter_that_is_not_its_debits() {
                 "shop by month",
             ),
             ("DELETE FROM spending WHERE agent = 'bot' AND per = 'month'", "shop bot by month"),
-            ("UPDATE spending_hour SET captured = captured + 1", "shop in the hour from"),
+            (
+                "UPDATE spending_hour SET captured = captured + 1",
+                "shop in the hour from 2026-01-01 00:00 UTC",
+            ),
         ] {
             stage
                 .db()
@@ -793,12 +849,12 @@ fn an_hour_far_above_the_usual_pauses_the_site_until_it_is_resumed() {
         assert_eq!(pause.since, at("2026-11-20T12:00:00Z"));
         assert_eq!(
             pause.reason,
-            "1600.000001 credits were spent in the hour from 2026-11-20T12:00:00Z, where 200 an hour are usual and \
+            "1600.000001 credits were spent in the hour from 2026-11-20 12:00 UTC, where 200 an hour are usual and \
              more than 1600 are too many"
         );
         let refused = stage.spend("shop", "1", BRAKE).unwrap_err();
         assert!(
-            refused.starts_with("spending is paused since 2026-11-20T12:00:00Z: 1600.000001 credits"),
+            refused.starts_with("spending is paused since 2026-11-20 12:00 UTC: 1600.000001 credits"),
             "{refused}"
         );
         assert_eq!(stage.spend("blog", "5000", BRAKE), Ok(true), "another site has another brake");
@@ -812,6 +868,13 @@ fn an_hour_far_above_the_usual_pauses_the_site_until_it_is_resumed() {
         assert!(!stage.resume("shop"), "resumed twice it goes on");
         assert_eq!(stage.spend("shop", "1600", BRAKE), Ok(true));
         assert_eq!(stage.spend("shop", "1", BRAKE), Ok(false));
+        let reason = stage.pause("shop").unwrap().reason;
+        assert!(
+            reason.starts_with(
+                "1601 credits were spent in the hour from 2026-11-20 12:00 UTC since it was resumed,"
+            ),
+            "{reason}"
+        );
         assert!(stage.resume("shop"));
         assert_eq!(stage.spend("shop", "1600", BRAKE), Ok(true));
         // The next hour is another one, and what was so high counts among the usual hours from now on.
@@ -899,7 +962,7 @@ async fn a_pause_is_seen_everywhere_it_matters() {
     assert_eq!((crossed.0, &crossed.1["mode"]), (201, &"handover".into()));
 
     let (status, problem) = world.debit("shop/bot", "1").await;
-    let reason = "1001 credits were spent in the hour from 2026-11-20T18:00:00Z, where 100 an hour are usual and more \
+    let reason = "1001 credits were spent in the hour from 2026-11-20 18:00 UTC, where 100 an hour are usual and more \
                   than 1000 are too many";
     assert_eq!((status, &problem["code"]), (423, &"paused_for_safety".into()));
     assert_eq!((&problem["since"], &problem["reason"]), (&"2026-11-20T18:00:00Z".into(), &reason.into()));
@@ -918,10 +981,17 @@ async fn a_pause_is_seen_everywhere_it_matters() {
     assert_eq!(brief(&plan), "423 paused_for_safety");
     // What is not spending goes on.
     world.give("site:shop", "1", "bonus").await;
+    assert_eq!(world.counted().await, "1");
+    let mut told = Vec::new();
+    nivella_wallet::app::tell_paused(world.app.db(), &mut told).unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].site.as_str(), told[0].pause.reason.as_str()), ("shop", reason));
 
     let resume = async || world.send(&world.app.admin, Method::POST, "/v1/sites/shop/resume", None).await;
     assert_eq!(resume().await, (200, json!({ "site": "shop", "was": pause })));
     assert_eq!(resume().await, (200, json!({ "site": "shop", "was": null })));
     assert_eq!(world.tried("shop", "1").await, "201");
     assert_eq!(world.mode("shop").await, "normal");
+    nivella_wallet::app::tell_paused(world.app.db(), &mut told).unwrap();
+    assert_eq!((told, world.counted().await), (Vec::new(), "0".to_owned()));
 }

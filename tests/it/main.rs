@@ -22,6 +22,7 @@ mod health;
 mod holds;
 mod lookups;
 mod reconcile;
+mod remedies;
 mod config;
 mod debits;
 mod limits;

@@ -99,6 +99,17 @@ async fn a_debit_costs_quantity_times_the_rate_that_is_effective_when_it_is_book
     world.ok("rate set answer --credits 5 --effective 2036-12-01");
     assert_eq!(world.cost("answer", json!(1)).await, "5");
     assert_eq!(world.app.available("site:shop").await, "41.874999");
+
+    let asked = "wallet usage site:shop --by month --group action --from 2036-01-01 --to 2037-01-01";
+    let sums: Value = serde_json::from_str(&world.ok(&format!("--json {asked}"))).unwrap();
+    let sums: Vec<_> =
+        sums["items"].as_array().unwrap().iter().map(|sum| (&sum["action"], &sum["credits"])).collect();
+    let named = |action: &'static str, credits: &'static str| (Value::from(action), Value::from(credits));
+    let wanted =
+        [named("answer", "948"), named("token", "0.125001"), named("answer", "9"), named("later", "1")];
+    assert_eq!(sums, wanted.iter().map(|(action, credits)| (action, credits)).collect::<Vec<_>>());
+    let said = world.ok(asked);
+    assert!(said.contains("ACTION") && said.ends_with("together 958.125001\n"), "{said}");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! A site that is handed over: one owner at every instant, credits as they were, refunds that find them.
 
 use nivella_wallet::account::transfer::{self, Change, OFFER_MS, Transferred};
-use nivella_wallet::account::{self, Error};
+use nivella_wallet::account::{self, Error, by_hand};
+use nivella_wallet::feed;
 use nivella_wallet::id::SiteId;
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::plan::NewPlan;
@@ -323,6 +324,90 @@ fn what_is_frozen_or_held_is_not_handed_over() {
     }
 }
 
+/// What of a grant one account has is nobody else's business; the list of all grants has all of it.
+#[test]
+fn each_account_is_told_its_own_part_of_a_grant() {
+    for test in databases() {
+        let stage = Stage::on(test);
+        stage.deliver(&mut Draft::new(1, "customer:2"));
+        let alice = stage.write(|tx| sites::open(tx, &name(ALICE))).unwrap();
+        stage.deliver(&mut Draft::at(2, "customer:2", "shop"));
+        assert!(stage.spend("shop", "100"));
+        stage
+            .write(move |tx| LockedAccount::lock(tx, &alice)?.take_out(&at("shop"), credits("7"), "r"))
+            .unwrap();
+        stage.hand_over("shop", BOB);
+        assert!(stage.spend("shop", "30"));
+        // id, granted, remaining, spent, adjusted
+        let told = |wallet: &str| -> Vec<[String; 4]> {
+            let wallet = wallet.parse().unwrap();
+            let list = stage.test.db.read(|tx| {
+                let wallet = feed::wallet::open(tx, &wallet)?.expect("a wallet");
+                feed::grants::page(tx, &wallet, None, false, None, 10)
+            });
+            let numbers = |grant: feed::grants::Grant| {
+                [grant.granted, grant.remaining, grant.spent, grant.adjusted].map(|amount| amount.to_string())
+            };
+            list.unwrap().items.into_iter().map(numbers).collect()
+        };
+        let row = |numbers: [&str; 4]| numbers.map(str::to_owned);
+        // What is spent for the site of its pool is spent of the grant that is not the site's.
+        let alices = told(&format!("account:{ALICE}"));
+        let bobs = told(&format!("account:{BOB}"));
+        assert_eq!(bobs.len(), 1, "{bobs:?}");
+        assert_eq!(bobs[0], row([&bobs[0][0], &bobs[0][1], "30", "0"]));
+        assert_eq!(told("site:shop"), bobs);
+        let whole = stage.test.db.read(|tx| feed::grants::list(tx, None, None, None, 10)).unwrap().items;
+        let of = |index: usize| -> i64 {
+            let sum: i64 = alices.iter().chain(&bobs).map(|row| credits(&row[index]).micro()).sum();
+            let all: i64 = whole
+                .iter()
+                .map(|listed| {
+                    let grant = &listed.grant;
+                    [grant.granted, grant.remaining, grant.spent, grant.adjusted][index].micro()
+                })
+                .sum();
+            assert_eq!(sum, all, "{alices:?} {bobs:?} {whole:?}");
+            sum
+        };
+        assert_eq!([of(0), of(2), of(3)], [2_000_000_000, 130_000_000, 7_000_000]);
+        assert!(of(1) > 0);
+    }
+}
+
+/// What is withdrawn from two customers names both.
+#[test]
+fn a_grant_that_is_withdrawn_says_from_whom() {
+    for test in databases() {
+        let stage = Stage::on(test);
+        stage.deliver(&mut Draft::new(1, "customer:2"));
+        stage
+            .write(|tx| {
+                let alice = sites::open(tx, &name(ALICE))?;
+                sites::assign(tx, &site("shop"), &alice, &Field::Keep, &Field::Keep).map(drop)
+            })
+            .unwrap();
+        stage.write(|tx| by_hand::allocate(tx, &name(ALICE), site("shop"), credits("300"))).unwrap();
+        stage.hand_over("shop", BOB);
+        let bob = stage.id(BOB);
+        stage.write(move |tx| LockedAccount::lock(tx, &bob)?.hold(&new_hold("shop", "20"))).unwrap();
+        let whole = stage.test.db.read(|tx| feed::grants::list(tx, None, None, None, 10)).unwrap().items;
+        let grant = whole[0].grant.id.clone();
+        let voided = stage.write(move |tx| by_hand::void(tx, &grant, "r")).unwrap();
+        let mut told: Vec<String> = voided
+            .places
+            .iter()
+            .map(|place| {
+                let site = place.site.as_ref().map_or("pool", SiteId::as_str);
+                format!("{} {site} {} {}", place.name, place.credits, place.held)
+            })
+            .collect();
+        told.sort();
+        assert_eq!(told, ["Customer 2 pool 700 0", "Customer 3 shop 280 20"]);
+        assert_eq!(voided.credits, credits("980"));
+    }
+}
+
 // Over HTTP -----------------------------------------------------------------------------------------
 
 async fn send(
@@ -419,6 +504,46 @@ async fn the_site_has_one_owner_at_every_instant() {
         send(&app, &app.admin, Method::POST, "/v1/sites/lawn/transfer", "", json!({ "to": BOB })).await.0,
         "404 not_found"
     );
+}
+
+/// A debit of the owner before is given back to that one; how the site stands is how it stands now.
+#[tokio::test]
+async fn a_reversal_after_a_transfer_tells_the_wallet_of_today() {
+    let app = TestApp::start().await;
+    write(app.db(), |tx| {
+        let alice = sites::open(tx, &name(ALICE))?;
+        sites::open(tx, &name(BOB))?;
+        sites::assign(tx, &site("shop"), &alice, &Field::Keep, &Field::Keep).map(drop)
+    });
+    let given = json!({ "wallet": "site:shop", "credits": "100", "reason": "r" });
+    assert_eq!(send(&app, &app.admin, Method::POST, "/v1/grants", "g", given).await.0, "201");
+    let debit: Value =
+        serde_json::from_str(&app.debit("shop", "10", "d").await.text().await.unwrap()).unwrap();
+    let asked = json!({ "site": "shop", "credits": "5", "expires_in": 1800 });
+    let (_, held) = send(&app, &app.admin, Method::POST, "/v1/holds", "h", asked).await;
+    let path = "/v1/sites/shop/transfer";
+    assert_eq!(send(&app, &app.admin, Method::POST, path, "", json!({ "to": BOB })).await.0, "201");
+    let accept = format!("{path}/accept");
+    let (refused, problem) = send(&app, &app.admin, Method::POST, &accept, "", Value::Null).await;
+    assert_eq!((refused.as_str(), &problem["until"]), ("409 holds_open", &held["expires_at"]));
+    let capture = format!("/v1/holds/{}", held["id"].as_str().unwrap());
+    let (_, captured) =
+        send(&app, &app.admin, Method::POST, &format!("{capture}/capture"), "", json!({ "credits": "5" }))
+            .await;
+    assert_eq!(
+        send(&app, &app.admin, Method::GET, &capture, "", Value::Null).await.1["debit"],
+        captured["id"]
+    );
+    assert_eq!(send(&app, &app.admin, Method::POST, &accept, "", Value::Null).await.0, "200");
+    let reversal = format!("/v1/debits/{}/reversal", debit["id"].as_str().unwrap());
+    let (_, back) = send(&app, &app.admin, Method::POST, &reversal, "", Value::Null).await;
+    let now = app.get("/v1/wallets/site:shop").await;
+    assert_eq!(
+        [&back["available"], &back["status"], &back["mode"]],
+        [&now["available"], &now["status"], &now["mode"]]
+    );
+    assert_eq!(now["available"], "85");
+    assert_eq!(app.available("account:lab:customer:2").await, "10");
 }
 
 /// Two that accept at once, while others spend: one hands it over, and nothing is made or lost.

@@ -52,7 +52,7 @@ pub(super) fn of(operations: &[Documented]) -> Value {
             "responses": responses,
             "securitySchemes": {
                 "key": { "type": "http", "scheme": "bearer", "bearerFormat": "nwk_ and 64 hexadecimal digits",
-                         "description": "An API key; `nivella-wallet key create` makes one and shows it once." },
+                         "description": "An API key, sent with each request to `/v1` as `Authorization: Bearer nwk_…`. `nivella-wallet key create` makes one and shows it once; its scopes say what it sees and does." },
                 "signature": { "type": "apiKey", "in": "header", "name": "X-WC-Webhook-Signature",
                                "description": "Base64 of the HMAC-SHA256 over the raw body with the store's secret." }
             }
@@ -113,7 +113,7 @@ fn scopes_in_words(operation: &Operation) -> Option<&'static str> {
         Access::Open => None,
         Access::Here => Some("From the daemon's own machine without a key, else with an `admin` key."),
         Access::Signed => Some("Signed with the store's secret."),
-        Access::Key(super::operation::READ) => Some("Any key that sees the wallet."),
+        Access::Key(super::operation::READ) => Some("Any key that sees it."),
         Access::Key(super::operation::ADMIN) => Some("`admin` keys."),
         Access::Key(super::operation::SPEND) => {
             Some("`admin` keys, and `debit` keys for what they are bound to.")
@@ -167,9 +167,10 @@ fn write_body(body: &Body, generator: &mut SchemaGenerator) -> Value {
             "required": false,
             "content": { "application/json": { "schema": { "type": "object", "additionalProperties": false }, "example": {} } }
         }),
-        Body::Json(object, example) => {
+        Body::Json(object, example) | Body::JsonOrNothing(object, example) => {
             let content = json!({ "schema": object.schema(generator), "example": example });
-            json!({ "required": true, "content": { "application/json": content } })
+            let required = matches!(body, Body::Json(..));
+            json!({ "required": required, "content": { "application/json": content } })
         }
     }
 }

@@ -244,6 +244,8 @@ fn one_of(these: &[&str], all: &[&[&str]]) -> Value {
 pub(super) enum Body {
     /// One JSON object, and an example of it.
     Json(Object, Value),
+    /// The same, or nothing at all.
+    JsonOrNothing(Object, Value),
     /// Nothing, or an empty object.
     Empty,
     /// Whatever a shop sends.
@@ -274,7 +276,7 @@ pub struct Operation {
     pub(super) refusals: Vec<Code>,
 }
 
-/// The scopes that may read a wallet they see.
+/// The scopes that may read a wallet or a hold they see.
 pub const READ: &[&str] = &["admin", "debit", "account", "client", "site"];
 /// The scopes that may read what an account has about its sites and orders.
 pub const OWN: &[&str] = &["admin", "account"];
@@ -462,6 +464,13 @@ impl Operation {
         self.takes_object(Object::new(fields), example)
     }
 
+    /// The body is a JSON object of `fields`, none of which must be there, or empty.
+    #[must_use]
+    pub fn may_take(mut self, fields: Vec<Field>, example: Value) -> Self {
+        self.body = Some(Body::JsonOrNothing(Object::new(fields), example));
+        self
+    }
+
     /// The body is a JSON object.
     #[must_use]
     pub fn takes_object(mut self, object: Object, example: Value) -> Self {
@@ -545,7 +554,7 @@ impl Operation {
         if self.body.is_some() {
             codes.extend([Code::RequestTimeout, Code::PayloadTooLarge]);
         }
-        if matches!(self.body, Some(Body::Json(..) | Body::Empty))
+        if matches!(self.body, Some(Body::Json(..) | Body::JsonOrNothing(..) | Body::Empty))
             || self.parameters.iter().any(|one| one.place == "query")
         {
             codes.push(Code::InvalidRequest);

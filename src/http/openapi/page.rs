@@ -16,8 +16,17 @@ h3 b{display:inline-block;min-width:3.5rem}\
 h4{margin:1rem 0 .25rem}\
 table{border-collapse:collapse;width:100%}\
 th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-top:1px solid var(--line);overflow-wrap:anywhere}\
-nav ul{columns:2;padding-left:1rem}\
-details{margin:.25rem 0}";
+nav ul{list-style:none;padding:0;margin:.25rem 0 1rem}\
+nav li{display:grid;grid-template-columns:4.5rem minmax(0,1fr);margin:.2rem 0}\
+nav li b{font:0.9em/1.6 ui-monospace,monospace}\
+a,code,li,summary,p{overflow-wrap:anywhere}\
+pre code{overflow-wrap:normal}\
+details{margin:.25rem 0}\
+@media(max-width:40rem){\
+h1{font-size:1.5rem}\
+table,tbody,tr,th,td{display:block}\
+tr{border-top:1px solid var(--line);padding:.4rem 0}\
+th,td{border:0;padding:0}}";
 
 /// The page of `document`.
 pub(super) fn html(document: &Value) -> String {
@@ -43,23 +52,15 @@ impl<'d> Page<'d> {
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><style>{STYLE}</style></head><body>\n\
              <h1>{title}</h1>\n<p>Version {}. {}</p>\n<p><a href=\"openapi.json\">openapi.json</a></p>\n",
             escape(text(&info["version"])),
-            escape(text(&info["description"])),
+            words(text(&info["description"])),
         ));
         let tags: Vec<&Value> = list(&self.document["tags"]).collect();
         let groups: Vec<(&Value, Vec<Operation<'d>>)> =
             tags.into_iter().map(|tag| (tag, self.operations(text(&tag["name"])))).collect();
-        self.say("<nav><ul>\n");
-        for (path, method, operation) in groups.iter().flat_map(|(_, operations)| operations) {
-            self.say(&format!(
-                "<li><a href=\"#{}\"><code>{} {}</code></a></li>\n",
-                escape(text(&operation["operationId"])),
-                method.to_uppercase(),
-                escape(path)
-            ));
-        }
-        self.say("</ul></nav>\n");
+        self.authentication();
+        self.contents(&groups);
         for (tag, operations) in groups {
-            let (name, about) = (escape(text(&tag["name"])), escape(text(&tag["description"])));
+            let (name, about) = (escape(text(&tag["name"])), words(text(&tag["description"])));
             self.say(&format!("<h2>{name}</h2>\n<p>{about}</p>\n"));
             for operation in operations {
                 self.operation(operation);
@@ -70,6 +71,36 @@ impl<'d> Page<'d> {
             self.schema(name, schema);
         }
         self.say("</body></html>\n");
+    }
+
+    /// How a request says who asks, with a first one to try.
+    fn authentication(&mut self) {
+        self.say("<h2 id=\"authentication\">Authentication</h2>\n");
+        let schemes = &self.document["components"]["securitySchemes"];
+        self.say(&format!("<p>{}</p>\n", words(text(&schemes["key"]["description"]))));
+        self.say(
+            "<pre><code>curl https://wallet.example/v1/wallets/site:site-123 \\\n  \
+             -H &quot;Authorization: Bearer nwk_…&quot;</code></pre>\n",
+        );
+    }
+
+    /// All operations, by what they are about.
+    fn contents(&mut self, groups: &[(&Value, Vec<Operation<'_>>)]) {
+        self.say("<nav>\n");
+        for (tag, operations) in groups {
+            self.say(&format!("<h2>{}</h2>\n<ul>\n", escape(text(&tag["name"]))));
+            for (path, method, operation) in operations {
+                self.say(&format!(
+                    "<li><b>{}</b><span><a href=\"#{}\"><code>{}</code></a> {}</span></li>\n",
+                    method.to_uppercase(),
+                    escape(text(&operation["operationId"])),
+                    escape(path),
+                    words(text(&operation["summary"])),
+                ));
+            }
+            self.say("</ul>\n");
+        }
+        self.say("</nav>\n");
     }
 
     fn say(&mut self, html: &str) {
@@ -94,7 +125,7 @@ impl<'d> Page<'d> {
             escape(text(&operation["operationId"])),
             method.to_uppercase(),
             escape(path),
-            escape(text(&operation["summary"]))
+            words(text(&operation["summary"]))
         ));
         for paragraph in text(&operation["description"]).split("\n\n").filter(|text| !text.is_empty()) {
             self.say(&format!("<p>{}</p>\n", words(paragraph)));
@@ -115,6 +146,7 @@ impl<'d> Page<'d> {
         for (content_type, content) in object(&operation["requestBody"]["content"]) {
             self.say(&format!("<h4>Body: <code>{}</code></h4>\n", escape(content_type)));
             self.fields(&content["schema"]);
+            self.combinations(&content["schema"]);
             self.example(&content["example"]);
         }
         self.say("<h4>Answers</h4>\n");
@@ -171,6 +203,23 @@ impl<'d> Page<'d> {
             self.row(name, &format!("{}{rest}", kind(field)), text(&field["description"]));
         }
         self.say("</table>\n");
+    }
+
+    /// Which fields go together.
+    fn combinations(&mut self, schema: &Value) {
+        for (key, says) in [("oneOf", "Exactly one of these"), ("anyOf", "At least one of these")] {
+            let sets: Vec<String> = list(&schema[key])
+                .map(|set| {
+                    let names =
+                        list(&set["required"]).map(|name| format!("<code>{}</code>", escape(text(name))));
+                    names.collect::<Vec<_>>().join(" with ")
+                })
+                .filter(|names| !names.is_empty())
+                .collect();
+            if !sets.is_empty() {
+                self.say(&format!("<p>{says}: {}.</p>\n", sets.join(", or ")));
+            }
+        }
     }
 
     /// A row of a table; `kind` is HTML already.
@@ -299,5 +348,30 @@ mod tests {
             assert!(!page.contains(tag), "{tag} in {page}");
         }
         assert!(page.contains("<code>&lt;u&gt;</code>"), "{page}");
+    }
+
+    #[test]
+    fn the_page_says_how_to_ask_and_which_fields_go_together() {
+        let page = html(&json!({
+            "info": { "title": "T", "version": "1", "description": "programs rely on `code`" },
+            "tags": [{ "name": "Spending", "description": "with `credits`" }],
+            "paths": { "/x": { "post": {
+                "tags": ["Spending"], "summary": "Sets `them` aside", "operationId": "post_x", "description": "",
+                "requestBody": { "content": { "application/json": { "schema": {
+                    "properties": { "credits": {}, "quantity": {}, "action": {} },
+                    "oneOf": [{ "required": ["credits"] }, { "required": ["quantity", "action"] }]
+                } } } }
+            } } },
+            "components": { "securitySchemes": { "key": { "description": "a `key`" } } }
+        }));
+        assert!(!page.contains('`'), "{page}");
+        for said in [
+            "Authentication</h2>\n<p>a <code>key</code></p>",
+            "curl https://",
+            "<h2>Spending</h2>\n<ul>",
+            "Exactly one of these: <code>credits</code>, or <code>quantity</code> with <code>action</code>.",
+        ] {
+            assert!(page.contains(said), "{said} is not in {page}");
+        }
     }
 }

@@ -72,13 +72,19 @@ pub fn admit(
         Err(Refusal::LimitReached { limit, available }) => {
             Err(Error::LimitReached { needed: amount, available, limit })
         }
-        Err(Refusal::Short { available }) => Err(Error::InsufficientCredits { needed: amount, available }),
+        Err(Refusal::Short { available, obstacles }) => {
+            Err(Error::InsufficientCredits { needed: amount, available, obstacles })
+        }
     }
 }
 
-/// How the wallet of a site stands now, as a debit for it sees it; a site that is another account's by now sees
-/// nothing of the pool.
+/// How the wallet of a site stands now, as a debit for it sees it, whoever has the site by now; of a site that
+/// nobody has, what `account` has in its compartment.
 pub fn left(tx: &mut Tx<'_>, account: &AccountId, site: &SiteId) -> Result<Left, db::Error> {
+    let found = site::store::get(tx, site)?;
+    let owner = found.as_ref().and_then(|found| found.account.as_ref()).map(|owner| owner.id.clone());
+    let uses_pool = owner.is_some() && found.is_some_and(|found| found.uses_pool);
+    let account = owner.as_ref().unwrap_or(account);
     let (zone, frozen_reason) = tx.query_one(
         "-- ledger::store::admit::left
          SELECT time_zone, frozen_reason FROM account WHERE id = $1",
@@ -86,8 +92,6 @@ pub fn left(tx: &mut Tx<'_>, account: &AccountId, site: &SiteId) -> Result<Left,
         |row| Ok((row.get::<String>(0)?, row.get::<Option<String>>(1)?)),
     )?;
     let zone = zone.parse().map_err(|_| db::Error::Column { column: 0, found: zone })?;
-    let uses_pool = site::store::get(tx, site)?
-        .is_some_and(|found| found.uses_pool && found.account.is_some_and(|owner| owner.id == *account));
     let payer = Payer { account, zone, frozen_reason: frozen_reason.as_deref() };
     let terms = limit::terms(tx, &payer, &Spender { site, agent: None, uses_pool })?;
     let slices = open_slices(tx, account, &View::Site { site: site.clone(), pool: uses_pool })?;

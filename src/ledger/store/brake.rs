@@ -30,6 +30,32 @@ pub fn pause(tx: &mut Tx<'_>, account: &AccountId, site: &SiteId) -> Result<Opti
     )
 }
 
+/// A site that is paused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paused {
+    /// Its account.
+    pub account: AccountId,
+    /// The site.
+    pub site: SiteId,
+    /// Why and since when.
+    pub pause: Pause,
+}
+
+/// The sites that are paused, whoever's they are.
+pub fn paused(tx: &mut Tx<'_>) -> Result<Vec<Paused>, db::Error> {
+    tx.query(
+        "-- ledger::store::brake::paused
+         SELECT b.account_id, b.site, b.paused_at, b.reason
+         FROM brake b JOIN site s ON s.id = b.site AND s.account_id = b.account_id
+         WHERE b.paused_at IS NOT NULL ORDER BY b.site",
+        params![],
+        |row| {
+            let pause = Pause { since: row.get(2)?, reason: row.get(3)? };
+            Ok(Paused { account: row.get(0)?, site: row.get(1)?, pause })
+        },
+    )
+}
+
 impl LockedAccount<'_, '_> {
     /// Adds `change` to what the site spent in the hour of `at`; answers what that is now. What is given back of
     /// an hour that is forgotten is not counted.
@@ -77,6 +103,7 @@ impl LockedAccount<'_, '_> {
         let hour = now.hour();
         let kept = self.kept(site)?;
         let forgiven = kept.as_ref().filter(|kept| kept.forgiven_hour == Some(hour));
+        let is_forgiven = forgiven.is_some();
         let counted = captured.micro() - forgiven.map_or(0, |kept| kept.forgiven.micro());
         if kept.as_ref().is_some_and(|kept| kept.paused) || !above(counted, brake.floor) {
             return Ok(None);
@@ -89,9 +116,11 @@ impl LockedAccount<'_, '_> {
             return Ok(None);
         };
         let reason = format!(
-            "{} credits were spent in the hour from {hour}, where {usual} an hour are usual and more than {} are \
-             too many",
+            "{} credits were spent in the hour from {}{}, where {usual} an hour are usual and more than {} are too \
+             many",
             Delta::from_micro(counted),
+            hour.in_words(),
+            if is_forgiven { " since it was resumed" } else { "" },
             brake.threshold(usual),
         );
         self.tx.execute(

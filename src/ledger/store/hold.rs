@@ -60,16 +60,6 @@ pub fn due(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<AccountId>, db::Error> {
     Ok(accounts)
 }
 
-/// What the open holds of an account come to.
-pub fn sum(tx: &mut Tx<'_>, account: &AccountId) -> Result<Credits, db::Error> {
-    tx.query_one(
-        "-- ledger::store::hold::sum
-         SELECT CAST(COALESCE(SUM(credits), 0) AS BIGINT) FROM hold WHERE account_id = $1 AND state = 'open'",
-        params![account],
-        |row| row.get(0),
-    )
-}
-
 /// What is held of a slice by holds whose time is over and that nobody has closed yet.
 #[derive(Clone, Debug)]
 pub struct Overdue {
@@ -273,7 +263,7 @@ impl LockedAccount<'_, '_> {
     pub fn capture(&mut self, id: &HoldId, capture: &Capture, brake: &Brake) -> Result<Debited, Error> {
         let mut hold = self.open_hold(id)?;
         if hold.credits < capture.amount {
-            return Err(Error::BeyondHold { held: hold.credits });
+            return Err(Error::BeyondHold { needed: capture.amount, held: hold.credits });
         }
         let now = self.tx.now();
         let split = hold::split(hold.parts.iter().map(|part| part.credits), capture.amount);

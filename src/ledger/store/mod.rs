@@ -30,7 +30,7 @@ use crate::ledger::burn::{self, Part};
 use crate::ledger::chain::{self, Link};
 use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::hold::State;
-use crate::ledger::limit::{Pause, Standing};
+use crate::ledger::limit::{Obstacle, Pause, Standing, obstacles_in_words};
 use crate::ledger::slice::{self, Compartment, Slice, View, open_slices};
 use crate::params;
 use crate::time::Timestamp;
@@ -40,21 +40,23 @@ use crate::units::Credits;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is less than was asked for.
-    #[error("{needed} credits needed, {available} available")]
+    #[error("{needed} credits needed, {available} available{}", also(.obstacles))]
     InsufficientCredits {
         /// What was asked for.
         needed: Credits,
         /// What could have been taken.
         available: Credits,
+        /// What keeps it from taking more, beside that there is no more.
+        obstacles: Vec<Obstacle>,
     },
     /// The account is frozen: nothing may be spent.
     #[error("the account is frozen: {0}")]
     Frozen(String),
     /// The site is paused: nothing may be spent for it.
-    #[error("spending is paused since {}: {}", .0.since, .0.reason)]
+    #[error("{0}")]
     Paused(Pause),
     /// A spending limit would be passed.
-    #[error("{needed} credits needed, {available} left under {}, which begins anew at {}", .limit.limit, .limit.resets_at)]
+    #[error("{needed} credits needed, {available} left under {}{}", .limit.limit, anew(.limit, *.needed))]
     LimitReached {
         /// What was asked for.
         needed: Credits,
@@ -81,8 +83,10 @@ pub enum Error {
     #[error("the hold is {0}: nothing of it is set aside any more")]
     HoldClosed(State),
     /// More was to be captured than is held.
-    #[error("the hold has set {held} credits aside, not more: it is still open")]
+    #[error("{needed} credits are asked for, and the hold has set {held} aside: it is still open")]
     BeyondHold {
+        /// What was asked for.
+        needed: Credits,
         /// What is held.
         held: Credits,
     },
@@ -107,6 +111,28 @@ pub enum Error {
     /// The database failed; the request may be tried again.
     #[error(transparent)]
     Database(#[from] db::Error),
+}
+
+impl Error {
+    /// There is less than `needed`, and nothing else is in the way.
+    #[must_use]
+    pub const fn short(needed: Credits, available: Credits) -> Self {
+        Self::InsufficientCredits { needed, available, obstacles: Vec::new() }
+    }
+}
+
+/// What is in the way, as the end of a sentence.
+fn also(obstacles: &[Obstacle]) -> String {
+    if obstacles.is_empty() { String::new() } else { format!(": {}", obstacles_in_words(obstacles)) }
+}
+
+/// When there is more room under a limit, as the end of a sentence.
+fn anew(standing: &Standing, needed: Credits) -> String {
+    if standing.never_lets(needed) {
+        format!(": {}", standing.way_out(needed))
+    } else {
+        format!(", which begins anew at {}", standing.resets_at)
+    }
 }
 
 /// An account that nobody else can post to until the transaction ends.
@@ -209,8 +235,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     }
 
     pub(super) fn plan(&self, slices: &[Slice], amount: Credits) -> Result<Vec<Part>, Error> {
-        burn::plan(slices, amount, self.tx.now())
-            .map_err(|short| Error::InsufficientCredits { needed: amount, available: short.available })
+        burn::plan(slices, amount, self.tx.now()).map_err(|short| Error::short(amount, short.available))
     }
 
     /// The slices that lie in `compartment` itself.

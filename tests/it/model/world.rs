@@ -149,7 +149,7 @@ impl From<ledger::store::Error> for No {
     fn from(error: ledger::store::Error) -> Self {
         use ledger::store::Error as E;
         match error {
-            E::InsufficientCredits { needed, available } => {
+            E::InsufficientCredits { needed, available, .. } => {
                 Self::Short { needed: needed.micro(), available: available.micro() }
             }
             E::LimitReached { needed, available, .. } => {
