@@ -363,13 +363,14 @@ impl Problem {
     #[must_use]
     pub fn insufficient_credits(available: Credits, required: Credits) -> Self {
         Self::short_of(Code::InsufficientCredits, available, required)
-            .with_detail(format!("{required} credits needed, {available} available"))
+            .with_detail(format!("{} needed, {available} available", required.in_words()))
     }
 
     /// 402: a spending limit leaves `available`, and `required` is more.
     #[must_use]
     pub fn limit_reached(available: Credits, required: Credits, standing: &Standing) -> Self {
         let Limit { agent, per, credits, on_reached } = &standing.limit;
+        let (needed, way_out) = (required.in_words(), standing.way_out(required));
         let mut limit = serde_json::json!({
             "per": per, "credits": credits, "on_reached": on_reached, "resets_at": standing.resets_at,
         });
@@ -378,9 +379,8 @@ impl Problem {
         }
         Self::short_of(Code::LimitReached, available, required)
             .with_detail(format!(
-                "{required} credits needed, {available} available under {}: {}",
-                standing.limit,
-                standing.way_out(required),
+                "{needed} needed, {available} available under {}: {way_out}",
+                standing.limit
             ))
             .with("limit", limit)
     }

@@ -214,7 +214,7 @@ pub(super) async fn read<T: Send>(
     app.db
         .write("wallets::read", move |tx| LockedAccount::lock(tx, &due).map(drop))
         .await
-        .map_err(|error| Problem::from(error))?;
+        .map_err(Problem::from)?;
     app.db.read(|tx| {
         let wallet = find(tx)?;
         work(tx, &wallet)

@@ -30,7 +30,7 @@ pub struct Limit {
 
 impl std::fmt::Display for Limit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the limit of {} credits a {}", self.credits, self.per)?;
+        write!(f, "the limit of {} a {}", self.credits.in_words(), self.per)?;
         match &self.agent {
             Some(agent) => write!(f, " for assistant {agent}"),
             None => Ok(()),

@@ -1130,7 +1130,7 @@ fn limits_and_policies_are_set_by_hand_and_shown() {
     let refused = desk.run("wallet burn-plan site:shop --credits 101");
     assert_eq!(refused.status, 1);
     assert!(refused.err.contains("0 left under the limit of 100 credits a month"), "{}", refused.err);
-    assert!(desk.run("wallet burn-plan site:shop --credits 1").err.contains("1 credits needed, 0 available"));
+    assert!(desk.run("wallet burn-plan site:shop --credits 1").err.contains("1 credit needed, 0 available"));
     let text = desk.ok("wallet show site:shop");
     assert!(text.contains("the policy on_exhausted stop allows recurring credits only"), "{text}");
     desk.ok("wallet burn-plan site:shop --credits 1 --agent bot");

@@ -241,7 +241,7 @@ async fn a_402_says_what_stands_in_the_way() {
     world.put("/v1/sites/shop/limits", json!({ "per": "day", "credits": "0", "on_reached": "stop" })).await;
     assert_eq!(
         detail("shop", "1").await,
-        "1 credits needed, 0 available under the limit of 0 credits a day: it lets nothing be spent, so waiting does \
+        "1 credit needed, 0 available under the limit of 0 credits a day: it lets nothing be spent, so waiting does \
          not help: have it raised"
     );
     world.put("/v1/sites/shop/limits", json!({ "per": "day", "credits": "5000" })).await;

@@ -359,7 +359,7 @@ fn a_debit_at_the_instant_of_renewal_finds_the_new_credits() {
         stage.start("basic", "account:lab:customer:1");
         stage.debit("a1", "100").unwrap();
         stage.turn("2026-11-20T22:59:59.999Z");
-        assert_eq!(stage.debit("a1", "1").unwrap_err(), "1 credits needed, 0 available");
+        assert_eq!(stage.debit("a1", "1").unwrap_err(), "1 credit needed, 0 available");
         stage.turn("2026-11-20T23:00:00Z");
         stage.debit("a1", "100").unwrap();
         assert_eq!(stage.sums("site:a1"), "0 of 100 until 2026-11-21T23:00:00Z, used 100");

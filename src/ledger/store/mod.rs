@@ -40,7 +40,7 @@ use crate::units::Credits;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is less than was asked for.
-    #[error("{needed} credits needed, {available} available{}", also(.obstacles))]
+    #[error("{} needed, {available} available{}", .needed.in_words(), also(.obstacles))]
     InsufficientCredits {
         /// What was asked for.
         needed: Credits,
@@ -56,7 +56,7 @@ pub enum Error {
     #[error("{0}")]
     Paused(Pause),
     /// A spending limit would be passed.
-    #[error("{needed} credits needed, {available} left under {}{}", .limit.limit, anew(.limit, *.needed))]
+    #[error("{} needed, {available} left under {}{}", .needed.in_words(), .limit.limit, anew(.limit, *.needed))]
     LimitReached {
         /// What was asked for.
         needed: Credits,

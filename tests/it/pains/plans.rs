@@ -84,7 +84,7 @@ fn p31_a_period_comes_once_and_pays_for_nothing_earlier() {
             stage.touch("lab:customer:1");
         }
         stage.debit("a1", "100").unwrap();
-        assert_eq!(stage.debit("a1", "1").unwrap_err(), "1 credits needed, 0 available");
+        assert_eq!(stage.debit("a1", "1").unwrap_err(), "1 credit needed, 0 available");
         stage.turn("2026-11-21T00:00:00Z");
         for _ in 0..3 {
             stage.start("basic", "site:a1");
