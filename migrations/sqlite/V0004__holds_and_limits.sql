@@ -29,6 +29,7 @@ CREATE TABLE hold (
 CREATE INDEX hold_open ON hold (account_id, expires_at) WHERE state = 'open';
 CREATE INDEX hold_due ON hold (expires_at, account_id) WHERE state = 'open';
 CREATE INDEX hold_account ON hold (account_id, id);
+CREATE INDEX hold_uncovered ON hold (account_id) WHERE uncovered > 0;
 
 -- What a hold took, in burn-down order.
 CREATE TABLE hold_slice (
