@@ -21,6 +21,7 @@ CREATE TABLE hold (
     expires_at BIGINT NOT NULL, -- from then on it is expired, written or not
     closed_at  BIGINT,
     debit_id   TEXT    REFERENCES debit (id),
+    reference  TEXT,
     CHECK ((state = 'open') = (closed_at IS NULL)),
     CHECK ((state = 'captured') = (debit_id IS NOT NULL)),
     CHECK ((state = 'captured') = (captured > 0))
