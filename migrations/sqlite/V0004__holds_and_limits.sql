@@ -21,6 +21,7 @@ CREATE TABLE hold (
     expires_at INTEGER NOT NULL, -- from then on it is expired, written or not
     closed_at  INTEGER,
     debit_id   TEXT    REFERENCES debit (id),
+    reference  TEXT,
     CHECK ((state = 'open') = (closed_at IS NULL)),
     CHECK ((state = 'captured') = (debit_id IS NOT NULL)),
     CHECK ((state = 'captured') = (captured > 0))
@@ -29,6 +30,7 @@ CREATE TABLE hold (
 CREATE INDEX hold_open ON hold (account_id, expires_at) WHERE state = 'open';
 CREATE INDEX hold_due ON hold (expires_at, account_id) WHERE state = 'open';
 CREATE INDEX hold_account ON hold (account_id, id);
+CREATE INDEX hold_uncovered ON hold (account_id) WHERE uncovered > 0;
 
 -- What a hold took, in burn-down order.
 CREATE TABLE hold_slice (

@@ -4,6 +4,7 @@
 //! and one that is refused harms nobody beside it. A batch is written in steps, so that others who spend
 //! meanwhile do not wait for all of it; whoever lost an answer sends the batch again and nothing is done twice.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -12,7 +13,7 @@ use axum::response::Response;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::App;
 use super::debits;
@@ -176,8 +177,8 @@ fn one(
         let text = item.get().as_bytes();
         let Fields(mut fields) = extract::parse(text).map_err(Stop::Refused)?;
         let requested = match fields.remove(KEY) {
-            None | Some(Value::Null) => Requested::item(PATH, None, text),
-            Some(Value::String(key)) => Requested::item(PATH, Some(&key), text),
+            None | Some(Value::Null) => Requested::item(PATH, None, &written(&fields)?),
+            Some(Value::String(key)) => Requested::item(PATH, Some(&key), &written(&fields)?),
             Some(_) => return Err(Stop::Refused(Problem::invalid(format!("/{KEY}"), "must be a string"))),
         };
         debits::book(tx, settings, brake, caller, &requested, &fields).map_err(Stop::Refused)
@@ -191,6 +192,13 @@ fn one(
         Err(Stop::Refused(problem)) => refused(&problem),
         Err(Stop::Failed(error)) => Err(error),
     }
+}
+
+/// The fields in one order and without white space: a sender that writes the same item anew means the same.
+fn written(fields: &Map<String, Value>) -> Result<Vec<u8>, db::Error> {
+    let sorted: BTreeMap<&String, &Value> = fields.iter().collect();
+    serde_json::to_vec(&sorted)
+        .map_err(|error| db::Error::Unusable(format!("an item cannot be written: {error}")))
 }
 
 fn debit_or_problem(generator: &mut SchemaGenerator) -> Schema {

@@ -57,7 +57,9 @@ pub fn routes() -> Routes {
                 )
                 .only_once()
                 .takes_object(
-                    debits::asked_for().and(Field::literal(
+                    debits::asked_for()
+                    .and(Field::line("reference", "Your own name for it.", 0, REFERENCE_CHARS_MAX))
+                    .and(Field::literal(
                         "expires_in",
                         "Seconds until it is released by itself: 900, unless said; at most a day.",
                         whole_schema(LASTS_S_MAX),
@@ -141,6 +143,9 @@ struct Body<'a> {
     /// The debit that captured it.
     #[serde(skip_serializing_if = "Option::is_none")]
     debit: Option<&'a DebitId>,
+    /// The caller's own name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
     /// When it is released by itself.
     expires_at: Timestamp,
     /// What the site can spend now.
@@ -164,6 +169,7 @@ impl<'a> Body<'a> {
             credits: hold.credits,
             captured: hold.captured,
             debit: hold.debit.as_ref(),
+            reference: hold.reference.as_deref(),
             expires_at: hold.expires_at,
             available: standing.available,
             status: standing.status,
@@ -207,7 +213,8 @@ fn take(
     site: SiteId,
     fields: &Map<String, Value>,
 ) -> Result<Answer, Problem> {
-    const KNOWN: [&str; 7] = ["site", "agent", "action", "quantity", "credits", "label", "expires_in"];
+    const KNOWN: [&str; 8] =
+        ["site", "agent", "action", "quantity", "credits", "label", "reference", "expires_in"];
     let mut errors = Vec::new();
     let lasts_s = match fields.get("expires_in") {
         None | Some(Value::Null) => Some(LASTS_S),

@@ -100,7 +100,7 @@ impl Requested {
             Ok(None) => Ok(None),
             Ok(Some(key)) => match idempotency::store::look(tx, caller, key, &self.digest)? {
                 Seen::Answered(answer) => Ok(Some(Answered { answer, replayed: true })),
-                Seen::Mismatch => Err(Problem::idempotency_mismatch()),
+                Seen::Mismatch(earlier) => Err(Problem::idempotency_mismatch(&earlier)),
                 Seen::Never => Ok(None),
             },
             Err(error) => Err(Problem::invalid(self.place, error)),

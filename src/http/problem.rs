@@ -13,6 +13,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use crate::calendar::Per;
+use crate::idempotency::Answer;
 use crate::ledger::limit::{Limit, OnReached, Pause, Standing};
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -247,7 +248,7 @@ impl Code {
                 S::UNPROCESSABLE_ENTITY,
                 "idempotency_mismatch",
                 "Idempotency key used before",
-                "Use a new idempotency key for a new request, and the very same request with an old one.",
+                "The key already stands for a request that was done. If this is the same work sent again, nothing more is needed; for new work use a new key.",
             ),
             Self::InvalidRequest => (
                 S::UNPROCESSABLE_ENTITY,
@@ -473,10 +474,16 @@ impl Problem {
         Self::new(Code::PayloadTooLarge).with_detail(format!("the body is larger than {limit} bytes"))
     }
 
-    /// 422: the idempotency key stands for another request.
+    /// 422: the idempotency key stands for another request, which was answered so.
     #[must_use]
-    pub const fn idempotency_mismatch() -> Self {
-        Self::new(Code::IdempotencyMismatch)
+    pub fn idempotency_mismatch(earlier: &Answer) -> Self {
+        let body: Value = serde_json::from_str(&earlier.body).unwrap_or_default();
+        let id = body["id"].as_str().map(|id| format!(" ({id})")).unwrap_or_default();
+        Self::new(Code::IdempotencyMismatch).with_detail(format!(
+            "this key already stands for a request that was answered {}{id}: if this is the same work sent again, \
+             nothing more is needed; for new work use a new key",
+            earlier.status
+        ))
     }
 
     /// 422: these parts of the request cannot be meant.
@@ -715,6 +722,10 @@ pub fn example(code: Code) -> Problem {
         Code::PausedForSafety => Problem::paused_for_safety(&Pause {
             since: Timestamp::from_millis(1_795_190_400_000),
             reason: "5000 credits in an hour, where 40 are usual".to_owned(),
+        }),
+        Code::IdempotencyMismatch => Problem::idempotency_mismatch(&Answer {
+            status: 201,
+            body: json!({ "id": "db_01a1fa67730b778aa2ec748e9839efc7" }).to_string(),
         }),
         Code::InvalidRequest => Problem::invalid("/credits", "must be a string: write \"5000\""),
         Code::UnknownAction => Problem::unknown_action("summary"),

@@ -79,6 +79,6 @@ pub enum Seen {
     Never,
     /// The same request was answered before.
     Answered(Answer),
-    /// The key stands for another request.
-    Mismatch,
+    /// The key stands for another request, which was answered so.
+    Mismatch(Answer),
 }

@@ -18,9 +18,9 @@ pub fn look(tx: &mut Tx<'_>, caller: &KeyId, key: &Key, digest: &Digest) -> Resu
     )?;
     Ok(match found {
         None => Seen::Never,
-        Some((stored, ..)) if stored != digest => Seen::Mismatch,
-        Some((_, status, body)) => {
-            Seen::Answered(Answer { status: u16::try_from(status).unwrap_or(200), body })
+        Some((stored, status, body)) => {
+            let answer = Answer { status: u16::try_from(status).unwrap_or(200), body };
+            if stored == digest { Seen::Answered(answer) } else { Seen::Mismatch(answer) }
         }
     })
 }

@@ -97,6 +97,8 @@ pub struct Hold {
     pub closed_at: Option<Timestamp>,
     /// The debit that captured it.
     pub debit: Option<DebitId>,
+    /// The caller's own name for it.
+    pub reference: Option<String>,
     /// What it took, in burn-down order.
     pub parts: Vec<Part>,
 }

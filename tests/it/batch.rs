@@ -145,6 +145,25 @@ async fn a_batch_sent_again_has_one_effect() {
     app.prove();
 }
 
+/// A sender that writes its items anew, in another order or with white space, means the same.
+#[tokio::test]
+async fn an_item_is_the_same_however_it_is_written() {
+    let app = start("10").await;
+    let writings = [
+        r#"{"items":[{"idempotency_key":"a","site":"shop","credits":"1","usage":{"b":1,"a":2}}]}"#,
+        r#"{"items":[ { "usage": {"a":2, "b":1}, "credits": "1", "site":"shop", "idempotency_key":"a" } ]}"#,
+    ];
+    for (at, body) in writings.into_iter().enumerate() {
+        let (_, _, text) = send(&app, &app.admin, None, body.to_owned()).await;
+        let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let result = &answer["results"][0];
+        assert_eq!((&result["status"], result["replayed"] == true), (&json!(201), at == 1), "{text}");
+    }
+    let (_, _, text) = send(&app, &app.admin, None, writings[0].replace("\"1\"", "\"2\"")).await;
+    assert!(text.contains("idempotency_mismatch"), "{text}");
+    assert_eq!(app.available("site:shop").await, "9");
+}
+
 #[tokio::test]
 async fn a_thousand_debits_at_once_spend_what_is_there_and_not_more() {
     let app = start("700").await;

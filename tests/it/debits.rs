@@ -326,6 +326,7 @@ async fn the_same_request_again_gets_the_same_answer_and_takes_nothing() {
     ] {
         let other = world.debit("k1", body).await;
         assert_eq!((other.brief().as_str(), other.replayed), ("422 idempotency_mismatch", false), "{body}");
+        assert!(other.text.contains("was answered 201 (db_"), "{}", other.text);
     }
     assert_eq!(world.traces(), [1, 1, 1, 1]);
 }

@@ -125,6 +125,42 @@ fn brief((status, body): &Answer) -> String {
 
 // Limits --------------------------------------------------------------------------------------------
 
+/// What a last hold was lent is no refund.
+#[tokio::test]
+async fn lent_credits_are_repaid_in_words_of_their_own() {
+    let app = TestApp::start().await;
+    let send = async |method: Method, path: &str, once: &str, body: Value| {
+        let request = app.request(method, path).header("Idempotency-Key", once).body(body.to_string());
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        assert!(status < 300, "{path}: {body}");
+        body
+    };
+    write(app.db(), |tx| {
+        let alice = sites::open(tx, &"lab:customer:2".parse().unwrap())?;
+        sites::assign(tx, &"shop".parse().unwrap(), &alice, &Field::Keep, &Field::Keep).map(drop)
+    });
+    send(Method::PUT, "/v1/sites/shop/policy", "", json!({ "on_exhausted": "use_balance", "grace": "5" }))
+        .await;
+    let given = json!({ "wallet": "site:shop", "credits": "2", "reason": "r" });
+    send(Method::POST, "/v1/grants", "g1", given).await;
+    let held = send(Method::POST, "/v1/holds", "h", json!({ "site": "shop", "credits": "5" })).await;
+    let capture = format!("/v1/holds/{}/capture", held["id"].as_str().unwrap());
+    send(Method::POST, &capture, "c", json!({ "credits": "5" })).await;
+    let given = json!({ "wallet": "site:shop", "credits": "10", "reason": "r" });
+    assert_eq!(send(Method::POST, "/v1/grants", "g2", given).await["repaid"], "3");
+    let activity = app.get("/v1/wallets/site:shop/activity").await;
+    let repaid: Vec<&Value> =
+        activity["items"].as_array().unwrap().iter().filter(|line| line["credits"] == "-3").collect();
+    assert_eq!(repaid.len(), 1, "{activity}");
+    assert_eq!(
+        (&repaid[0]["kind"], &repaid[0]["label"]),
+        (&json!("adjustment"), &json!("Owed credits repaid"))
+    );
+    assert!(!activity.to_string().contains("refund"), "{activity}");
+}
+
 #[tokio::test]
 async fn a_limit_is_set_shown_met_and_taken_away() {
     let world = World::start().await;

@@ -90,20 +90,29 @@ impl LockedAccount<'_, '_> {
             order,
         )?;
         if !repaid.is_zero() {
-            // The debt is of an earlier order, or of several; the new one only pays it.
-            let label = "Credits owed from a refunded order";
-            self.show_at(
-                now,
-                first + 1,
-                0,
-                Shown::Refund,
-                &new.compartment,
-                label,
-                Delta::minus(repaid),
-                None,
-            )?;
+            // The debt is of an earlier order, or of several; the new one only pays it. Where credits were lent, too,
+            // nobody can say which of both is paid.
+            let (kind, label) = if self.has_borrowed()? {
+                (Shown::Adjustment, "Owed credits repaid")
+            } else {
+                (Shown::Refund, "Credits owed from a refunded order")
+            };
+            self.show_at(now, first + 1, 0, kind, &new.compartment, label, Delta::minus(repaid), None)?;
         }
         Ok(Granted { id, effective_at, expires_at, priority, repaid })
+    }
+
+    /// Whether the account was ever lent credits: a hold that went uncovered was captured beyond what covered it.
+    fn has_borrowed(&mut self) -> Result<bool, Error> {
+        let found = self.tx.query_opt(
+            "-- ledger::store::grant::has_borrowed
+             SELECT 1 FROM hold
+             WHERE uncovered > 0 AND captured > credits - uncovered
+               AND account_id IN (SELECT id FROM account WHERE id = $1 OR merged_into = $1) LIMIT 1",
+            params![&self.id],
+            |row| row.get::<i64>(0),
+        )?;
+        Ok(found.is_some())
     }
 
     /// Takes credits out by hand, in burn-down order, all or nothing; `reason` is kept with the act.

@@ -25,7 +25,7 @@ pub fn get(tx: &mut Tx<'_>, id: &HoldId) -> Result<Option<Hold>, db::Error> {
     let found = tx.query_opt(
         "-- ledger::store::hold::get
          SELECT id, account_id, site, agent, action, quantity, rate, label, credits, uncovered, captured, state,
-                created_at, expires_at, closed_at, debit_id
+                created_at, expires_at, closed_at, debit_id, reference
          FROM hold WHERE id = $1",
         params![id],
         read,
@@ -38,12 +38,25 @@ pub fn open(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<Hold>, db::Error
     let open = tx.query(
         "-- ledger::store::hold::open
          SELECT id, account_id, site, agent, action, quantity, rate, label, credits, uncovered, captured, state,
-                created_at, expires_at, closed_at, debit_id
+                created_at, expires_at, closed_at, debit_id, reference
          FROM hold WHERE account_id = $1 AND state = 'open' ORDER BY expires_at, id",
         params![account],
         read,
     )?;
     open.into_iter().map(|hold| with_parts(tx, hold)).collect()
+}
+
+/// The open holds of all accounts whose time is not over, the oldest first.
+pub fn open_everywhere(tx: &mut Tx<'_>) -> Result<Vec<Hold>, db::Error> {
+    let now = tx.now();
+    tx.query(
+        "-- ledger::store::hold::open_everywhere
+         SELECT id, account_id, site, agent, action, quantity, rate, label, credits, uncovered, captured, state,
+                created_at, expires_at, closed_at, debit_id, reference
+         FROM hold WHERE state = 'open' AND expires_at > $1 ORDER BY created_at, id",
+        params![now],
+        read,
+    )
 }
 
 /// Accounts with a hold whose time is over, the longest due first, at most `limit`.
@@ -171,6 +184,7 @@ fn read(row: &Row<'_>) -> Result<Hold, db::Error> {
         expires_at: row.get(13)?,
         closed_at: row.get(14)?,
         debit: row.get(15)?,
+        reference: row.get(16)?,
         parts: Vec::new(),
     })
 }
@@ -215,6 +229,7 @@ impl LockedAccount<'_, '_> {
             expires_at: now.plus_millis(lasts_s * 1000),
             closed_at: None,
             debit: None,
+            reference: new.reference.clone(),
             parts: Vec::with_capacity(parts.len()),
         };
         self.insert_hold(&hold)?;
@@ -493,8 +508,8 @@ impl LockedAccount<'_, '_> {
         self.tx.execute(
             "-- ledger::store::hold::insert_hold
              INSERT INTO hold (id, account_id, site, agent, action, quantity, rate, label, credits, uncovered, captured,
-                               state, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, $13)",
+                               state, created_at, expires_at, reference)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12, $13, $14)",
             params![
                 &hold.id,
                 &hold.account,
@@ -509,6 +524,7 @@ impl LockedAccount<'_, '_> {
                 hold.state.as_str(),
                 hold.created_at,
                 hold.expires_at,
+                hold.reference.as_ref(),
             ],
         )?;
         Ok(())
@@ -527,7 +543,7 @@ fn spending(hold: &Hold, capture: &Capture) -> NewDebit {
         priced: quantity.zip(hold.rate).map(|(quantity, version)| Priced { quantity, version }),
         label: capture.label.clone().unwrap_or_else(|| hold.label.clone()),
         amount: capture.amount,
-        reference: capture.reference.clone(),
+        reference: capture.reference.clone().or_else(|| hold.reference.clone()),
         occurred_at: capture.occurred_at,
         usage: capture.usage.clone(),
     }

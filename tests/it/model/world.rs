@@ -318,7 +318,7 @@ impl World {
                 (key.parse().unwrap(), idempotency::digest("POST", "/v1/test", asked.as_bytes()));
             match idempotency::store::look(tx, &caller, &key, &digest)? {
                 Seen::Answered(answer) => Ok(serde_json::from_str(&answer.body).unwrap()),
-                Seen::Mismatch => Err(No::Refused("idempotency_mismatch")),
+                Seen::Mismatch(_) => Err(No::Refused("idempotency_mismatch")),
                 Seen::Never => {
                     let raw = act(tx, step, named)?;
                     let answer =
