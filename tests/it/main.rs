@@ -39,3 +39,4 @@ mod explain;
 mod assign;
 mod sim;
 mod pains;
+mod paging;
