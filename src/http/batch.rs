@@ -56,7 +56,7 @@ struct Results {
 }
 
 /// What came of one item: what a single debit would have answered.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(rename = "BatchResult")]
 struct Outcome {
     /// The status of the single debit.
@@ -126,34 +126,58 @@ pub async fn create(
     let mut items = items.into_iter().peekable();
     while items.peek().is_some() {
         let step: Vec<Box<RawValue>> = items.by_ref().take(STEP).collect();
-        let size = step.len();
-        let (settings, brake, caller) = (Arc::clone(&app.feed), app.brake, caller.clone());
+        let (size, is_first, is_last) = (step.len(), results.is_empty(), items.peek().is_none());
+        let before = if is_last { results.clone() } else { Vec::new() };
+        let (settings, brake) = (Arc::clone(&app.feed), app.brake);
+        let (requested, caller) = (Arc::clone(&requested), caller.clone());
         let done = app
             .db
             .write("debits::batch", move |tx| {
-                step.iter()
+                // The same batch may be at work twice; whoever ends first tells what came of it.
+                let keeps = match requested.seen(tx, caller.key()) {
+                    Ok(Some(answered)) => return Ok(Step::Seen(answered)),
+                    Ok(None) => true,
+                    Err(problem) if is_first => return Ok(Step::Refused(problem)),
+                    Err(_) => false,
+                };
+                let done = step
+                    .iter()
                     .map(|item| one(tx, &settings, &brake, &caller, item))
-                    .collect::<Result<Vec<_>, db::Error>>()
+                    .collect::<Result<Vec<_>, db::Error>>()?;
+                if is_last && keeps {
+                    let results: Vec<Outcome> = before.into_iter().chain(done.iter().cloned()).collect();
+                    // What failed is to be tried again, so it is no answer to keep.
+                    let failed = results.iter().any(|outcome| outcome.status >= 500);
+                    if !failed && results.iter().any(|outcome| outcome.status < 300) {
+                        requested.keep(tx, caller.key(), &Answer::ok(&Results { results })?)?;
+                    }
+                }
+                Ok::<_, Problem>(Step::Done(done))
             })
             .await;
         match done {
-            Ok(done) => results.extend(done),
+            Ok(Step::Done(done)) => results.extend(done),
+            Ok(Step::Seen(answered)) => return Ok(idempotent::respond(answered)),
+            Ok(Step::Refused(problem)) => return Err(problem),
             // Nothing of this step was done; what was done before it is told all the same.
-            Err(error) => {
-                let problem = Problem::from(error);
+            Err(problem) => {
                 for _ in 0..size {
                     results.push(refused(&problem)?);
                 }
             }
         }
     }
-    let had_effect = results.iter().any(|outcome| outcome.status < 300);
-    let answer = Answer::ok(&Results { results })?;
-    if had_effect {
-        let (requested, caller, answer) = (Arc::clone(&requested), caller.clone(), answer.clone());
-        app.db.write("debits::batch", move |tx| requested.keep(tx, caller.key(), &answer)).await?;
-    }
-    Ok(idempotent::respond(Answered::first(answer)))
+    Ok(idempotent::respond(Answered::first(Answer::ok(&Results { results })?)))
+}
+
+/// What came of some of the items.
+enum Step {
+    /// They were booked or refused, each alone.
+    Done(Vec<Outcome>),
+    /// All of the batch was answered meanwhile.
+    Seen(Answered),
+    /// The batch as a whole is refused.
+    Refused(Problem),
 }
 
 /// Books one item; what it refuses is its answer, and only a failing database ends the step.

@@ -40,3 +40,5 @@ mod explain;
 mod assign;
 mod sim;
 mod pains;
+mod repeats;
+mod paging;
