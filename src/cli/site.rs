@@ -277,8 +277,8 @@ fn list(
     let settings = app::feed_settings(&session.config);
     let sites = session.read(|tx| {
         let owner = account.map(|account| store::current(tx, account)).transpose()?;
-        let found = store::list(tx, owner.as_ref(), client, None, i64::MAX)?;
-        let mut sites = listed(tx, found)?;
+        let sites = store::list(tx, owner.as_ref(), client, None, i64::MAX)?;
+        let mut sites = listed(tx, sites)?;
         sites.retain(|listed| !paused || listed.pause.is_some());
         // Of all sites there are, each with its wallet, it would take too long.
         for listed in sites.iter_mut().filter(|_| owner.is_some()) {
