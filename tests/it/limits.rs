@@ -141,7 +141,7 @@ async fn lent_credits_are_repaid_in_words_of_their_own() {
         let alice = sites::open(tx, &"lab:customer:2".parse().unwrap())?;
         sites::assign(tx, &"shop".parse().unwrap(), &alice, &Field::Keep, &Field::Keep).map(drop)
     });
-    send(Method::PUT, "/v1/sites/shop/policy", "", json!({ "on_exhausted": "use_balance", "grace": "5" }))
+    send(Method::PUT, "/v1/sites/shop/policy", "p", json!({ "on_exhausted": "use_balance", "grace": "5" }))
         .await;
     let given = json!({ "wallet": "site:shop", "credits": "2", "reason": "r" });
     send(Method::POST, "/v1/grants", "g1", given).await;
