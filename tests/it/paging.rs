@@ -91,8 +91,8 @@ impl Wanted {
         if self.wallet.starts_with("site:") {
             // The pool's other users are none of a site's business.
             for line in lines.iter_mut().filter(|line| line.site.is_empty() && line.kind == "moved") {
-                line.label =
-                    if line.credits < 0 { "Moved to a site" } else { "Moved from a site" }.to_owned();
+                let label = if line.credits < 0 { "Moved to a site" } else { "Moved from a site" };
+                label.clone_into(&mut line.label);
             }
         }
         lines

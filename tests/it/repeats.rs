@@ -136,12 +136,12 @@ impl World {
         let (path, body) = match random.random_range(0..100) {
             0..17 => ("/v1/debits".to_owned(), spend(site, credits, random)),
             17..25 => {
-                let one = |item: usize| {
+                let one = |item: i64| {
                     let mut body = spend(site, credits, random);
                     body["idempotency_key"] = format!("step-{step}-{item}").into();
                     body
                 };
-                let items: Vec<Value> = (0..1 + credits as usize % 4).map(one).collect();
+                let items: Vec<Value> = (0..=credits % 4).map(one).collect();
                 ("/v1/debits/batch".to_owned(), json!({ "items": items }))
             }
             25..37 => {
@@ -255,23 +255,22 @@ impl World {
                 ["acc", "gr", "db", "hd", "rv", "op"].into_iter().find(|known| rest[..at].ends_with(known));
             let is_id =
                 rest.get(at + 1..end).is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit()));
-            match prefix.filter(|_| is_id) {
-                Some(prefix) => {
-                    let begin = at - prefix.len();
-                    let id = &rest[begin..end];
-                    let number = self.names.iter().position(|known| known == id).unwrap_or_else(|| {
-                        self.names.push(id.to_owned());
-                        self.names.len() - 1
-                    });
-                    told += &rest[..begin];
-                    told += &format!("{prefix}#{number}");
-                    rest = &rest[end..];
-                }
-                None => {
-                    told += &rest[..=at];
-                    rest = &rest[at + 1..];
-                }
-            }
+            let Some(prefix) = prefix.filter(|_| is_id) else {
+                told += &rest[..=at];
+                rest = &rest[at + 1..];
+                continue;
+            };
+            let begin = at - prefix.len();
+            let id = &rest[begin..end];
+            let number = self.names.iter().position(|known| known == id).unwrap_or_else(|| {
+                self.names.push(id.to_owned());
+                self.names.len() - 1
+            });
+            told += &rest[..begin];
+            told += prefix;
+            told += "#";
+            told += &number.to_string();
+            rest = &rest[end..];
         }
         told + rest
     }
@@ -365,7 +364,7 @@ impl World {
             read.extend(copies.join_all().await.into_iter().flatten());
         }
         let last = self.send(sent).await;
-        let refused = self.is_refused(&last.0);
+        let refused = is_refused(&last.0);
         assert_eq!(refused, will_be_refused, "{sent:?}: {last:?}");
         if refused {
             assert!(!last.1, "a refusal is no stored answer: {sent:?}: {last:?}");
@@ -379,14 +378,14 @@ impl World {
         }
         last.0
     }
+}
 
-    /// Whether nothing was done, and so nothing is remembered.
-    fn is_refused(&self, answer: &Answer) -> bool {
-        let body: Value = serde_json::from_str(&answer.body).unwrap();
-        match body["results"].as_array() {
-            Some(results) => results.iter().all(|result| result["status"].as_u64().unwrap() >= 300),
-            None => answer.status >= 300,
-        }
+/// Whether nothing was done, and so nothing is remembered.
+fn is_refused(answer: &Answer) -> bool {
+    let body: Value = serde_json::from_str(&answer.body).unwrap();
+    match body["results"].as_array() {
+        Some(results) => results.iter().all(|result| result["status"].as_u64().unwrap() >= 300),
+        None => answer.status >= 300,
     }
 }
 
@@ -472,7 +471,7 @@ async fn live(seed: u64, mut copies: Option<(StdRng, &Life)>) -> Life {
         if let Some((_, once)) = &copies {
             assert_eq!(told, once.told[step], "after step {step}: {sent:?}");
         }
-        life.refused.push(world.is_refused(&answer));
+        life.refused.push(is_refused(&answer));
         life.told.push(told);
     }
     life.written = world.written().await;
