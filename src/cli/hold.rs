@@ -17,7 +17,7 @@ use crate::units::Credits;
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Verb {
-    /// Show the open holds of a wallet, the first to end first; without a wallet all, the oldest first
+    /// Show the open holds of a wallet or, without one, of all
     List {
         /// Whose: site:ID or account:ACC
         #[arg(value_name = "W")]

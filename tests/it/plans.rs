@@ -334,7 +334,7 @@ fn months_without_the_daemon_are_made_up_once_in_the_order_of_time() {
             stage.lines("site:a1")[..5],
             [
                 "2026-11-20T16:00:00Z plan Monthly allowance +100",
-                "2026-11-20T16:00:00Z usage used -80",
+                "2026-11-20T16:00:00Z usage chat -80",
                 "2026-12-01T00:00:00Z expired Monthly allowance -20",
                 "2026-12-01T00:00:00Z plan Monthly allowance (carried over) +20",
                 "2026-12-01T00:00:00Z plan Monthly allowance +100",

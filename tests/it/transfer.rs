@@ -403,7 +403,7 @@ fn a_grant_that_is_withdrawn_says_from_whom() {
             })
             .collect();
         told.sort();
-        assert_eq!(told, ["Customer 2 pool 700 0", "Customer 3 shop 280 20"]);
+        assert_eq!(told, ["Customer 3 shop 280 20", "Gabriele Buyer pool 700 0"]);
         assert_eq!(voided.credits, credits("980"));
     }
 }

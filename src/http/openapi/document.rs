@@ -219,14 +219,14 @@ fn refusal(codes: &[Code]) -> Value {
     let examples: Map<String, Value> = codes
         .iter()
         .map(|code| {
-            let example = json!({ "summary": code.title(), "value": problem::example(*code) });
+            let example = json!({ "summary": code.title(), "value": super::problems::example(*code) });
             (code.as_str().to_owned(), example)
         })
         .collect();
     let titles: Vec<String> = codes.iter().map(|code| format!("`{code}`: {}", code.title())).collect();
     let mut headers = Map::new();
     headers.insert("X-Request-Id".to_owned(), header("The request's id, as in the daemon's log.", false));
-    if codes.iter().any(|code| problem::example(*code).retry_after_s().is_some()) {
+    if codes.iter().any(|code| super::problems::example(*code).retry_after_s().is_some()) {
         headers.insert(
             "Retry-After".to_owned(),
             header("After how many seconds to send it again.", codes.len() == 1),

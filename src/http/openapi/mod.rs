@@ -7,6 +7,7 @@
 mod document;
 pub mod operation;
 mod page;
+mod problems;
 
 use std::sync::LazyLock;
 
