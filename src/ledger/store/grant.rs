@@ -106,7 +106,7 @@ impl LockedAccount<'_, '_> {
     fn has_borrowed(&mut self) -> Result<bool, Error> {
         let found = self.tx.query_opt(
             "-- ledger::store::grant::has_borrowed
-             SELECT 1 FROM hold
+             SELECT CAST(1 AS BIGINT) FROM hold
              WHERE uncovered > 0 AND captured > credits - uncovered
                AND account_id IN (SELECT id FROM account WHERE id = $1 OR merged_into = $1) LIMIT 1",
             params![&self.id],

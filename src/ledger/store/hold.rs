@@ -154,7 +154,7 @@ pub(super) fn has_uncovered(tx: &mut Tx<'_>, account: &AccountId, site: &SiteId)
     let now = tx.now();
     let found = tx.query_opt(
         "-- ledger::store::hold::has_uncovered
-         SELECT 1 FROM hold
+         SELECT CAST(1 AS BIGINT) FROM hold
          WHERE account_id = $1 AND state = 'open' AND expires_at > $3 AND site = $2 AND uncovered > 0 LIMIT 1",
         params![account, site, now],
         |row| row.get::<i64>(0),

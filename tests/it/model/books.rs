@@ -941,7 +941,7 @@ impl Books {
         let gave = took.iter().filter_map(|&(lot, _, micro)| Some((lot?, micro))).collect();
         self.spend(account, site, agent, took);
         self.end(at, "captured", micro, self.now);
-        Ok(Answer::Done(vec![micro, self.after(account, site)], gave))
+        Ok(Answer::Done(vec![micro, self.after(site)], gave))
     }
 
     pub(super) fn release(&mut self, at: usize) -> Result<Answer, Answer> {
@@ -951,12 +951,12 @@ impl Books {
             return Err(Answer::Refused("hold_closed"));
         }
         self.end(at, "released", 0, self.now);
-        Ok(Answer::Done(vec![self.after(account, site)], Vec::new()))
+        Ok(Answer::Done(vec![self.after(site)], Vec::new()))
     }
 
-    /// What a site's wallet in this account has available.
-    fn after(&self, account: usize, site: usize) -> Micro {
-        if self.sites[site].owner == account { self.numbers(Wallet::Site(site)).available } else { 0 }
+    /// What a site's wallet has available, whoever owns it by now.
+    fn after(&self, site: usize) -> Micro {
+        self.numbers(Wallet::Site(site)).available
     }
 
     /// A debit gives back, the last it took first.
@@ -994,7 +994,7 @@ impl Books {
             }
         }
         let gave = debit.took.iter().filter_map(|&(lot, _, micro)| Some((lot?, micro))).collect();
-        Ok(Answer::Done(vec![micro, self.after(account, debit.site)], gave))
+        Ok(Answer::Done(vec![micro, self.after(debit.site)], gave))
     }
 
     /// What was owed or borne because a lot's money went back is so no more, now that its credits come back.
