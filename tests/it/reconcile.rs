@@ -932,7 +932,7 @@ async fn the_daemon_finds_what_no_delivery_told() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(120), wait).await.expect("the daemon sweeps every ten seconds");
+    tokio::time::timeout(Duration::from_mins(2), wait).await.expect("the daemon sweeps every ten seconds");
     let asked = shop.asked();
     assert!(
         asked[0].contains("modified_after=2026-11-20T17%3A50%3A00"),
