@@ -637,16 +637,9 @@ fn new_debit(tx: &mut Tx<'_>, site: usize, agent: Option<usize>) -> Result<(Acco
     let site = site_id(site);
     let found = site::store::get(tx, &site)?.unwrap();
     let debit = NewDebit {
-        site,
         uses_pool: found.uses_pool,
         agent: agent.map(agent_id),
-        action: None,
-        priced: None,
-        label: "used".to_owned(),
-        amount: Credits::ZERO,
-        reference: None,
-        occurred_at: None,
-        usage: None,
+        ..crate::support::new_debit(site.as_str(), "0")
     };
     Ok((found.account.unwrap().id, debit))
 }
