@@ -1,0 +1,51 @@
+-- Speed: fewer places of the file are written for each request.
+-- Keep this file and its twin for SQLite alike, statement for statement; what differs is said.
+
+-- Debits -------------------------------------------------------------------------------------------
+
+-- What the account's debits changed that the tables do not say yet, as JSON: what they took from slices, what was
+-- spent, the lines of the activity. All of it is of the quarter of an hour that begins at `since`.
+ALTER TABLE account ADD COLUMN unsettled TEXT;
+
+-- What slices, grants, counters and lines are with that. The two engines read JSON in words of their own.
+CREATE VIEW unsettled_slice AS
+    SELECT a.id AS account_id, u.value ->> 0 AS grant_id, u.value ->> 1 AS site, CAST(u.value ->> 2 AS BIGINT) AS taken
+    FROM account a, jsonb_array_elements(CAST(a.unsettled AS JSONB) -> 'taken') u;
+CREATE VIEW unsettled_spending AS
+    SELECT a.id AS account_id, u.value ->> 0 AS site, u.value ->> 1 AS agent, CAST(u.value ->> 2 AS BIGINT) AS captured,
+           CAST(CAST(a.unsettled AS JSONB) ->> 'since' AS BIGINT) AS since
+    FROM account a, jsonb_array_elements(CAST(a.unsettled AS JSONB) -> 'spent') u;
+CREATE VIEW unsettled_line AS
+    SELECT a.id AS account_id, u.value ->> 'site' AS site, u.value ->> 'label' AS label,
+           CAST(u.value ->> 'seq' AS BIGINT) AS seq, CAST(u.value ->> 'at' AS BIGINT) AS at,
+           CAST(u.value ->> 'credits' AS BIGINT) AS credits, CAST(u.value ->> 'quantity' AS BIGINT) AS quantity
+    FROM account a, jsonb_array_elements(CAST(a.unsettled AS JSONB) -> 'lines') u;
+CREATE VIEW slice_now AS
+    SELECT s.grant_id, s.site, s.account_id,
+           CAST(s.remaining - COALESCE((SELECT SUM(u.taken) FROM unsettled_slice u
+                                        WHERE u.account_id = s.account_id AND u.grant_id = s.grant_id
+                                          AND u.site = s.site), 0) AS BIGINT) AS remaining,
+           s.held
+    FROM slice s;
+CREATE VIEW grant_now AS
+    SELECT g.id, g.account_id, g.seq, g.category, g.priority, g.label, g.reason, g.granted_at, g.effective_at,
+           g.expires_at, g.voided_at, g.void_reason, g.frozen, g.store_id, g.order_id, g.line_id, g.line_seq, g.amount,
+           CAST(g.spent + COALESCE((SELECT SUM(u.taken) FROM slice s
+                                    JOIN unsettled_slice u ON u.account_id = s.account_id AND u.grant_id = s.grant_id
+                                                          AND u.site = s.site
+                                    WHERE s.grant_id = g.id), 0) AS BIGINT) AS spent,
+           g.reversed, g.expired, g.clawed, g.voided, g.adjusted, g.repaid
+    FROM credit_grant g;
+CREATE VIEW activity_now AS
+    SELECT l.account_id, l.seq, l.at, l.hour, l.kind, l.site, l.label,
+           CAST(l.credits - COALESCE(u.credits, 0) AS BIGINT) AS credits, l.order_id,
+           CAST(l.quantity + COALESCE(u.quantity, 0) AS BIGINT) AS quantity
+    FROM activity l
+    LEFT JOIN unsettled_line u ON u.account_id = l.account_id AND l.kind = 'usage' AND u.site = l.site
+                              AND u.label = l.label AND u.at - u.at % 3600000 = l.hour
+    UNION ALL
+    SELECT u.account_id, u.seq, u.at, u.at - u.at % 3600000, 'usage', u.site, u.label, -u.credits, NULL, u.quantity
+    FROM unsettled_line u
+    WHERE NOT EXISTS (SELECT 1 FROM activity l
+                      WHERE l.account_id = u.account_id AND l.kind = 'usage' AND l.site = u.site
+                        AND l.label = u.label AND l.hour = u.at - u.at % 3600000);
