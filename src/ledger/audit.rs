@@ -458,7 +458,7 @@ const CHECKS: &[Check] = &[
         sql: "-- ledger::audit::debits
               SELECT d.id, 'it took ' || CAST(d.credits AS TEXT) || ', its entries say ' || CAST(COALESCE(SUM(e.amount), 0) AS TEXT)
               FROM debit d LEFT JOIN entry e
-                ON e.account_id = d.account_id AND e.seq >= d.first_entry AND e.seq < d.first_entry + d.entries
+                ON e.id BETWEEN d.first_entry AND d.last_entry AND e.account_id = d.account_id
                AND e.operation = d.id AND e.kind = 'spent'
               GROUP BY d.id, d.credits HAVING d.credits <> COALESCE(SUM(e.amount), 0)",
     },

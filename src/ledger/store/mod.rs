@@ -149,6 +149,10 @@ pub struct LockedAccount<'t, 'c> {
     grant_seq: i64,
     entry_seq: i64,
     entry_hash: chain::Hash,
+    /// The id of the newest entry.
+    last_entry: Option<i64>,
+    /// The ids of the first and the last entry that were written together last.
+    posted: (i64, i64),
     pub(super) next_expiry: Option<Timestamp>,
     pub(super) next_renewal: Option<Timestamp>,
     pub(super) next_release: Option<Timestamp>,
@@ -164,7 +168,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             "-- ledger::store::lock
              UPDATE account SET version = version + 1 WHERE id = $1
              RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into,
-                       next_renewal, next_release",
+                       next_renewal, next_release, last_entry",
             params![id],
             |row| {
                 Ok((
@@ -177,6 +181,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                     row.get::<Option<AccountId>>(6)?,
                     row.get::<Option<Timestamp>>(7)?,
                     row.get::<Option<Timestamp>>(8)?,
+                    row.get::<Option<i64>>(9)?,
                 ))
             },
         )?;
@@ -190,6 +195,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             merged_into,
             next_renewal,
             next_release,
+            last_entry,
         ) = head.ok_or_else(|| Error::UnknownAccount(id.clone()))?;
         if let Some(into) = merged_into {
             return Err(Error::Merged { account: id.clone(), into });
@@ -203,6 +209,8 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             grant_seq,
             entry_seq,
             entry_hash: entry_hash.try_into().map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
+            last_entry,
+            posted: (0, 0),
             next_expiry,
             next_renewal,
             next_release,
@@ -310,8 +318,9 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     /// Answers the number of the first.
     pub(super) fn post(&mut self, postings: &[Posting<'_>]) -> Result<i64, Error> {
         let first = self.entry_seq + 1;
-        for posting in postings {
-            self.append(posting)?;
+        for (number, posting) in postings.iter().enumerate() {
+            let id = self.append(posting)?;
+            self.posted = (if number == 0 { id } else { self.posted.0 }, id);
             if let Place::Compartment(compartment) = &posting.source {
                 let touched = self.tx.execute(
                     "-- ledger::store::post (source)
@@ -374,7 +383,8 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         self.entry_seq + 1
     }
 
-    fn append(&mut self, posting: &Posting<'_>) -> Result<(), Error> {
+    /// Writes an entry; answers its id.
+    fn append(&mut self, posting: &Posting<'_>) -> Result<i64, Error> {
         self.entry_seq += 1;
         let (source, target) = (posting.source.to_string(), posting.target.to_string());
         self.entry_hash = chain::hash(
@@ -391,11 +401,13 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 booked_at: posting.booked_at.millis(),
             },
         );
-        self.tx.execute(
+        let id = self.tx.query_one(
             "-- ledger::store::append
-             INSERT INTO entry (account_id, seq, operation, kind, grant_id, source, target, amount, booked_at, hash)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             INSERT INTO entry (previous, account_id, seq, operation, kind, grant_id, source, target, amount, booked_at,
+                                hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
             params![
+                self.last_entry,
                 &self.id,
                 self.entry_seq,
                 posting.operation,
@@ -407,8 +419,10 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 posting.booked_at,
                 &self.entry_hash,
             ],
+            |row| row.get(0),
         )?;
-        Ok(())
+        self.last_entry = Some(id);
+        Ok(id)
     }
 
     /// Adds the posting to its grant's side of "granted = remaining + held + spent − reversed + …".
@@ -442,8 +456,16 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     pub(super) fn save_head(&mut self) -> Result<(), Error> {
         self.tx.execute(
             "-- ledger::store::save_head
-             UPDATE account SET grant_seq = $2, entry_seq = $3, entry_hash = $4, next_expiry = $5 WHERE id = $1",
-            params![&self.id, self.grant_seq, self.entry_seq, &self.entry_hash, self.next_expiry],
+             UPDATE account SET grant_seq = $2, entry_seq = $3, entry_hash = $4, next_expiry = $5, last_entry = $6
+             WHERE id = $1",
+            params![
+                &self.id,
+                self.grant_seq,
+                self.entry_seq,
+                &self.entry_hash,
+                self.next_expiry,
+                self.last_entry,
+            ],
         )?;
         Ok(())
     }

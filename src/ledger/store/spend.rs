@@ -29,7 +29,7 @@ impl LockedAccount<'_, '_> {
         let Admitted { mut slices, parts, terms, .. } = self.admit(&spender, new.amount, Purpose::Debit)?;
         let id = DebitId::new();
         let (first, taken) = self.take(id.as_str(), Kind::Spent, &slices, &parts, &Place::Revenue)?;
-        self.insert_debit(&id, new, (first, parts.len()), None)?;
+        self.insert_debit(&id, new, None)?;
         let captured = self.count_spending(&new.site, new.agent.as_ref(), now, Delta::plus(new.amount))?;
         let mut terms = terms.of_site();
         terms.count(new.amount);
@@ -44,19 +44,19 @@ impl LockedAccount<'_, '_> {
         Ok(Debited { id, taken, left })
     }
 
-    /// Writes a debit whose entries are `entries`: the number of the first, and how many.
+    /// Writes a debit whose entries were written last.
     pub(super) fn insert_debit(
         &mut self,
         id: &DebitId,
         new: &NewDebit,
-        (first, entries): (i64, usize),
         hold: Option<&HoldId>,
     ) -> Result<(), Error> {
         let now = self.tx.now();
+        let (first, last) = self.posted;
         self.tx.execute(
             "-- ledger::store::spend::insert_debit
              INSERT INTO debit (id, account_id, site, agent, action, quantity, rate, label, credits, reversed, reference, occurred_at,
-                                usage, booked_at, first_entry, entries, hold_id, counted_day)
+                                usage, booked_at, first_entry, last_entry, hold_id, counted_day)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16, $17)",
             params![
                 id,
@@ -73,7 +73,7 @@ impl LockedAccount<'_, '_> {
                 new.usage.as_ref(),
                 now,
                 first,
-                i64::try_from(entries).unwrap_or(i64::MAX),
+                last,
                 hold,
                 i64::from(local_day(now, self.zone).num_days_from_ce()),
             ],
