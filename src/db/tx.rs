@@ -370,6 +370,33 @@ impl Row<'_> {
     pub fn get<T: FromColumn>(&self, column: usize) -> Result<T, Error> {
         T::from_column(self, column)
     }
+
+    /// The text of a column where it lies, for those who read millions of rows.
+    pub fn text(&self, column: usize) -> Result<&str, Error> {
+        self.text_opt(column)?.ok_or_else(|| Error::Column { column, found: "NULL".to_owned() })
+    }
+
+    /// [`Row::text`] of a column that may be empty.
+    pub fn text_opt(&self, column: usize) -> Result<Option<&str>, Error> {
+        match self {
+            Row::Sqlite(row) => {
+                let found = row.get_ref(column)?;
+                found.as_str_or_null().map_err(|_| Error::Column { column, found: format!("{found:?}") })
+            }
+            Row::Postgres(row) => Ok(row.try_get(column)?),
+        }
+    }
+
+    /// The bytes of a column where they lie.
+    pub fn bytes(&self, column: usize) -> Result<&[u8], Error> {
+        match self {
+            Row::Sqlite(row) => {
+                let found = row.get_ref(column)?;
+                found.as_blob().map_err(|_| Error::Column { column, found: format!("{found:?}") })
+            }
+            Row::Postgres(row) => Ok(row.try_get(column)?),
+        }
+    }
 }
 
 /// A type that can be read from a column.

@@ -633,7 +633,8 @@ fn part(row: &Row<'_>, shows: &Shows) -> Result<Part, db::Error> {
 /// An entry with what is known of its grant and its debit.
 #[derive(Debug)]
 pub(super) struct Movement {
-    pub(super) seq: i64,
+    /// The account's entry before; nothing for its first.
+    pub(super) previous: Option<i64>,
     pub(super) at: Timestamp,
     pub(super) kind: String,
     pub(super) grant: Option<GrantId>,
@@ -647,40 +648,44 @@ pub(super) struct Movement {
     pub(super) reason: Option<String>,
 }
 
-/// Up to `limit` entries before the number `before`, newest first: of the places `places`, or of all if there are
-/// none.
-pub(super) fn movements_before(
+/// The entry `newest` and those of its account before it, newest first: of `length` entries those at the places
+/// `places`, or all if there are none; and in any case the last, which tells where to go on.
+pub(super) fn movements_from(
     tx: &mut Tx<'_>,
     account: &AccountId,
     places: Option<&[String; 2]>,
-    before: i64,
-    limit: usize,
+    newest: i64,
+    length: i64,
 ) -> Result<Vec<Movement>, db::Error> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let [one, other] = places.map_or(["", ""], |[one, other]| [one.as_str(), other.as_str()]);
     tx.query(
-        "-- feed::store::movements_before
-         SELECT e.seq, e.booked_at, e.kind, e.grant_id, e.source, e.target, e.amount, g.label, g.order_id,
+        "-- feed::store::movements_from
+         WITH RECURSIVE walk (id, previous, length) AS (
+             SELECT id, previous, CAST(1 AS BIGINT) FROM entry WHERE id = $2 AND account_id = $1
+             UNION ALL
+             SELECT p.id, p.previous, w.length + 1 FROM walk w CROSS JOIN entry p
+             WHERE p.id = w.previous AND w.length < $5)
+         SELECT e.previous, e.booked_at, e.kind, e.grant_id, e.source, e.target, e.amount, g.label, g.order_id,
                 COALESCE(d.site, h.site), COALESCE(d.label, h.label), COALESCE(d.quantity, h.quantity),
                 CASE e.kind WHEN 'granted' THEN g.reason WHEN 'voided' THEN g.void_reason WHEN 'reversed' THEN r.reason
                             ELSE c.reason END
-         FROM entry e
+         FROM walk w CROSS JOIN entry e
          LEFT JOIN credit_grant g ON g.id = e.grant_id
          LEFT JOIN reversal r ON r.id = e.operation AND e.kind = 'reversed'
          LEFT JOIN debit d ON d.id = COALESCE(r.debit_id, e.operation)
          LEFT JOIN hold h ON h.id = e.operation
          LEFT JOIN correction c ON c.operation = e.operation
-         WHERE e.account_id = $1 AND e.seq < $2
-           AND ($3 = '' OR e.source IN ($3, $4) OR e.target IN ($3, $4))
-         ORDER BY e.seq DESC LIMIT $5",
-        params![account, before, one, other, limit],
+         WHERE e.id = w.id
+           AND ($3 = '' OR e.source IN ($3, $4) OR e.target IN ($3, $4) OR w.length = $5 OR w.previous IS NULL)
+         ORDER BY w.length",
+        params![account, newest, one, other, length],
         |row| {
             let debit = match (row.get::<Option<SiteId>>(9)?, row.get::<Option<String>>(10)?) {
                 (Some(site), Some(label)) => Some((site, rate::say(label, row.get(11)?))),
                 _ => None,
             };
             Ok(Movement {
-                seq: row.get(0)?,
+                previous: row.get(0)?,
                 at: row.get(1)?,
                 kind: row.get(2)?,
                 grant: row.get(3)?,
@@ -696,11 +701,11 @@ pub(super) fn movements_before(
     )
 }
 
-/// The number of the account's newest entry.
-pub(super) fn newest_entry(tx: &mut Tx<'_>, account: &AccountId) -> Result<i64, db::Error> {
+/// The account's newest entry, if it has one.
+pub(super) fn newest_entry(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<i64>, db::Error> {
     tx.query_one(
         "-- feed::store::newest_entry
-         SELECT entry_seq FROM account WHERE id = $1",
+         SELECT last_entry FROM account WHERE id = $1",
         params![account],
         |row| row.get(0),
     )
@@ -766,13 +771,18 @@ pub(super) fn lay_at(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Res
 fn booked_at(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Result<Vec<Lay>, db::Error> {
     tx.query(
         "-- feed::store::booked_at
+         WITH RECURSIVE walk (previous, grant_id, source, target, amount, booked_at) AS (
+             SELECT e.previous, e.grant_id, e.source, e.target, e.amount, e.booked_at
+             FROM account a CROSS JOIN entry e WHERE a.id = $1 AND e.id = a.last_entry
+             UNION ALL
+             SELECT e.previous, e.grant_id, e.source, e.target, e.amount, e.booked_at
+             FROM walk w CROSS JOIN entry e WHERE e.id = w.previous)
          SELECT p.place, CAST(SUM(p.amount) AS BIGINT), g.id, g.category, g.amount, g.effective_at, g.expires_at,
                 g.voided_at,
                 CAST(COALESCE((SELECT f.frozen FROM grant_freeze f WHERE f.grant_id = g.id AND f.at <= $2
                                ORDER BY f.at DESC LIMIT 1), 0) AS BIGINT)
-         FROM (SELECT grant_id, target AS place, amount FROM entry WHERE account_id = $1 AND booked_at <= $2
-               UNION ALL
-               SELECT grant_id, source, -amount FROM entry WHERE account_id = $1 AND booked_at <= $2) p
+         FROM (SELECT w.grant_id, CASE s.side WHEN 1 THEN w.target ELSE w.source END AS place, w.amount * s.side AS amount
+               FROM walk w CROSS JOIN (SELECT 1 AS side UNION ALL SELECT -1) s WHERE w.booked_at <= $2) p
          LEFT JOIN credit_grant g ON g.id = p.grant_id
          WHERE p.place = 'pool' OR p.place LIKE 'site:%' OR p.place LIKE 'held:%' OR p.place LIKE 'debt:%'
          GROUP BY p.place, g.id HAVING SUM(p.amount) <> 0",

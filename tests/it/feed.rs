@@ -887,7 +887,7 @@ fn sums_over_any_range_equal_a_look_at_every_debit() {
             rows.iter().enumerate().try_for_each(|(number, (at, site, action, credits))| {
                 tx.execute(
                     "-- test
-                     INSERT INTO debit (id, account_id, site, action, label, credits, reversed, booked_at, first_entry, entries)
+                     INSERT INTO debit (id, account_id, site, action, label, credits, reversed, booked_at, first_entry, last_entry)
                      VALUES ($1, $2, $3, $4, 'x', $5, 0, $6, 0, 0)",
                     params![&format!("db_{number}"), &account, *site, *action, *credits, *at],
                 )
@@ -950,7 +950,7 @@ fn too_many_sums_are_refused_with_a_way_out() {
             (0..5_001_i64).try_for_each(|number| {
                 tx.execute(
                     "-- test
-                     INSERT INTO debit (id, account_id, site, action, label, credits, reversed, booked_at, first_entry, entries)
+                     INSERT INTO debit (id, account_id, site, action, label, credits, reversed, booked_at, first_entry, last_entry)
                      VALUES ($1, $2, 'a1', $1, 'x', 1, 0, 1000, 0, 0)",
                     params![&format!("db_{number}"), &account],
                 )

@@ -314,9 +314,8 @@ impl LockedAccount<'_, '_> {
             });
         }
         let first = self.post(&postings)?;
-        let entries = postings.len();
         let spent = spending(&hold, capture);
-        self.insert_debit(&debit, &spent, (first, entries), Some(id))?;
+        self.insert_debit(&debit, &spent, Some(id))?;
         let captured =
             self.count_spending(&hold.site, hold.agent.as_ref(), now, Delta::plus(capture.amount))?;
         brake::look(self.tx, &self.id, &hold.site, captured, limits)?;

@@ -172,7 +172,7 @@ impl Account {
         let first = account.next_entry();
         for part in &parts {
             let slice = &shown[part.slice];
-            account.append(&Posting {
+            let entry = account.append(&Posting {
                 operation: id.as_str(),
                 kind: Kind::Spent,
                 grant: Some(&slice.grant),
@@ -181,8 +181,9 @@ impl Account {
                 amount: part.credits,
                 booked_at: now,
             })?;
+            account.posted = (if account.next_entry() == first + 1 { entry } else { account.posted.0 }, entry);
         }
-        account.insert_debit(&id, new, (first, parts.len()), None)?;
+        account.insert_debit(&id, new, None)?;
         let taken = parts.iter().map(|part| (&*shown[part.slice], part.credits));
         self.head.unsettled.add(now, first, new, taken);
         site.captured = Delta::from_micro(site.captured.micro().saturating_add(new.amount.micro()));
@@ -194,6 +195,7 @@ impl Account {
         }
         account.save_spent(&self.head.unsettled)?;
         (self.head.entry_seq, self.head.entry_hash) = (account.entry_seq, account.entry_hash);
+        self.head.last_entry = account.last_entry;
 
         let mut paid = Vec::with_capacity(parts.len());
         for part in &parts {

@@ -153,6 +153,10 @@ pub struct LockedAccount<'t, 'c> {
     grant_seq: i64,
     entry_seq: i64,
     entry_hash: chain::Hash,
+    /// The id of the newest entry.
+    last_entry: Option<i64>,
+    /// The ids of the first and the last entry that were written together last.
+    posted: (i64, i64),
     pub(super) next_expiry: Option<Timestamp>,
     pub(super) next_renewal: Option<Timestamp>,
     pub(super) next_release: Option<Timestamp>,
@@ -167,6 +171,7 @@ pub(super) struct Head {
     grant_seq: i64,
     entry_seq: i64,
     entry_hash: chain::Hash,
+    last_entry: Option<i64>,
     next_expiry: Option<Timestamp>,
     next_renewal: Option<Timestamp>,
     next_release: Option<Timestamp>,
@@ -180,7 +185,7 @@ impl Head {
             "-- ledger::store::lock
              UPDATE account SET version = version + 1 WHERE id = $1
              RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into,
-                       next_renewal, next_release, unsettled",
+                       next_renewal, next_release, last_entry, unsettled",
             params![id],
             |row| {
                 let zone: String = row.get(0)?;
@@ -194,7 +199,8 @@ impl Head {
                     next_expiry: row.get(5)?,
                     next_renewal: row.get(7)?,
                     next_release: row.get(8)?,
-                    unsettled: row.get::<Option<Unsettled>>(9)?.unwrap_or_default(),
+                    last_entry: row.get(9)?,
+                    unsettled: row.get::<Option<Unsettled>>(10)?.unwrap_or_default(),
                 };
                 Ok((head, row.get::<Option<AccountId>>(6)?))
             },
@@ -234,6 +240,8 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
             grant_seq: head.grant_seq,
             entry_seq: head.entry_seq,
             entry_hash: head.entry_hash,
+            last_entry: head.last_entry,
+            posted: (0, 0),
             next_expiry: head.next_expiry,
             next_renewal: head.next_renewal,
             next_release: head.next_release,
@@ -339,8 +347,9 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     /// Answers the number of the first.
     pub(super) fn post(&mut self, postings: &[Posting<'_>]) -> Result<i64, Error> {
         let first = self.entry_seq + 1;
-        for posting in postings {
-            self.append(posting)?;
+        for (number, posting) in postings.iter().enumerate() {
+            let id = self.append(posting)?;
+            self.posted = (if number == 0 { id } else { self.posted.0 }, id);
             if let Place::Compartment(compartment) = &posting.source {
                 let touched = self.tx.execute(
                     "-- ledger::store::post (source)
@@ -403,7 +412,8 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         self.entry_seq + 1
     }
 
-    fn append(&mut self, posting: &Posting<'_>) -> Result<(), Error> {
+    /// Writes an entry; answers its id.
+    fn append(&mut self, posting: &Posting<'_>) -> Result<i64, Error> {
         self.entry_seq += 1;
         let (source, target) = (posting.source.to_string(), posting.target.to_string());
         self.entry_hash = chain::hash(
@@ -420,11 +430,13 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 booked_at: posting.booked_at.millis(),
             },
         );
-        self.tx.execute(
+        let id = self.tx.query_one(
             "-- ledger::store::append
-             INSERT INTO entry (account_id, seq, operation, kind, grant_id, source, target, amount, booked_at, hash)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             INSERT INTO entry (previous, account_id, seq, operation, kind, grant_id, source, target, amount, booked_at,
+                                hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
             params![
+                self.last_entry,
                 &self.id,
                 self.entry_seq,
                 posting.operation,
@@ -436,8 +448,10 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 posting.booked_at,
                 &self.entry_hash,
             ],
+            |row| row.get(0),
         )?;
-        Ok(())
+        self.last_entry = Some(id);
+        Ok(id)
     }
 
     /// Adds the posting to its grant's side of "granted = remaining + held + spent − reversed + …".
@@ -473,8 +487,9 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         let unsettled = unsettled.column()?;
         self.tx.execute(
             "-- ledger::store::save_spent
-             UPDATE account SET version = version + 1, entry_seq = $2, entry_hash = $3, unsettled = $4 WHERE id = $1",
-            params![&self.id, self.entry_seq, &self.entry_hash, unsettled.as_ref()],
+             UPDATE account SET version = version + 1, entry_seq = $2, entry_hash = $3, last_entry = $4, unsettled = $5
+             WHERE id = $1",
+            params![&self.id, self.entry_seq, &self.entry_hash, self.last_entry, unsettled.as_ref()],
         )?;
         Ok(())
     }
@@ -482,8 +497,16 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     pub(super) fn save_head(&mut self) -> Result<(), Error> {
         self.tx.execute(
             "-- ledger::store::save_head
-             UPDATE account SET grant_seq = $2, entry_seq = $3, entry_hash = $4, next_expiry = $5 WHERE id = $1",
-            params![&self.id, self.grant_seq, self.entry_seq, &self.entry_hash, self.next_expiry],
+             UPDATE account SET grant_seq = $2, entry_seq = $3, entry_hash = $4, next_expiry = $5, last_entry = $6
+             WHERE id = $1",
+            params![
+                &self.id,
+                self.grant_seq,
+                self.entry_seq,
+                &self.entry_hash,
+                self.next_expiry,
+                self.last_entry,
+            ],
         )?;
         Ok(())
     }

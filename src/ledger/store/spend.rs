@@ -58,19 +58,19 @@ fn remembered(tx: &mut Tx<'_>, id: &AccountId) -> Option<Account> {
 }
 
 impl LockedAccount<'_, '_> {
-    /// Writes a debit whose entries are `entries`: the number of the first, and how many.
+    /// Writes a debit whose entries were written last.
     pub(super) fn insert_debit(
         &mut self,
         id: &DebitId,
         new: &NewDebit,
-        (first, entries): (i64, usize),
         hold: Option<&HoldId>,
     ) -> Result<(), Error> {
         let now = self.tx.now();
+        let (first, last) = self.posted;
         self.tx.execute(
             "-- ledger::store::spend::insert_debit
              INSERT INTO debit (id, account_id, site, agent, action, quantity, rate, label, credits, reversed, reference, occurred_at,
-                                usage, booked_at, first_entry, entries, hold_id, counted_day)
+                                usage, booked_at, first_entry, last_entry, hold_id, counted_day)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16, $17)",
             params![
                 id,
@@ -87,7 +87,7 @@ impl LockedAccount<'_, '_> {
                 new.usage.as_ref(),
                 now,
                 first,
-                i64::try_from(entries).unwrap_or(i64::MAX),
+                last,
                 hold,
                 i64::from(local_day(now, self.zone).num_days_from_ce()),
             ],
