@@ -19,14 +19,22 @@ pub fn look(tx: &mut Tx<'_>, caller: &KeyId, key: &Key, digest: &Digest) -> Resu
     let now = tx.now();
     let number = number(caller, key);
     // Whatever is still given again is at most one generation old; a clock that was set back leaves younger ones.
-    let [earlier, today, later] = [-1, 0, 1].map(|away| place(generation(now) + away, number));
+    // Told one by one, because SQLite makes a table of a list.
+    let [today, earlier, later] = [0, -1, 1].map(|away| place(generation(now) + away, number));
     let found = tx.query_opt(
         "-- idempotency::store::look
          SELECT digest, status, body FROM idempotency
-         WHERE hash IN ($1, $2, $3) AND key = $5 AND key_id = $4 AND created_at > $6
+         WHERE hash = $1 AND key = $5 AND key_id = $4 AND created_at > $6
          UNION ALL
-         SELECT digest, status, body FROM idempotency_before WHERE key_id = $4 AND key = $5 AND created_at > $6",
-        params![earlier, today, later, caller, key.as_str(), kept_since(now)],
+         SELECT digest, status, body FROM idempotency
+         WHERE hash = $2 AND key = $5 AND key_id = $4 AND created_at > $6
+         UNION ALL
+         SELECT digest, status, body FROM idempotency
+         WHERE hash = $3 AND key = $5 AND key_id = $4 AND created_at > $6
+         UNION ALL
+         SELECT digest, status, body FROM idempotency_before
+         WHERE key_id = $4 AND key = $5 AND created_at > $6",
+        params![today, earlier, later, caller, key.as_str(), kept_since(now)],
         |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?, row.get::<String>(2)?)),
     )?;
     Ok(match found {
