@@ -217,6 +217,8 @@ pub fn again(
 /// One line of an order: what is remembered of it, and why that is not all.
 struct Remembered {
     known: KnownLine,
+    /// As it was written down last, if it was.
+    written: Option<KnownLine>,
     unknown: Option<String>,
 }
 
@@ -292,13 +294,17 @@ pub(super) fn post(
         .filter_map(|decided| Some((lines.get(&decided.line_id)?, decided.decision)))
         .partition(|(line, decision)| grows(&line.known, decision));
     for (line, decision) in others.into_iter().chain(growing) {
-        outcome = outcome.and(posting.line(tx, line.known.clone(), &decision, &mut notes)?);
+        outcome = outcome.and(posting.line(tx, line, &decision, &mut notes)?);
     }
     let (parked, attention) = (notes.parked(), notes.attention());
     if parked.is_some() && outcome.moves_nothing() {
         outcome = Outcome::Parked;
     }
-    store::conclude(tx, shop.id, order.id, posting.buyer.as_ref(), parked.as_deref(), attention.as_deref())?;
+    let concluded = (posting.buyer.as_ref(), parked.as_deref(), attention.as_deref());
+    if concluded != (next.account.as_ref(), next.parked.as_deref(), next.attention.as_deref()) {
+        let (buyer, parked, attention) = concluded;
+        store::conclude(tx, shop.id, order.id, buyer, parked, attention)?;
+    }
     Ok(Applied { outcome, reason: parked.or(attention) })
 }
 
@@ -316,11 +322,14 @@ fn grants(decision: &Decision) -> bool {
 fn remember(tx: &mut Tx<'_>, shop: &Store, order: &Order) -> Result<BTreeMap<i64, Remembered>, Error> {
     let mut lines: BTreeMap<i64, Remembered> = store::lines(tx, shop.id, order.id)?
         .into_iter()
-        .map(|known| (known.line, Remembered { known, unknown: None }))
+        .map(|known| (known.line, Remembered { written: Some(known.clone()), known, unknown: None }))
         .collect();
     for line in &order.lines {
-        let remembered =
-            lines.entry(line.id).or_insert_with(|| Remembered { known: KnownLine::new(line), unknown: None });
+        let remembered = lines.entry(line.id).or_insert_with(|| Remembered {
+            known: KnownLine::new(line),
+            written: None,
+            unknown: None,
+        });
         remembered.known.learn(line);
         let known = &mut remembered.known;
         // A promise that staff added later makes a Tokens line of what was none.
@@ -338,13 +347,10 @@ fn remember(tx: &mut Tx<'_>, shop: &Store, order: &Order) -> Result<BTreeMap<i64
             sku: &known.sku,
             promised: line.credits_promised,
         };
-        let judged = catalog::store::judge(tx, shop, &question)?;
+        let (judged, origin) = catalog::store::judge_with_origin(tx, shop, &question)?;
         known.is_tokens = judged.is_tokens();
         known.worth = judged.worth().cloned();
-        known.worth_from = match known.worth {
-            Some(_) => catalog::store::origin(tx, shop, &question)?.map(|origin| origin.to_string()),
-            None => None,
-        };
+        known.worth_from = known.worth.as_ref().and(origin).map(|origin| origin.to_string());
         if let Some(gap) = judged.gap() {
             remembered.unknown = Some(gap.reason.clone());
             if let Some(need) = gap.needs {
@@ -436,10 +442,11 @@ impl Posting<'_> {
     fn line(
         &self,
         tx: &mut Tx<'_>,
-        mut line: KnownLine,
+        remembered: &Remembered,
         decision: &Decision,
         notes: &mut Notes,
     ) -> Result<Outcome, Error> {
+        let mut line = remembered.known.clone();
         line.target = line.booked;
         let outcome = match decision {
             Decision::NotTokens => {
@@ -480,7 +487,9 @@ impl Posting<'_> {
                 None => Outcome::Unchanged,
             },
         };
-        store::save_line(tx, self.shop.id, self.order.id, &line)?;
+        if remembered.written.as_ref() != Some(&line) {
+            store::save_line(tx, self.shop.id, self.order.id, &line)?;
+        }
         Ok(outcome)
     }
 
