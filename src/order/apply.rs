@@ -262,7 +262,7 @@ pub(super) fn post(
     let order = &next.order;
     let mut notes = Notes::default();
     store::save(tx, shop.id, next)?;
-    let lines = remember(tx, shop, order)?;
+    let lines = remember(tx, shop, order, change.before.is_some())?;
     let known = facts(&lines, order, next.seen, shop);
     let settings = rules.settings(shop);
     let decisions = target::decide(order, &known, &settings);
@@ -319,8 +319,15 @@ fn grants(decision: &Decision) -> bool {
 
 /// Takes what is remembered of the order's lines, adds what its state says of new ones, and asks the
 /// catalogue for what is still missing. What is known once stays: a later price list changes no old order.
-fn remember(tx: &mut Tx<'_>, shop: &Store, order: &Order) -> Result<BTreeMap<i64, Remembered>, Error> {
-    let mut lines: BTreeMap<i64, Remembered> = store::lines(tx, shop.id, order.id)?
+fn remember(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    order: &Order,
+    is_known: bool,
+) -> Result<BTreeMap<i64, Remembered>, Error> {
+    // Of an order that is new nothing is remembered.
+    let known = if is_known { store::lines(tx, shop.id, order.id)? } else { Vec::new() };
+    let mut lines: BTreeMap<i64, Remembered> = known
         .into_iter()
         .map(|known| (known.line, Remembered { written: Some(known.clone()), known, unknown: None }))
         .collect();
