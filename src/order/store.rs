@@ -98,6 +98,17 @@ pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db
     )
 }
 
+/// Whether the order's buyer was erased.
+pub fn is_erased(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<bool, db::Error> {
+    let erased_at = tx.query_opt(
+        "-- order::store::is_erased
+         SELECT erased_at FROM shop_order WHERE store_id = $1 AND order_id = $2",
+        params![store, order],
+        |row| row.get::<Option<Timestamp>>(0),
+    )?;
+    Ok(erased_at.flatten().is_some())
+}
+
 /// Writes the order's newest state.
 pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error> {
     let site = known.assigned.site.as_ref();
