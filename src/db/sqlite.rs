@@ -15,6 +15,9 @@ use crate::time::Clock;
 /// Marks our files: `NvWl`.
 const APPLICATION_ID: i64 = 0x4e76_576c;
 
+/// How much of the file the writer keeps at hand.
+const WRITER_CACHE_KIB: i64 = 32 * 1024;
+
 /// How many prepared statements a connection keeps; more than the program has.
 const STATEMENTS_KEPT: usize = 256;
 
@@ -45,6 +48,8 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Er
     set_and_check(&connection, "foreign_keys", "ON")?;
     set_and_check(&connection, "trusted_schema", "OFF")?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    // Less than nothing: in KiB, not in pages.
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     keep_plans(&connection)?;
     migrate::sqlite(&mut connection, path)?;
     if found != APPLICATION_ID {

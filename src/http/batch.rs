@@ -34,7 +34,7 @@ pub const ITEMS_MAX: usize = 1_000;
 /// The largest body of a batch.
 pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// How many are written before others get their turn.
-const STEP: usize = 50;
+const STEP: usize = 200;
 /// Where batches are sent.
 const PATH: &str = "/v1/debits/batch";
 /// The field of an item that a single debit has as a header.
@@ -132,7 +132,7 @@ pub async fn create(
         let (requested, caller) = (Arc::clone(&requested), caller.clone());
         let done = app
             .db
-            .write("debits::batch", move |tx| {
+            .write_remembering("debits::batch", move |tx| {
                 // The same batch may be at work twice; whoever ends first tells what came of it.
                 let keeps = match requested.seen(tx, caller.key()) {
                     Ok(Some(answered)) => return Ok(Step::Seen(answered)),
@@ -180,7 +180,7 @@ enum Step {
     Refused(Problem),
 }
 
-/// Books one item; what it refuses is its answer, and only a failing database ends the step.
+/// Books one item; what it refuses is its answer, and wrote nothing.
 fn one(
     tx: &mut Tx<'_>,
     settings: &Settings,
@@ -188,24 +188,8 @@ fn one(
     caller: &Caller,
     item: &RawValue,
 ) -> Result<Outcome, db::Error> {
-    enum Stop {
-        Refused(Problem),
-        Failed(db::Error),
-    }
-    impl From<db::Error> for Stop {
-        fn from(error: db::Error) -> Self {
-            Self::Failed(error)
-        }
-    }
-    let booked = tx.attempt(|tx| {
-        let text = item.get().as_bytes();
-        let Fields(mut fields) = extract::parse(text).map_err(Stop::Refused)?;
-        let requested = match fields.remove(KEY) {
-            None | Some(Value::Null) => Requested::item(PATH, None, &written(&fields)?),
-            Some(Value::String(key)) => Requested::item(PATH, Some(&key), &written(&fields)?),
-            Some(_) => return Err(Stop::Refused(Problem::invalid(format!("/{KEY}"), "must be a string"))),
-        };
-        debits::book(tx, settings, brake, caller, &requested, &fields).map_err(Stop::Refused)
+    let booked = read(item).and_then(|(requested, fields)| {
+        debits::book(tx, settings, brake, caller, &requested, &fields)
     });
     match booked {
         Ok(answered) => Ok(Outcome {
@@ -213,9 +197,19 @@ fn one(
             body: raw(answered.answer().body.clone())?,
             replayed: answered.is_replayed(),
         }),
-        Err(Stop::Refused(problem)) => refused(&problem),
-        Err(Stop::Failed(error)) => Err(error),
+        Err(problem) => refused(&problem),
     }
+}
+
+/// An item's request and its fields.
+fn read(item: &RawValue) -> Result<(Requested, Map<String, Value>), Problem> {
+    let Fields(mut fields) = extract::parse(item.get().as_bytes())?;
+    let key = match fields.remove(KEY) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(key)) => Some(key),
+        Some(_) => return Err(Problem::invalid(format!("/{KEY}"), "must be a string")),
+    };
+    Ok((Requested::item(PATH, key.as_deref(), &written(&fields)?), fields))
 }
 
 /// The fields in one order and without white space: a sender that writes the same item anew means the same.

@@ -20,6 +20,7 @@ mod books;
 mod webhooks;
 mod health;
 mod holds;
+mod hot;
 mod lookups;
 mod reconcile;
 mod remedies;
