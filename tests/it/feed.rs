@@ -14,7 +14,7 @@ use nivella_wallet::id::{AccountId, KeyId};
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::slice::{Category, Compartment};
-use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, Purchase, Shortfall, Shown};
+use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, Purchase, Shortfall, Shown, spend};
 use nivella_wallet::params;
 use nivella_wallet::site::{Field, store as sites};
 use nivella_wallet::time::{DAY_MS, HOUR_MS, Timestamp, Validity};
@@ -188,7 +188,7 @@ impl World {
             ..new_debit(site, amount)
         };
         let account = account.clone();
-        write(&self.test, move |tx| LockedAccount::lock(tx, &account)?.debit(&new, &Brake::OFF).map(drop));
+        write(&self.test, move |tx| spend(tx, &account, &new, &Brake::OFF).map(drop));
     }
 
     fn sql(&self, sql: &'static str, values: &[&str]) {

@@ -6,6 +6,7 @@ use nivella_wallet::config::Config;
 use nivella_wallet::db::{Db, Durability};
 use nivella_wallet::feed;
 use nivella_wallet::id::{AccountId, DebitId};
+use nivella_wallet::idempotency::{self, Seen};
 use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::order::explain;
 use nivella_wallet::site::{self, WalletRef};
@@ -102,6 +103,28 @@ fn the_books_of_the_third_version_go_on() {
     });
     assert_eq!(numbers("site:blog"), "18056.5 used 0 cap 103");
     assert_eq!(audit::verify(&db, |_| {}).unwrap().faults, vec![]);
+}
+
+/// What was answered before an upgrade is answered so after it, until it is too old.
+#[test]
+fn requests_of_before_are_known_after_an_upgrade() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = restore("schema-3.sql", "2026-11-21T18:00:00Z", folder.path());
+    let look = || {
+        db.read(|tx| {
+            let caller = "key_01a1fe2857d57379b30eceeae9eaee37".parse().unwrap();
+            idempotency::store::look(tx, &caller, &"b".parse().unwrap(), &[0; 32])
+        })
+        .unwrap()
+    };
+    let prune = || write(&db, |tx| idempotency::store::prune(tx, 8));
+    assert!(
+        matches!(look(), Seen::Mismatch(answer) if answer.body.contains("db_01a1fe28599d71adb87384cfd4b22b1c"))
+    );
+    assert_eq!(prune(), 0);
+    db.clock().turn_to("2026-12-21T18:00:00Z".parse().unwrap());
+    assert_eq!(look(), Seen::Never);
+    assert_eq!([prune(), prune(), prune()], [8, 3, 0]);
 }
 
 /// Limits of assistants and the brake know what was spent before there were any.

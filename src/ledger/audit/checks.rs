@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
               WHERE o.parked IS NULL AND o.attention IS NULL
                 AND (l.target > l.booked
                      OR (l.target < l.booked AND EXISTS (
-                            SELECT 1 FROM credit_grant g JOIN slice s ON s.grant_id = g.id
+                            SELECT 1 FROM credit_grant g JOIN slice_now s ON s.grant_id = g.id
                             WHERE g.store_id = l.store_id AND g.order_id = l.order_id AND g.line_id = l.line_id
                               AND s.remaining > 0)))",
     },
@@ -203,6 +203,9 @@ pub(super) const COUNTERS: &[Check] = &[
                      'counted ' || CAST(SUM(c.counted) AS TEXT) || ', its debits say ' || CAST(SUM(c.spent) AS TEXT)
               FROM (SELECT account_id, site, agent, per, captured AS counted, 0 AS spent FROM spending
                     UNION ALL
+                    SELECT u.account_id, u.site, u.agent, p.per, u.captured, 0 FROM unsettled_spending u
+                    CROSS JOIN (SELECT 'day' AS per UNION ALL SELECT 'month') p
+                    UNION ALL
                     SELECT COALESCE(a.merged_into, a.id), d.site, d.agent, p.per, 0, d.spent
                     FROM (SELECT account_id, site, '' AS agent, SUM(credits - reversed) AS spent FROM debit
                           GROUP BY account_id, site
@@ -223,8 +226,12 @@ pub(super) const ACTIVITY: &[Check] = &[
               SELECT a.id, 'its lines add up to ' || CAST(COALESCE(l.sum, 0) AS TEXT)
                      || ', its slices hold ' || CAST(COALESCE(s.sum, 0) AS TEXT)
               FROM account a
-              LEFT JOIN (SELECT account_id, SUM(credits) AS sum FROM activity GROUP BY account_id) l ON l.account_id = a.id
-              LEFT JOIN (SELECT account_id, SUM(remaining + held) AS sum FROM slice GROUP BY account_id) s
+              LEFT JOIN (SELECT c.account_id, SUM(c.credits) AS sum
+                         FROM (SELECT account_id, credits FROM activity
+                               UNION ALL
+                               SELECT account_id, -credits FROM unsettled_line) c
+                         GROUP BY c.account_id) l ON l.account_id = a.id
+              LEFT JOIN (SELECT account_id, SUM(remaining + held) AS sum FROM slice_now GROUP BY account_id) s
                 ON s.account_id = a.id
               WHERE COALESCE(l.sum, 0) <> COALESCE(s.sum, 0)",
     },
@@ -247,7 +254,12 @@ pub(super) fn hours(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), db::Erro
         "-- ledger::audit::checks::hours
          SELECT h.account_id || ' ' || h.site, h.hour,
                 'counted ' || CAST(h.captured AS TEXT) || ', its debits say ' || CAST(COALESCE(d.spent, 0) AS TEXT)
-         FROM spending_hour h
+         FROM (SELECT account_id, site, hour, CAST(SUM(captured) AS BIGINT) AS captured
+               FROM (SELECT account_id, site, hour, captured FROM spending_hour
+                     UNION ALL
+                     SELECT account_id, site, since - since % 3600000, captured FROM unsettled_spending
+                     WHERE agent = '') c
+               GROUP BY account_id, site, hour) h
          LEFT JOIN (SELECT COALESCE(a.merged_into, a.id) AS account_id, t.site,
                            t.booked_at - t.booked_at % 3600000 AS hour, SUM(t.credits - t.reversed) AS spent
                     FROM debit t JOIN account a ON a.id = t.account_id GROUP BY 1, t.site, 3) d

@@ -39,7 +39,7 @@ impl Written {
 pub(super) fn grants(tx: &mut Tx<'_>, found: &mut Found) -> Result<(), db::Error> {
     tx.for_each(
         "-- ledger::audit::rows::grants
-         SELECT id, amount, spent, reversed, expired, clawed, voided, adjusted, repaid FROM credit_grant",
+         SELECT id, amount, spent, reversed, expired, clawed, voided, adjusted, repaid FROM grant_now",
         params![],
         |row| {
             let (grant, written) = (row.text(0)?, Written::read(row)?);
@@ -52,7 +52,7 @@ pub(super) fn grants(tx: &mut Tx<'_>, found: &mut Found) -> Result<(), db::Error
     )?;
     tx.for_each(
         "-- ledger::audit::rows::grants (slices)
-         SELECT grant_id, remaining + held FROM slice",
+         SELECT grant_id, remaining + held FROM slice_now",
         params![],
         |row| {
             found.weigh(row.text(0)?, LEFT, -row.get::<i64>(1)?);
@@ -107,7 +107,9 @@ fn debits(tx: &mut Tx<'_>, found: &mut Found, captured: &mut Captured) -> Result
     // Hours before the oldest that is kept are forgotten.
     let hours_from: Option<i64> = tx.query_one(
         "-- ledger::audit::rows::debits (hours)
-         SELECT MIN(hour) FROM spending_hour",
+         SELECT MIN(h.hour) FROM (SELECT hour FROM spending_hour
+                                  UNION ALL
+                                  SELECT since - since % 3600000 FROM unsettled_spending) h",
         params![],
         |row| row.get(0),
     )?;
@@ -181,6 +183,21 @@ fn counters(tx: &mut Tx<'_>, found: &Found, captured: &mut Captured) -> Result<(
             captured.by_hour.add(number, -row.get::<i64>(3)?);
             Ok(())
         },
+    )?;
+    tx.for_each(
+        "-- ledger::audit::rows::counters (unsettled)
+         SELECT account_id, site, agent, captured, since - since % 3600000 FROM unsettled_spending",
+        params![],
+        |row| {
+            let (account, site, agent, sum) = (row.text(0)?, row.text(1)?, row.text(2)?, row.get::<i64>(3)?);
+            let number = found.scale.number(Sort::Counter, &[account, site, agent]);
+            captured.by_day.add(number, -sum);
+            captured.by_month.add(number, -sum);
+            if agent.is_empty() {
+                captured.by_hour.add(hour(found, account, site, row.get(4)?), -sum);
+            }
+            Ok(())
+        },
     )
 }
 
@@ -189,7 +206,7 @@ fn activity(tx: &mut Tx<'_>, found: &Found) -> Result<Balance, db::Error> {
     let mut balance = Balance::default();
     tx.for_each(
         "-- ledger::audit::rows::activity
-         SELECT account_id, credits FROM activity",
+         SELECT account_id, credits FROM activity UNION ALL SELECT account_id, -credits FROM unsettled_line",
         params![],
         |row| {
             balance.add(found.scale.number(Sort::Account, &[row.text(0)?]), row.get(1)?);
@@ -198,7 +215,7 @@ fn activity(tx: &mut Tx<'_>, found: &Found) -> Result<Balance, db::Error> {
     )?;
     tx.for_each(
         "-- ledger::audit::rows::activity (slices)
-         SELECT account_id, remaining + held FROM slice",
+         SELECT account_id, remaining + held FROM slice_now",
         params![],
         |row| {
             balance.add(found.scale.number(Sort::Account, &[row.text(0)?]), -row.get::<i64>(1)?);

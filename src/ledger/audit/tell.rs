@@ -105,7 +105,7 @@ fn slices(
 ) -> Result<(), db::Error> {
     tx.for_each(
         "-- ledger::audit::tell::slices
-         SELECT account_id, grant_id, site, remaining, held FROM slice ORDER BY account_id, grant_id, site",
+         SELECT account_id, grant_id, site, remaining, held FROM slice_now ORDER BY account_id, grant_id, site",
         params![],
         |row| {
             let (account, grant, site) = (row.text(0)?, row.text(1)?, row.text(2)?);
@@ -180,7 +180,7 @@ fn grants(
     tx.for_each(
         "-- ledger::audit::tell::grants
          SELECT id, amount, spent, reversed, expired, clawed, voided, adjusted, repaid
-         FROM credit_grant ORDER BY account_id, seq",
+         FROM grant_now ORDER BY account_id, seq",
         params![],
         |row| {
             let grant = row.text(0)?;

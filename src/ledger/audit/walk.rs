@@ -308,7 +308,7 @@ fn slices(
 ) -> Result<(), db::Error> {
     tx.for_each(
         "-- ledger::audit::walk::slices
-         SELECT account_id, grant_id, site, remaining, held FROM slice",
+         SELECT account_id, grant_id, site, remaining, held FROM slice_now",
         params![],
         |row| {
             let Some(chain) = chains.get_mut(row.text(0)?) else { return Ok(()) };

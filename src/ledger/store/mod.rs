@@ -9,10 +9,12 @@ mod due;
 mod expire;
 mod grant;
 pub mod hold;
+pub mod hot;
 pub mod limit;
 mod moves;
 pub mod plan;
 pub mod reverse;
+pub mod settle;
 mod show;
 mod spend;
 mod void;
@@ -20,6 +22,7 @@ mod void;
 use chrono_tz::Tz;
 
 pub use self::clawback::lock_holders;
+pub use self::spend::spend;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, DebitId, GrantId, HoldId};
 pub use crate::ledger::act::{
@@ -32,6 +35,7 @@ use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::hold::State;
 use crate::ledger::limit::{Obstacle, Pause, Standing, obstacles_in_words};
 use crate::ledger::slice::{self, Compartment, Slice, View, open_slices};
+use crate::ledger::unsettled::Unsettled;
 use crate::params;
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -158,65 +162,90 @@ pub struct LockedAccount<'t, 'c> {
     pub(super) next_release: Option<Timestamp>,
 }
 
+/// The row of an account, locked.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    id: AccountId,
+    zone: Tz,
+    frozen_reason: Option<String>,
+    grant_seq: i64,
+    entry_seq: i64,
+    entry_hash: chain::Hash,
+    last_entry: Option<i64>,
+    next_expiry: Option<Timestamp>,
+    next_renewal: Option<Timestamp>,
+    next_release: Option<Timestamp>,
+    unsettled: Unsettled,
+}
+
+impl Head {
+    fn lock(tx: &mut Tx<'_>, id: &AccountId) -> Result<Self, Error> {
+        let wrong = |column, found| db::Error::Column { column, found };
+        let found = tx.query_opt(
+            "-- ledger::store::lock
+             UPDATE account SET version = version + 1 WHERE id = $1
+             RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into,
+                       next_renewal, next_release, last_entry, unsettled",
+            params![id],
+            |row| {
+                let zone: String = row.get(0)?;
+                let head = Self {
+                    id: id.clone(),
+                    zone: zone.parse().map_err(|_| wrong(0, zone))?,
+                    frozen_reason: row.get(1)?,
+                    grant_seq: row.get(2)?,
+                    entry_seq: row.get(3)?,
+                    entry_hash: row.get::<Vec<u8>>(4)?.try_into().map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
+                    next_expiry: row.get(5)?,
+                    next_renewal: row.get(7)?,
+                    next_release: row.get(8)?,
+                    last_entry: row.get(9)?,
+                    unsettled: row.get::<Option<Unsettled>>(10)?.unwrap_or_default(),
+                };
+                Ok((head, row.get::<Option<AccountId>>(6)?))
+            },
+        )?;
+        match found {
+            None => Err(Error::UnknownAccount(id.clone())),
+            Some((_, Some(into))) => Err(Error::Merged { account: id.clone(), into }),
+            Some((head, None)) => Ok(head),
+        }
+    }
+}
+
 impl<'t, 'c> LockedAccount<'t, 'c> {
-    /// Locks `id` and books what happened by itself: holds that ended, what has expired, what its plans brought.
+    /// Locks `id`, settles what its debits changed, and books what happened by itself: holds that ended, what has
+    /// expired, what its plans brought.
     ///
     /// # Errors
     /// [`Error::UnknownAccount`]; [`Error::Merged`], so that nothing is booked where nobody looks any more.
     pub fn lock(tx: &'t mut Tx<'c>, id: &AccountId) -> Result<Self, Error> {
-        let head = tx.query_opt(
-            "-- ledger::store::lock
-             UPDATE account SET version = version + 1 WHERE id = $1
-             RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into,
-                       next_renewal, next_release, last_entry",
-            params![id],
-            |row| {
-                Ok((
-                    row.get::<String>(0)?,
-                    row.get::<Option<String>>(1)?,
-                    row.get::<i64>(2)?,
-                    row.get::<i64>(3)?,
-                    row.get::<Vec<u8>>(4)?,
-                    row.get::<Option<Timestamp>>(5)?,
-                    row.get::<Option<AccountId>>(6)?,
-                    row.get::<Option<Timestamp>>(7)?,
-                    row.get::<Option<Timestamp>>(8)?,
-                    row.get::<Option<i64>>(9)?,
-                ))
-            },
-        )?;
-        let (
-            zone,
-            frozen_reason,
-            grant_seq,
-            entry_seq,
-            entry_hash,
-            next_expiry,
-            merged_into,
-            next_renewal,
-            next_release,
-            last_entry,
-        ) = head.ok_or_else(|| Error::UnknownAccount(id.clone()))?;
-        if let Some(into) = merged_into {
-            return Err(Error::Merged { account: id.clone(), into });
+        hot::forget(tx, id);
+        let head = Head::lock(tx, id)?;
+        let mut account = Self::of(tx, &head);
+        if !head.unsettled.is_empty() {
+            account.settle(&head.unsettled)?;
         }
-        let wrong = |column, found| db::Error::Column { column, found };
-        let mut account = Self {
-            tx,
-            id: id.clone(),
-            zone: zone.parse().map_err(|_| wrong(0, zone))?,
-            frozen_reason,
-            grant_seq,
-            entry_seq,
-            entry_hash: entry_hash.try_into().map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
-            last_entry,
-            posted: (0, 0),
-            next_expiry,
-            next_renewal,
-            next_release,
-        };
         account.catch_up()?;
         Ok(account)
+    }
+
+    /// The account whose row is locked.
+    fn of(tx: &'t mut Tx<'c>, head: &Head) -> Self {
+        Self {
+            tx,
+            id: head.id.clone(),
+            zone: head.zone,
+            frozen_reason: head.frozen_reason.clone(),
+            grant_seq: head.grant_seq,
+            entry_seq: head.entry_seq,
+            entry_hash: head.entry_hash,
+            last_entry: head.last_entry,
+            posted: (0, 0),
+            next_expiry: head.next_expiry,
+            next_renewal: head.next_renewal,
+            next_release: head.next_release,
+        }
     }
 
     /// The transaction, for statements about other things than credits.
@@ -449,6 +478,18 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                     clawed = clawed + $5, voided = voided + $6, adjusted = adjusted + $7, repaid = repaid + $8
              WHERE id = $1",
             params![posting.grant, spent, reversed, expired, clawed, voided, adjusted, repaid],
+        )?;
+        Ok(())
+    }
+
+    /// Writes what a debit changed in the account's row.
+    fn save_spent(&mut self, unsettled: &Unsettled) -> Result<(), Error> {
+        let unsettled = unsettled.column()?;
+        self.tx.execute(
+            "-- ledger::store::save_spent
+             UPDATE account SET version = version + 1, entry_seq = $2, entry_hash = $3, last_entry = $4, unsettled = $5
+             WHERE id = $1",
+            params![&self.id, self.entry_seq, &self.entry_hash, self.last_entry, unsettled.as_ref()],
         )?;
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::ledger::act::{Expiry, NewDebit, NewGrant, Priced, Reversed, Shown, Ta
 use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::hold;
 use crate::ledger::slice::{Category, Compartment};
+use crate::ledger::unsettled::Line;
 use crate::params;
 use crate::rate::GIVEN_BACK;
 use crate::time::{Timestamp, Validity};
@@ -318,6 +319,7 @@ impl LockedAccount<'_, '_> {
             occurred_at: None,
             usage: None,
         };
-        self.show_used(entry, &line, Delta::plus(credits))
+        let line = Line::of(self.tx.now(), entry, &line);
+        self.show_used(&Line { credits: -line.credits, ..line })
     }
 }
