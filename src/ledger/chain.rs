@@ -38,20 +38,68 @@ pub struct Link<'a> {
 /// The hash of `link` after `previous`.
 #[must_use]
 pub fn hash(previous: &Hash, link: &Link<'_>) -> Hash {
-    let mut sha = Sha256::new();
-    sha.update(previous);
-    let mut field = |text: &str| {
-        sha.update((text.len() as u64).to_be_bytes());
-        sha.update(text.as_bytes());
+    /// As long as most are.
+    const LENGTH: usize = 384;
+    // One stretch of bytes: SHA-256 takes a few long pieces faster than many short ones.
+    let mut bytes = Vec::with_capacity(LENGTH);
+    bytes.extend_from_slice(previous);
+    let mut field = |text: &[u8]| {
+        bytes.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(text);
     };
-    field(link.account);
-    field(&link.seq.to_string());
-    field(link.operation);
-    field(link.kind);
-    field(link.grant.unwrap_or_default());
-    field(link.source);
-    field(link.target);
-    field(&link.amount.to_string());
-    field(&link.booked_at.to_string());
-    sha.finalize().into()
+    field(link.account.as_bytes());
+    field(Decimal::of(link.seq).text());
+    field(link.operation.as_bytes());
+    field(link.kind.as_bytes());
+    field(link.grant.unwrap_or_default().as_bytes());
+    field(link.source.as_bytes());
+    field(link.target.as_bytes());
+    field(Decimal::of(link.amount).text());
+    field(Decimal::of(link.booked_at).text());
+    Sha256::digest(&bytes).into()
+}
+
+/// A number in decimal, without going through the heap.
+struct Decimal {
+    bytes: [u8; 20],
+    from: usize,
+}
+
+impl Decimal {
+    fn of(number: i64) -> Self {
+        let mut decimal = Self { bytes: [0; 20], from: 20 };
+        let mut rest = number.unsigned_abs();
+        loop {
+            decimal.put(b"0123456789"[usize::try_from(rest % 10).unwrap_or_default()]);
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if number < 0 {
+            decimal.put(b'-');
+        }
+        decimal
+    }
+
+    fn put(&mut self, digit: u8) {
+        self.from -= 1;
+        self.bytes[self.from] = digit;
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.bytes[self.from..]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_hashed_as_they_are_written() {
+        for number in [0, 1, -1, 9, 10, 1_795_255_200_000, i64::MAX, i64::MIN] {
+            assert_eq!(Decimal::of(number).text(), number.to_string().as_bytes());
+        }
+    }
 }

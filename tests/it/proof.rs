@@ -6,8 +6,7 @@ use nivella_wallet::db::{Db, Durability};
 use nivella_wallet::ledger::audit;
 use nivella_wallet::time::Clock;
 
-/// What somebody changed in the books behind the program's back, the rule that finds it first, and how many faults
-/// it is.
+/// What somebody changed in the books behind the program's back, and the rule that finds it first.
 const CHANGES: [(&str, &str); 37] = [
     // Entries.
     ("UPDATE entry SET amount = amount + 1 WHERE id = 20", "hash chain"),

@@ -83,3 +83,77 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Durability, Keep};
+    use crate::id::AccountId;
+    use crate::ledger::LockedAccount;
+    use crate::ledger::slice::{Category, Compartment};
+    use crate::ledger::store::{Error, Expiry, NewGrant, Shown};
+    use crate::params;
+    use crate::time::{Clock, Timestamp, Validity};
+
+    fn grant() -> NewGrant {
+        NewGrant {
+            compartment: Compartment::Pool,
+            amount: "10".parse().unwrap(),
+            category: Category::Paid,
+            priority: None,
+            label: "credits".to_owned(),
+            reason: None,
+            effective_at: None,
+            expiry: Expiry::After(Validity::Never),
+            purchase: None,
+            shown_as: Shown::grant(Category::Paid),
+        }
+    }
+
+    /// Credits that go from one account to another are followed in both, whether both are followed at once or not.
+    #[test]
+    fn accounts_are_followed_a_few_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = crate::db::DatabaseUrl::Sqlite(folder.path().join("wallet.db"));
+        let db = Db::open(&url, Durability::Process, Clock::standing_at(Timestamp::from_millis(0))).unwrap();
+        let ids: Vec<AccountId> = (0..5).map(|_| AccountId::new()).collect();
+        let first = ids[0].clone();
+        let booked = db.write_blocking("test", Keep::Effects, move |tx| -> Result<(), Error> {
+            for id in &ids {
+                tx.execute(
+                    "-- test
+                     INSERT INTO account (id, name, time_zone, created_at, version, grant_seq, entry_seq, entry_hash)
+                     VALUES ($1, 'Test', 'UTC', 0, 0, 0, 0, $2)",
+                    params![id, &[0_u8; 32]],
+                )?;
+                LockedAccount::lock(tx, id)?.grant(&grant())?;
+                LockedAccount::lock(tx, id)?.grant(&grant())?;
+            }
+            for pair in ids.windows(2) {
+                let sent = LockedAccount::lock(tx, &pair[0])?.send_all(&pair[1])?;
+                let mut account = LockedAccount::lock(tx, &pair[1])?;
+                sent.iter().try_for_each(|sent| account.receive(sent, &Compartment::Pool))?;
+            }
+            Ok(())
+        });
+        booked.unwrap();
+        for at_once in [1, 2, 5, 100] {
+            let report = verify_at_once(&db, at_once, &mut |_| {}).unwrap();
+            assert_eq!(
+                (report.faults, report.accounts, report.entries),
+                (vec![], 5, 50),
+                "{at_once} at once"
+            );
+        }
+        let changed = db.write_blocking("test", Keep::Effects, move |tx| -> Result<(), db::Error> {
+            let sql = "-- test\n UPDATE slice SET remaining = remaining + 1 WHERE account_id = $1 AND remaining = 0";
+            tx.execute(sql, params![&first]).map(drop)
+        });
+        changed.unwrap();
+        for at_once in [1, 2, 100] {
+            let faults = verify_at_once(&db, at_once, &mut |_| {}).unwrap().faults;
+            let rules: Vec<&str> = faults.iter().map(|fault| fault.rule).collect();
+            assert_eq!(rules[..2], ["slices", "slices"], "{at_once} at once: {faults:?}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use crate::db::{self, Row, Tx};
 use crate::ledger::entry::Kind;
 use crate::params;
 
-/// Which kinds a grant's row counts, in the order of [`GRANT_SQL`].
+/// Which kinds a grant's row counts, in the order of its columns.
 pub(super) const TALLIED: [Kind; 7] =
     [Kind::Spent, Kind::Reversed, Kind::Expired, Kind::Clawed, Kind::Voided, Kind::Adjusted, Kind::Repaid];
 
