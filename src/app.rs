@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::sync::{Notify, watch};
 
-use crate::access::{self, Uses};
+use crate::access::{self, Callers, Uses};
 use crate::catalog;
 use crate::config::{self, Config};
 use crate::db::{self, DatabaseUrl, Db, Tx};
@@ -133,6 +133,7 @@ pub fn handlers(db: Db, config: &Config) -> http::App {
         rules: Arc::new(rules(config)),
         brake: brake(config),
         webhook_body_bytes_max: config.http.webhook_body_bytes_max.get() as usize,
+        callers: Callers::default(),
         uses: Uses::default(),
         refusals: Refusals::default(),
         wake_worker: Arc::new(Notify::new()),

@@ -9,6 +9,7 @@
 //!
 //! No `await` happens inside a transaction: everything below [`Db::write`] is synchronous.
 
+mod changes;
 mod migrate;
 mod postgres;
 mod sqlite;
@@ -19,6 +20,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use self::changes::Turn;
+pub use self::changes::{Changes, Moment};
 use self::thread::Writer;
 pub use self::tx::{FromColumn, Param, Row, Tx};
 use crate::time::Clock;
@@ -138,23 +141,26 @@ struct Inner {
     clock: Clock,
     writer: Writer,
     readers: sqlite::Readers,
+    changes: Arc<Changes>,
 }
 
 impl Db {
     /// Opens the database, brings its schema up to date and starts the writer.
     pub fn open(url: &DatabaseUrl, durability: Durability, clock: Clock) -> Result<Self, Error> {
+        let changes = Arc::new(Changes::new());
         let (writer, readers) = match url {
             DatabaseUrl::Sqlite(path) => {
                 let connection = sqlite::open(path, durability)?;
                 let readers = sqlite::Readers::new(path.clone());
-                (Writer::start_sqlite(connection, clock.clone())?, readers)
+                let turn = Turn::new(Arc::clone(&changes));
+                (Writer::start_sqlite(connection, clock.clone(), turn)?, readers)
             }
             DatabaseUrl::Postgres(text) => {
                 let text = text.clone();
                 (Writer::start_postgres(text, clock.clone())?, sqlite::Readers::none())
             }
         };
-        Ok(Self { inner: Arc::new(Inner { url: url.clone(), clock, writer, readers }) })
+        Ok(Self { inner: Arc::new(Inner { url: url.clone(), clock, writer, readers, changes }) })
     }
 
     /// Where the data are.
@@ -255,6 +261,25 @@ impl Db {
             DatabaseUrl::Sqlite(_) => self.inner.readers.read(&self.inner.clock, work),
             DatabaseUrl::Postgres(url) => postgres::read(url, &self.inner.clock, work),
         }
+    }
+
+    /// The present moment in the order of commits, for those who keep what they read: after this, [`Db::changes`]
+    /// knows of every write that was answered before, whoever made it. Nothing where nobody can say that, as with
+    /// PostgreSQL: then nothing is kept.
+    pub fn moment(&self) -> Result<Option<Moment>, Error> {
+        match &self.inner.url {
+            DatabaseUrl::Sqlite(_) => {
+                self.inner.readers.look(&self.inner.clock, &self.inner.changes)?;
+                Ok(Some(self.inner.changes.moment()))
+            }
+            DatabaseUrl::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// What was written, and when last.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.inner.changes
     }
 
     /// Whether the writer can still take work; it stops for good when something in it panics.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
+use super::changes::Turn;
 use super::{Error, Keep, Tx, postgres};
 use crate::time::Clock;
 
@@ -68,11 +69,16 @@ impl std::fmt::Debug for Job {
 }
 
 impl Writer {
-    pub(super) fn start_sqlite(connection: rusqlite::Connection, clock: Clock) -> Result<Self, Error> {
+    pub(super) fn start_sqlite(
+        connection: rusqlite::Connection,
+        clock: Clock,
+        mut turn: Turn,
+    ) -> Result<Self, Error> {
         Self::start(
             move || Ok(connection),
             move |connection, jobs| {
-                run_group(&mut Tx::sqlite(connection, clock.now()), "BEGIN IMMEDIATE", jobs);
+                let tx = &mut Tx::sqlite(connection, clock.now());
+                run_group(tx, "BEGIN IMMEDIATE", jobs, Some(&mut turn));
             },
             // After a clean stop one file holds everything, so that copying it copies everything.
             |connection| drop(connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")),
@@ -83,7 +89,7 @@ impl Writer {
         Self::start(
             move || postgres::open(&url),
             move |client, jobs| {
-                run_group(&mut Tx::postgres(client, clock.now()), "BEGIN", jobs);
+                run_group(&mut Tx::postgres(client, clock.now()), "BEGIN", jobs, None);
             },
             |_| {},
         )
@@ -92,7 +98,7 @@ impl Writer {
     /// Opens the connection on the writer's own thread and waits until it is open.
     fn start<C>(
         open: impl FnOnce() -> Result<C, Error> + Send + 'static,
-        run: impl Fn(&mut C, Vec<Job>) + Send + 'static,
+        mut run: impl FnMut(&mut C, Vec<Job>) + Send + 'static,
         close: impl FnOnce(C) + Send + 'static,
     ) -> Result<Self, Error> {
         let (queue, waiting) = sync_channel::<Job>(QUEUE_LENGTH_MAX);
@@ -182,11 +188,18 @@ fn begin_patiently(tx: &mut Tx<'_>, begin: &str) -> Result<(), Error> {
 /// Each waits as long as the connection's busy timeout, five seconds.
 const BEGIN_RETRIES: usize = 5;
 
-fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>) {
+/// `turn` tells those who keep what they read; nobody keeps anything of PostgreSQL.
+fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>, mut turn: Option<&mut Turn>) {
     let mut answers = Vec::with_capacity(jobs.len());
     let outcome = (|| {
         begin_patiently(tx, begin)?;
+        if let Some(turn) = &mut turn {
+            turn.take(tx)?;
+        }
         for job in jobs {
+            if turn.is_some() {
+                tx.note_writes().begin_work();
+            }
             tx.batch("SAVEPOINT job")?;
             let (keep, answer) = (job.run)(tx);
             answers.push(answer);
@@ -203,6 +216,9 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>) {
         let _ = tx.batch("ROLLBACK");
         Arc::from(error.to_string())
     });
+    if let Some(turn) = turn {
+        turn.end(tx, failure.is_none());
+    }
     for answer in answers {
         answer(failure.as_ref());
     }

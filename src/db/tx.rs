@@ -3,6 +3,7 @@
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::Error;
+use super::changes::Written;
 use crate::id;
 use crate::time::Timestamp;
 use crate::units::{Credits, Delta};
@@ -13,6 +14,8 @@ use crate::units::{Credits, Delta};
 pub struct Tx<'c> {
     engine: Engine<'c>,
     now: Timestamp,
+    /// What was written, where somebody wants to know.
+    written: Option<Written>,
 }
 
 enum Engine<'c> {
@@ -28,11 +31,11 @@ impl std::fmt::Debug for Tx<'_> {
 
 impl<'c> Tx<'c> {
     pub(super) fn sqlite(connection: &'c rusqlite::Connection, now: Timestamp) -> Self {
-        Self { engine: Engine::Sqlite(connection), now }
+        Self { engine: Engine::Sqlite(connection), now, written: None }
     }
 
     pub(super) fn postgres(client: &'c mut postgres::Client, now: Timestamp) -> Self {
-        Self { engine: Engine::Postgres(client), now }
+        Self { engine: Engine::Postgres(client), now, written: None }
     }
 
     /// The time of this transaction.
@@ -41,8 +44,32 @@ impl<'c> Tx<'c> {
         self.now
     }
 
+    /// Notes from now what is written.
+    pub(super) fn note_writes(&mut self) -> &mut Written {
+        self.written.get_or_insert_default()
+    }
+
+    /// What was written since that was last asked.
+    pub(super) fn take_written(&mut self) -> Written {
+        self.written.take().unwrap_or_default()
+    }
+
+    /// Notes that this transaction has locked an account, so that what it writes is written to that.
+    pub fn note_lock(&mut self, account: &id::AccountId) {
+        if let Some(written) = &mut self.written {
+            written.lock(account);
+        }
+    }
+
+    fn note(&mut self, sql: &str) {
+        if let Some(written) = &mut self.written {
+            written.statement(sql);
+        }
+    }
+
     /// Runs a statement; answers how many rows it touched.
     pub fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, Error> {
+        self.note(sql);
         match &mut self.engine {
             Engine::Sqlite(connection) => {
                 let mut statement = connection.prepare_cached(sql)?;
@@ -75,6 +102,7 @@ impl<'c> Tx<'c> {
         params: &[Param<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
+        self.note(sql);
         match &mut self.engine {
             Engine::Sqlite(connection) => {
                 let mut statement = connection.prepare_cached(sql)?;
@@ -106,6 +134,7 @@ impl<'c> Tx<'c> {
         params: &[Param<'_>],
         mut visit: impl FnMut(&Row<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.note(sql);
         match &mut self.engine {
             Engine::Sqlite(connection) => {
                 let mut statement = connection.prepare_cached(sql)?;

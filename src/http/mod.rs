@@ -34,7 +34,7 @@ use tokio::sync::Notify;
 
 use self::openapi::Routes;
 use self::problem::Problem;
-use crate::access::Uses;
+use crate::access::{Callers, Uses};
 use crate::db::{self, Db};
 use crate::feed;
 use crate::ledger;
@@ -55,6 +55,8 @@ pub struct App {
     pub brake: Brake,
     /// The largest webhook body, in bytes.
     pub webhook_body_bytes_max: usize,
+    /// Who asked of late.
+    pub callers: Callers,
     /// Notes when keys are used.
     pub uses: Uses,
     /// Counts deliveries that were signed with another secret.

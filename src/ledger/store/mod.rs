@@ -160,6 +160,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     /// # Errors
     /// [`Error::UnknownAccount`]; [`Error::Merged`], so that nothing is booked where nobody looks any more.
     pub fn lock(tx: &'t mut Tx<'c>, id: &AccountId) -> Result<Self, Error> {
+        tx.note_lock(id);
         let head = tx.query_opt(
             "-- ledger::store::lock
              UPDATE account SET version = version + 1 WHERE id = $1
