@@ -58,7 +58,8 @@ impl Changes {
     }
 
     /// The present moment. What is read after this call is at least as new.
-    pub(super) fn moment(&self) -> Moment {
+    #[must_use]
+    pub fn moment(&self) -> Moment {
         Moment(self.commits.load(Ordering::SeqCst))
     }
 
@@ -146,6 +147,11 @@ impl Turn {
             self.version = version;
         }
         Ok(())
+    }
+
+    /// Tells what is about to be committed, so that nobody sees it beside what they kept and does not know.
+    pub(super) fn announce(&self, tx: &mut Tx<'_>) {
+        self.changes.tell(tx.note_writes());
     }
 
     /// Tells what was written, when the transaction is over and before anybody is answered.

@@ -263,23 +263,24 @@ impl Db {
         }
     }
 
-    /// The present moment in the order of commits, for those who keep what they read: after this, [`Db::changes`]
-    /// knows of every write that was answered before, whoever made it. Nothing where nobody can say that, as with
-    /// PostgreSQL: then nothing is kept.
-    pub fn moment(&self) -> Result<Option<Moment>, Error> {
+    /// Looks whether another program wrote: after this, [`Db::changes`] knows of every write that was answered
+    /// before, whoever made it.
+    pub fn look(&self) -> Result<(), Error> {
         match &self.inner.url {
-            DatabaseUrl::Sqlite(_) => {
-                self.inner.readers.look(&self.inner.clock, &self.inner.changes)?;
-                Ok(Some(self.inner.changes.moment()))
-            }
-            DatabaseUrl::Postgres(_) => Ok(None),
+            DatabaseUrl::Sqlite(_) => self.inner.readers.look(&self.inner.clock, &self.inner.changes),
+            DatabaseUrl::Postgres(_) => Ok(()),
         }
     }
 
-    /// What was written, and when last.
+    /// What was written, and when last, for those who keep what they read; this program's own writes from before they
+    /// are answered, other programs' from the next [`Db::look`]. Nothing where nobody can say that, as with
+    /// PostgreSQL: then nothing can be kept.
     #[must_use]
-    pub fn changes(&self) -> &Changes {
-        &self.inner.changes
+    pub fn changes(&self) -> Option<&Changes> {
+        match &self.inner.url {
+            DatabaseUrl::Sqlite(_) => Some(&self.inner.changes),
+            DatabaseUrl::Postgres(_) => None,
+        }
     }
 
     /// Whether the writer can still take work; it stops for good when something in it panics.

@@ -208,6 +208,9 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>, mut turn: Option<&mut
                 Keep::Nothing => "ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job",
             })?;
         }
+        if let Some(turn) = &turn {
+            turn.announce(tx);
+        }
         tx.batch("COMMIT")
     })();
     let failure: Option<Arc<str>> = outcome.err().map(|error: Error| {

@@ -28,7 +28,7 @@ pub(super) fn wallet(
 ) -> Result<Option<Wallet>, db::Error> {
     tx.query_opt(
         "-- feed::store::wallet
-         SELECT name, time_zone, frozen_reason, next_renewal FROM account WHERE id = $1",
+         SELECT name, time_zone, frozen_reason, next_renewal, next_release FROM account WHERE id = $1",
         params![account],
         |row| {
             let zone: String = row.get(1)?;
@@ -39,7 +39,9 @@ pub(super) fn wallet(
                 zone,
                 frozen_reason: row.get(2)?,
                 next_renewal: row.get(3)?,
+                next_release: row.get(4)?,
                 shows,
+                around: None,
             })
         },
     )

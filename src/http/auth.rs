@@ -12,7 +12,7 @@ use super::App;
 use super::problem::Problem;
 use crate::access::origin::{Seen, Verdict, decide};
 use crate::access::{self, Caller, KeySecret, Known, Origin};
-use crate::db;
+use crate::db::{self, Changes};
 use crate::id::KeyId;
 
 /// The header in which a website says where it is.
@@ -57,12 +57,12 @@ impl FromRequestParts<App> for Caller {
 
 /// Who has the secret with this hash.
 fn known(app: &App, hash: &[u8; 32]) -> Result<Known, Unauthorized> {
-    let moment = app.db.moment().map_err(Unauthorized::Unknown)?;
-    if moment.is_some()
-        && let Some(known) = app.callers.get(hash, app.db.changes(), app.db.clock().now())
-    {
+    app.db.look().map_err(Unauthorized::Unknown)?;
+    let changes = app.db.changes();
+    if let Some(known) = changes.and_then(|changes| app.callers.get(hash, changes, app.db.clock().now())) {
         return Ok(known);
     }
+    let moment = changes.map(Changes::moment);
     let found = app.db.read(|tx| access::store::authenticate(tx, hash));
     let known = found.map_err(Unauthorized::Unknown)?.map_err(|stranger| {
         use access::store::Stranger as S;

@@ -70,7 +70,7 @@ pub fn get(
 }
 
 /// The limits of a site and of one of its assistants.
-fn limits(
+pub fn limits(
     tx: &mut Tx<'_>,
     account: &AccountId,
     site: &SiteId,
