@@ -137,21 +137,21 @@ impl Turn {
         Self { changes, version: None }
     }
 
-    /// Takes the turn at the beginning of a transaction, if another program had it.
-    pub(super) fn take(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    /// To be called before a commit: takes the turn if another program had it, and tells what is about to be written,
+    /// so that nobody sees it beside what they kept and does not know. Where nothing is written nothing is.
+    pub(super) fn announce(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        if tx.note_writes().is_empty() {
+            return Ok(());
+        }
         let version = Some(data_version(tx)?);
         if version != self.version {
             let number = RandomState::new().hash_one(version).cast_signed();
-            tx.execute("-- db::changes::take\n UPDATE turn SET number = $1 WHERE one = 1", params![number])?;
+            tx.execute("-- db::changes::announce\n UPDATE turn SET number = $1 WHERE one = 1", params![number])?;
             self.changes.take_turn(number);
             self.version = version;
         }
-        Ok(())
-    }
-
-    /// Tells what is about to be committed, so that nobody sees it beside what they kept and does not know.
-    pub(super) fn announce(&self, tx: &mut Tx<'_>) {
         self.changes.tell(tx.note_writes());
+        Ok(())
     }
 
     /// Tells what was written, when the transaction is over and before anybody is answered.
@@ -181,12 +181,21 @@ pub(super) struct Written {
     /// Where the accounts of the present piece of work begin.
     work: usize,
     common: bool,
+    /// Whether that was so before the present piece of work.
+    common_before: bool,
 }
 
 impl Written {
     /// Begins a piece of work, which locks the accounts it writes to.
     pub(super) fn begin_work(&mut self) {
         self.work = self.accounts.len();
+        self.common_before = self.common;
+    }
+
+    /// Forgets the present piece of work: it was taken back.
+    pub(super) fn forget_work(&mut self) {
+        self.accounts.truncate(self.work);
+        self.common = self.common_before;
     }
 
     /// Notes that an account is locked.

@@ -193,9 +193,6 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>, mut turn: Option<&mut
     let mut answers = Vec::with_capacity(jobs.len());
     let outcome = (|| {
         begin_patiently(tx, begin)?;
-        if let Some(turn) = &mut turn {
-            turn.take(tx)?;
-        }
         for job in jobs {
             if turn.is_some() {
                 tx.note_writes().begin_work();
@@ -203,13 +200,16 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>, mut turn: Option<&mut
             tx.batch("SAVEPOINT job")?;
             let (keep, answer) = (job.run)(tx);
             answers.push(answer);
+            if turn.is_some() && keep == Keep::Nothing {
+                tx.note_writes().forget_work();
+            }
             tx.batch(match keep {
                 Keep::Effects => "RELEASE SAVEPOINT job",
                 Keep::Nothing => "ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job",
             })?;
         }
-        if let Some(turn) = &turn {
-            turn.announce(tx);
+        if let Some(turn) = &mut turn {
+            turn.announce(tx)?;
         }
         tx.batch("COMMIT")
     })();
