@@ -146,7 +146,10 @@ impl Turn {
         let version = Some(data_version(tx)?);
         if version != self.version {
             let number = RandomState::new().hash_one(version).cast_signed();
-            tx.execute("-- db::changes::announce\n UPDATE turn SET number = $1 WHERE one = 1", params![number])?;
+            tx.execute(
+                "-- db::changes::announce\n UPDATE turn SET number = $1 WHERE one = 1",
+                params![number],
+            )?;
             self.changes.take_turn(number);
             self.version = version;
         }
@@ -183,6 +186,8 @@ pub(super) struct Written {
     common: bool,
     /// Whether that was so before the present piece of work.
     common_before: bool,
+    /// Whether the present piece of work wrote anything that is set about an account.
+    settings: bool,
 }
 
 impl Written {
@@ -190,6 +195,7 @@ impl Written {
     pub(super) fn begin_work(&mut self) {
         self.work = self.accounts.len();
         self.common_before = self.common;
+        self.settings = false;
     }
 
     /// Forgets the present piece of work: it was taken back.
@@ -200,7 +206,7 @@ impl Written {
 
     /// Notes that an account is locked.
     pub(super) fn lock(&mut self, account: &AccountId) {
-        self.accounts.push((mark_of(account), false));
+        self.accounts.push((mark_of(account), self.settings));
     }
 
     /// Notes a statement.
@@ -209,7 +215,10 @@ impl Written {
         match kind(sql) {
             Kind::Unkept => {}
             Kind::OfAccount if !of_work.is_empty() => {}
-            Kind::Setting if !of_work.is_empty() => of_work.iter_mut().for_each(|(_, settings)| *settings = true),
+            Kind::Setting if !of_work.is_empty() => {
+                of_work.iter_mut().for_each(|(_, settings)| *settings = true);
+                self.settings = true;
+            }
             Kind::OfAccount | Kind::Setting | Kind::Common => self.common = true,
         }
     }
@@ -245,10 +254,13 @@ fn kind(sql: &str) -> Kind {
         Some(("PRAGMA", _)) => return Kind::Unkept,
         _ => return Kind::Common,
     };
-    let end = table.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_').unwrap_or(table.len());
+    let end =
+        table.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_').unwrap_or(table.len());
     match &table[..end] {
-        "entry" | "debit" | "idempotency" | "delivery" | "shop_order" | "order_line" | "lookup" | "parked_retry"
-        | "store_health" | "reconciliation" | "signing_secret" | "correction" | "turn" => Kind::Unkept,
+        "entry" | "debit" | "idempotency" | "delivery" | "shop_order" | "order_line" | "lookup"
+        | "parked_retry" | "store_health" | "reconciliation" | "signing_secret" | "correction" | "turn" => {
+            Kind::Unkept
+        }
         "slice" | "activity" | "spending" | "spending_hour" | "credit_grant" | "plan_grant" | "hold"
         | "hold_slice" | "holding" | "reversal" | "claw_due" | "grant_freeze" => Kind::OfAccount,
         "account" if name.starts_with("-- ledger::") => Kind::OfAccount,

@@ -100,11 +100,7 @@ pub fn own(tx: &mut Tx<'_>, caller: &Caller) -> Result<Option<Wallet>, db::Error
 }
 
 /// The wallet with surroundings that are known, if `caller` may see it.
-pub fn reopen(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    around: &Arc<Around>,
-) -> Result<Option<Wallet>, db::Error> {
+pub fn reopen(tx: &mut Tx<'_>, caller: &Caller, around: &Arc<Around>) -> Result<Option<Wallet>, db::Error> {
     let Some(mut wallet) = store::wallet(tx, &around.account, around.shows.clone())? else { return Ok(None) };
     wallet.around = Some(Arc::clone(around));
     Ok(Some(wallet).filter(|wallet| caller.may_see(&wallet.subject())))
@@ -357,7 +353,8 @@ impl Wallet {
         };
         // The next to come stands for all: plans of one wallet with different periods are rare.
         let renewal = numbers.recurring.renews_at.map(|at| {
-            let next = self.plans(around).filter(|plan| plan.stopped_at.is_none()).find_map(|plan| plan.newest);
+            let next =
+                self.plans(around).filter(|plan| plan.stopped_at.is_none()).find_map(|plan| plan.newest);
             let (start, end) = next.map_or(Per::Month, |next| next.per).span(at, self.zone);
             Renewal { in_days: days(now, at), every_days: days(start, end), credits: numbers.recurring.cap }
         });

@@ -983,12 +983,8 @@ fn an_erased_guest_leaves_books_and_no_name() {
         assert!(stage.write(move |tx| erase::erase(tx, &name(&by_id))).unwrap().is_nothing());
         // The reader's key goes on, by id.
         let secret: access::KeySecret = reader.parse().unwrap();
-        let known = stage
-            .test
-            .db
-            .read(|tx| access::store::authenticate(tx, &secret.hash()))
-            .unwrap()
-            .unwrap();
+        let known =
+            stage.test.db.read(|tx| access::store::authenticate(tx, &secret.hash())).unwrap().unwrap();
         let own = stage.test.db.read(|tx| feed::wallet::own(tx, &known.caller)).unwrap().unwrap();
         assert_eq!(own.account(), &guest);
 
