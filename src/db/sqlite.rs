@@ -134,7 +134,10 @@ impl Readers {
     ) -> Result<T, E> {
         let reader = self.take().map_err(Error::from)?;
         let answer = read_on(&reader.connection, clock, work);
-        READERS.with_borrow_mut(|readers| readers.push(reader));
+        // One that could not end its transaction is of no use any more.
+        if reader.connection.is_autocommit() {
+            READERS.with_borrow_mut(|readers| readers.push(reader));
+        }
         answer
     }
 
@@ -177,9 +180,10 @@ fn read_on<T, E: From<Error>>(
     clock: &Clock,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let view = connection.unchecked_transaction().map_err(Error::from)?;
-    let answer = work(&mut Tx::sqlite(&view, clock.now()));
-    view.finish().map_err(Error::from)?;
+    let run = |sql: &str| connection.prepare_cached(sql)?.raw_execute().map(drop);
+    run("BEGIN").map_err(Error::from)?;
+    let answer = work(&mut Tx::sqlite(connection, clock.now()));
+    run("COMMIT").map_err(Error::from)?;
     answer
 }
 
