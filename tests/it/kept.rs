@@ -103,7 +103,9 @@ async fn what_another_program_wrote_is_in_the_very_next_answer() {
         });
         assert_eq!(feed().await["available"], (5 * number).to_string());
     }
-    tokio::task::block_in_place(|| run(&["site", "assign", "shop", "lab:customer:1", "--label", "My shop"]));
+    tokio::task::block_in_place(|| {
+        run(&["site", "assign", "shop", "--account", "lab:customer:1", "--label", "My shop"])
+    });
     assert_eq!(feed().await["site"]["label"], "My shop");
     assert_eq!(feed().await["packages"], serde_json::json!([]));
     tokio::task::block_in_place(|| {
