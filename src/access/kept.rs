@@ -16,7 +16,14 @@ const KEYS_MAX: usize = 4096;
 
 /// The callers of late, by the hashes of their secrets. Cloning it shares them.
 #[derive(Clone, Debug, Default)]
-pub struct Callers(Arc<Mutex<HashMap<[u8; 32], (Moment, Known)>>>);
+pub struct Callers(Arc<Mutex<HashMap<[u8; 32], Entry>>>);
+
+#[derive(Clone, Debug)]
+struct Entry {
+    /// From before it was read.
+    moment: Moment,
+    known: Known,
+}
 
 /// Somebody with a valid key, and what else decides whether a request is let in.
 #[derive(Clone, Debug)]
@@ -34,7 +41,7 @@ impl Callers {
     #[must_use]
     pub fn get(&self, hash: &[u8; 32], changes: &Changes, now: Timestamp) -> Option<Known> {
         let callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (moment, known) = callers.get(hash)?;
+        let Entry { moment, known } = callers.get(hash)?;
         let is_true = changes.none_since(*moment) && known.until.is_none_or(|until| now < until);
         is_true.then(|| known.clone())
     }
@@ -45,6 +52,6 @@ impl Callers {
         if callers.len() >= KEYS_MAX {
             callers.clear();
         }
-        callers.insert(hash, (moment, known));
+        callers.insert(hash, Entry { moment, known });
     }
 }

@@ -216,7 +216,9 @@ impl Written {
             Kind::Unkept => {}
             Kind::OfAccount if !of_work.is_empty() => {}
             Kind::Setting if !of_work.is_empty() => {
-                of_work.iter_mut().for_each(|(_, settings)| *settings = true);
+                for (_, settings) in of_work {
+                    *settings = true;
+                }
                 self.settings = true;
             }
             Kind::OfAccount | Kind::Setting | Kind::Common => self.common = true,
@@ -247,11 +249,10 @@ fn kind(sql: &str) -> Kind {
         _ => ("", sql.trim_ascii_start()),
     };
     let table = match rest.split_once(' ') {
-        Some(("SELECT", _)) => return Kind::Unkept,
+        Some(("SELECT" | "PRAGMA", _)) => return Kind::Unkept,
         Some(("UPDATE", rest)) => rest,
         Some(("INSERT", rest)) => rest.strip_prefix("INTO ").unwrap_or_default(),
         Some(("DELETE", rest)) => rest.strip_prefix("FROM ").unwrap_or_default(),
-        Some(("PRAGMA", _)) => return Kind::Unkept,
         _ => return Kind::Common,
     };
     let end =
@@ -297,7 +298,9 @@ mod tests {
         let write = |locked: &[&AccountId], sql: &str| {
             let mut written = Written::default();
             written.begin_work();
-            locked.iter().for_each(|account| written.lock(account));
+            for account in locked {
+                written.lock(account);
+            }
             written.statement(sql);
             changes.tell(&written);
         };

@@ -104,7 +104,7 @@ async fn what_another_program_wrote_is_in_the_very_next_answer() {
         assert_eq!(feed().await["available"], (5 * number).to_string());
     }
     tokio::task::block_in_place(|| {
-        run(&["site", "assign", "shop", "--account", "lab:customer:1", "--label", "My shop"])
+        run(&["site", "assign", "shop", "--account", "lab:customer:1", "--label", "My shop"]);
     });
     assert_eq!(feed().await["site"]["label"], "My shop");
     assert_eq!(feed().await["packages"], serde_json::json!([]));
@@ -216,7 +216,7 @@ fn act(db: &Db, account: &AccountId, random: &mut StdRng, now: Timestamp) {
                 5 => drop(locked.debit(&new_debit(site, &amount), &brake())?),
                 6 => {
                     let mut hold = new_hold(site, &amount);
-                    hold.lasts_s = i64::from(amount.len() as u32) * 1800;
+                    hold.lasts_s = if amount.len() > 1 { 3600 } else { 1800 };
                     drop(locked.hold(&hold)?);
                 }
                 7 => drop(locked.start_plan(&"daily".parse().unwrap(), &at, Some(soon))?),
