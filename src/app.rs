@@ -214,6 +214,9 @@ fn reconcile(
 /// How long the worker sleeps when nobody wakes it: the command line may have left work for it.
 const WORKER_PAUSE: Duration = Duration::from_secs(2);
 
+/// How long a worker that was woken lets more work gather.
+const WORKER_GATHERS: Duration = Duration::from_millis(10);
+
 /// How often old raw deliveries and old answers are looked for, in milliseconds.
 const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
 
@@ -285,7 +288,8 @@ async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: 
         };
         if idle {
             tokio::select! {
-                () = app.wake_worker.notified() => {}
+                // A moment more, and one look is for all deliveries of that moment.
+                () = app.wake_worker.notified() => tokio::time::sleep(WORKER_GATHERS).await,
                 () = tokio::time::sleep(WORKER_PAUSE) => {}
                 _ = stopped.changed() => {}
             }

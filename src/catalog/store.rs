@@ -179,9 +179,14 @@ pub fn judge(tx: &mut Tx<'_>, store: &Store, line: &Line<'_>) -> Result<Decision
     Ok(decide(line, &known(tx, store, line)?))
 }
 
-/// Who says now what an order line brings, if that is known.
-pub fn origin(tx: &mut Tx<'_>, store: &Store, line: &Line<'_>) -> Result<Option<Origin>, db::Error> {
-    Ok(worth::origin(line, &known(tx, store, line)?))
+/// [`judge`], and who says now what the line brings, if that is known.
+pub fn judge_with_origin(
+    tx: &mut Tx<'_>,
+    store: &Store,
+    line: &Line<'_>,
+) -> Result<(Decision, Option<Origin>), db::Error> {
+    let known = known(tx, store, line)?;
+    Ok((decide(line, &known), worth::origin(line, &known)))
 }
 
 fn known<'s>(tx: &mut Tx<'_>, store: &'s Store, line: &Line<'_>) -> Result<Known<'s>, db::Error> {

@@ -258,10 +258,9 @@ fn kind(sql: &str) -> Kind {
     let end =
         table.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_').unwrap_or(table.len());
     match &table[..end] {
-        "entry" | "debit" | "idempotency" | "delivery" | "shop_order" | "order_line" | "lookup"
-        | "parked_retry" | "store_health" | "reconciliation" | "signing_secret" | "correction" | "turn" => {
-            Kind::Unkept
-        }
+        "entry" | "debit" | "idempotency" | "idempotency_before" | "delivery" | "shop_order"
+        | "order_line" | "lookup" | "parked_retry" | "store_health" | "reconciliation" | "signing_secret"
+        | "correction" | "turn" => Kind::Unkept,
         "slice" | "activity" | "spending" | "spending_hour" | "credit_grant" | "plan_grant" | "hold"
         | "hold_slice" | "holding" | "reversal" | "claw_due" | "grant_freeze" => Kind::OfAccount,
         "account" if name.starts_with("-- ledger::") => Kind::OfAccount,

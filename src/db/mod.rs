@@ -10,6 +10,7 @@
 //! No `await` happens inside a transaction: everything below [`Db::write`] is synchronous.
 
 mod changes;
+mod memory;
 mod migrate;
 mod postgres;
 mod sqlite;
@@ -22,7 +23,8 @@ use std::sync::Arc;
 
 use self::changes::Turn;
 pub use self::changes::{Changes, Moment};
-use self::thread::Writer;
+pub use self::memory::Memory;
+use self::thread::{Manner, Writer};
 pub use self::tx::{FromColumn, Param, Row, Tx};
 use crate::time::Clock;
 
@@ -201,8 +203,37 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        self.submit(name, Manner::Any, keep, work).await
+    }
+
+    /// [`Db::write`] for work that keeps true what the writer remembers in its [`Memory`], and that has written nothing
+    /// when it answers `Err`: nothing is taken back then. Should the database fail it, all that shares its commit
+    /// fails.
+    pub async fn write_remembering<T, E>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.submit(name, Manner::Remembering, Keep::Effects, work).await
+    }
+
+    async fn submit<T, E>(
+        &self,
+        name: &'static str,
+        manner: Manner,
+        keep: Keep,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
         let (answer, done) = tokio::sync::oneshot::channel();
-        self.inner.writer.submit(thread::job(name, keep, work, |result| {
+        self.inner.writer.submit(thread::job(name, manner, keep, work, |result| {
             let _ = answer.send(result);
         }))?;
         // The caller may be gone; the transaction is carried out all the same.
@@ -221,7 +252,7 @@ impl Db {
         E: From<Error> + Send + 'static,
     {
         let (answer, done) = std::sync::mpsc::sync_channel(1);
-        self.inner.writer.submit(thread::job(name, keep, work, move |result| {
+        self.inner.writer.submit(thread::job(name, Manner::Any, keep, work, move |result| {
             let _ = answer.send(result);
         }))?;
         done.recv().unwrap_or_else(|_| Err(self.unanswered().into()))
@@ -234,7 +265,7 @@ impl Db {
         name: &'static str,
         work: impl FnOnce(&mut Tx<'_>) -> Result<(), Error> + Send + 'static,
     ) {
-        let job = thread::job(name, Keep::Effects, work, move |result| {
+        let job = thread::job(name, Manner::Any, Keep::Effects, work, move |result| {
             if let Err(error) = result {
                 tracing::warn!(%error, "{name} was not written: {error}");
             }

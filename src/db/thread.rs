@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use super::changes::Turn;
+use super::memory::Memory;
 use super::{Error, Keep, Tx, postgres};
 use crate::time::Clock;
 
@@ -18,10 +19,21 @@ const QUEUE_LENGTH_MAX: usize = 4096;
 /// How many writes share a commit at most: beyond this a larger group saves next to nothing.
 const GROUP_LENGTH_MAX: usize = 512;
 
-/// A piece of work for the writer: runs in a savepoint, answers after the commit.
+/// A piece of work for the writer: answers after the commit.
 pub(super) struct Job {
     name: &'static str,
+    manner: Manner,
     run: Run,
+}
+
+/// How a piece of work goes about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// In a savepoint, so that it may fail half-way; what is remembered is forgotten after it.
+    Any,
+    /// It has written nothing when it refuses, and keeps true what is remembered. If the database fails it, the
+    /// group fails.
+    Remembering,
 }
 
 /// Does the work and says whether its effects stay.
@@ -33,6 +45,7 @@ type Answer = Box<dyn FnOnce(Option<&Arc<str>>) + Send>;
 /// Wraps typed work into a [`Job`].
 pub(super) fn job<T, E>(
     name: &'static str,
+    manner: Manner,
     keep: Keep,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     answer: impl FnOnce(Result<T, E>) + Send + 'static,
@@ -51,7 +64,7 @@ where
         };
         (keep, Box::new(tell) as Answer)
     };
-    Job { name, run: Box::new(run) }
+    Job { name, manner, run: Box::new(run) }
 }
 
 /// The handle to the writer's thread.
@@ -76,9 +89,9 @@ impl Writer {
     ) -> Result<Self, Error> {
         Self::start(
             move || Ok(connection),
-            move |connection, jobs| {
-                let tx = &mut Tx::sqlite(connection, clock.now());
-                run_group(tx, "BEGIN IMMEDIATE", jobs, Some(&mut turn));
+            move |connection, memory, jobs| {
+                let mut tx = Tx::sqlite(connection, clock.now()).remembering(memory);
+                run_group(&mut tx, "BEGIN IMMEDIATE", jobs, Some(&mut turn));
             },
             // After a clean stop one file holds everything, so that copying it copies everything.
             |connection| drop(connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")),
@@ -88,8 +101,10 @@ impl Writer {
     pub(super) fn start_postgres(url: String, clock: Clock) -> Result<Self, Error> {
         Self::start(
             move || postgres::open(&url),
-            move |client, jobs| {
-                run_group(&mut Tx::postgres(client, clock.now()), "BEGIN", jobs, None);
+            move |client, memory, jobs| {
+                run_group(&mut Tx::postgres(client, clock.now()).remembering(memory), "BEGIN", jobs, None);
+                // Nothing tells whether another program writes.
+                memory.forget();
             },
             |_| {},
         )
@@ -98,7 +113,7 @@ impl Writer {
     /// Opens the connection on the writer's own thread and waits until it is open.
     fn start<C>(
         open: impl FnOnce() -> Result<C, Error> + Send + 'static,
-        mut run: impl FnMut(&mut C, Vec<Job>) + Send + 'static,
+        mut run: impl FnMut(&mut C, &mut Memory, Vec<Job>) + Send + 'static,
         close: impl FnOnce(C) + Send + 'static,
     ) -> Result<Self, Error> {
         let (queue, waiting) = sync_channel::<Job>(QUEUE_LENGTH_MAX);
@@ -117,8 +132,9 @@ impl Writer {
                     }
                 };
                 let _ = opened.send(Ok(()));
+                let mut memory = Memory::default();
                 while let Some(group) = next_group(&waiting) {
-                    run(&mut connection, group);
+                    run(&mut connection, &mut memory, group);
                 }
                 close(connection);
             })
@@ -193,20 +209,35 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>, mut turn: Option<&mut
     let mut answers = Vec::with_capacity(jobs.len());
     let outcome = (|| {
         begin_patiently(tx, begin)?;
+        tx.forget_if_outdated()?;
         for job in jobs {
             if turn.is_some() {
                 tx.note_writes().begin_work();
             }
-            tx.batch("SAVEPOINT job")?;
-            let (keep, answer) = (job.run)(tx);
-            answers.push(answer);
-            if turn.is_some() && keep == Keep::Nothing {
-                tx.note_writes().forget_work();
+            match job.manner {
+                Manner::Any => {
+                    tx.batch("SAVEPOINT job")?;
+                    let (keep, answer) = (job.run)(tx);
+                    answers.push(answer);
+                    match keep {
+                        Keep::Effects => tx.batch("RELEASE SAVEPOINT job")?,
+                        Keep::Nothing => {
+                            tx.batch("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job")?;
+                            if turn.is_some() {
+                                tx.note_writes().forget_work();
+                            }
+                        }
+                    }
+                    tx.forget();
+                }
+                Manner::Remembering => {
+                    let (_, answer) = (job.run)(tx);
+                    answers.push(answer);
+                    if tx.has_failed() {
+                        return Err(Error::Unusable(format!("the database failed {}", job.name)));
+                    }
+                }
             }
-            tx.batch(match keep {
-                Keep::Effects => "RELEASE SAVEPOINT job",
-                Keep::Nothing => "ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job",
-            })?;
         }
         if let Some(turn) = &mut turn {
             turn.announce(tx)?;
@@ -217,6 +248,7 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>, mut turn: Option<&mut
         tracing::error!(%error, "the writer could not commit a group of {}: {error}", answers.len());
         // After some failures SQLite has rolled back by itself; a second time does no harm.
         let _ = tx.batch("ROLLBACK");
+        tx.forget();
         Arc::from(error.to_string())
     });
     if let Some(turn) = turn {

@@ -4,6 +4,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::Error;
 use super::changes::Written;
+use super::memory::Memory;
 use crate::id;
 use crate::time::Timestamp;
 use crate::units::{Credits, Delta};
@@ -16,6 +17,8 @@ pub struct Tx<'c> {
     now: Timestamp,
     /// What was written, where somebody wants to know.
     written: Option<Written>,
+    memory: Option<&'c mut Memory>,
+    failed: bool,
 }
 
 enum Engine<'c> {
@@ -31,11 +34,46 @@ impl std::fmt::Debug for Tx<'_> {
 
 impl<'c> Tx<'c> {
     pub(super) fn sqlite(connection: &'c rusqlite::Connection, now: Timestamp) -> Self {
-        Self { engine: Engine::Sqlite(connection), now, written: None }
+        Self { engine: Engine::Sqlite(connection), now, written: None, memory: None, failed: false }
     }
 
     pub(super) fn postgres(client: &'c mut postgres::Client, now: Timestamp) -> Self {
-        Self { engine: Engine::Postgres(client), now, written: None }
+        Self { engine: Engine::Postgres(client), now, written: None, memory: None, failed: false }
+    }
+
+    /// The transaction with what the writer remembers.
+    pub(super) fn remembering(mut self, memory: &'c mut Memory) -> Self {
+        self.memory = Some(memory);
+        self
+    }
+
+    /// What the writer remembers; nothing in a read.
+    pub fn memory(&mut self) -> Option<&mut Memory> {
+        self.memory.as_deref_mut()
+    }
+
+    /// Forgets what the writer remembers.
+    pub fn forget(&mut self) {
+        if let Some(memory) = &mut self.memory {
+            memory.forget();
+        }
+    }
+
+    /// Forgets what the writer remembers if another program wrote since.
+    pub(super) fn forget_if_outdated(&mut self) -> Result<(), Error> {
+        if let Engine::Sqlite(connection) = &self.engine {
+            let version: i64 =
+                connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+            if let Some(memory) = &mut self.memory {
+                memory.is_of(version);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the database failed any statement so far.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// The time of this transaction.
@@ -70,14 +108,8 @@ impl<'c> Tx<'c> {
     /// Runs a statement; answers how many rows it touched.
     pub fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, Error> {
         self.note(sql);
-        match &mut self.engine {
-            Engine::Sqlite(connection) => {
-                let mut statement = connection.prepare_cached(sql)?;
-                bind(&mut statement, params)?;
-                Ok(statement.raw_execute()? as u64)
-            }
-            Engine::Postgres(client) => Ok(client.execute(sql, &as_postgres(params))?),
-        }
+        let done = self.engine.execute(sql, params);
+        self.noted(done)
     }
 
     /// All rows of a query, each read by `read`.
@@ -103,18 +135,8 @@ impl<'c> Tx<'c> {
         read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         self.note(sql);
-        match &mut self.engine {
-            Engine::Sqlite(connection) => {
-                let mut statement = connection.prepare_cached(sql)?;
-                bind(&mut statement, params)?;
-                let mut rows = statement.raw_query();
-                rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
-            }
-            Engine::Postgres(client) => {
-                let rows = client.query(sql, &as_postgres(params))?;
-                rows.first().map(|row| read(&Row::Postgres(row))).transpose()
-            }
-        }
+        let found = self.engine.query_opt(sql, params, read);
+        self.noted(found)
     }
 
     /// The row of a query that always has one.
@@ -132,27 +154,11 @@ impl<'c> Tx<'c> {
         &mut self,
         sql: &str,
         params: &[Param<'_>],
-        mut visit: impl FnMut(&Row<'_>) -> Result<(), Error>,
+        visit: impl FnMut(&Row<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         self.note(sql);
-        match &mut self.engine {
-            Engine::Sqlite(connection) => {
-                let mut statement = connection.prepare_cached(sql)?;
-                bind(&mut statement, params)?;
-                let mut rows = statement.raw_query();
-                while let Some(row) = rows.next()? {
-                    visit(&Row::Sqlite(row))?;
-                }
-            }
-            Engine::Postgres(client) => {
-                use postgres::fallible_iterator::FallibleIterator as _;
-                let mut rows = client.query_raw(sql, params.iter())?;
-                while let Some(row) = rows.next()? {
-                    visit(&Row::Postgres(&row))?;
-                }
-            }
-        }
-        Ok(())
+        let done = self.engine.for_each(sql, params, visit);
+        self.noted(done)
     }
 
     /// Runs `work`; what it did is taken back if it fails, and the transaction goes on.
@@ -162,19 +168,89 @@ impl<'c> Tx<'c> {
     ) -> Result<T, E> {
         self.batch("SAVEPOINT attempt")?;
         let done = work(self);
-        self.batch(match done {
-            Ok(_) => "RELEASE SAVEPOINT attempt",
-            Err(_) => "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt",
-        })?;
+        if done.is_ok() {
+            self.batch("RELEASE SAVEPOINT attempt")?;
+        } else {
+            self.batch("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")?;
+            self.forget();
+        }
         done
     }
 
-    /// Runs statements that take no parameters and give no rows: `SAVEPOINT` and its like.
+    /// Runs statements that take no parameters and give no rows: `SAVEPOINT` and its like, `; ` between them.
     pub(super) fn batch(&mut self, sql: &str) -> Result<(), Error> {
-        match &mut self.engine {
-            Engine::Sqlite(connection) => Ok(connection.execute_batch(sql)?),
-            Engine::Postgres(client) => Ok(client.batch_execute(sql)?),
+        let done = match &mut self.engine {
+            Engine::Sqlite(connection) => sql.split("; ").try_for_each(|one| {
+                connection.prepare_cached(one)?.raw_execute()?;
+                Ok(())
+            }),
+            Engine::Postgres(client) => client.batch_execute(sql).map_err(Error::from),
+        };
+        self.noted(done)
+    }
+
+    fn noted<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
+        self.failed |= done.is_err();
+        done
+    }
+}
+
+impl Engine<'_> {
+    fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, Error> {
+        match self {
+            Self::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql)?;
+                bind(&mut statement, params)?;
+                Ok(statement.raw_execute()? as u64)
+            }
+            Self::Postgres(client) => Ok(client.execute(sql, &as_postgres(params))?),
         }
+    }
+
+    fn query_opt<T>(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        match self {
+            Self::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql)?;
+                bind(&mut statement, params)?;
+                let mut rows = statement.raw_query();
+                rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
+            }
+            Self::Postgres(client) => {
+                let rows = client.query(sql, &as_postgres(params))?;
+                rows.first().map(|row| read(&Row::Postgres(row))).transpose()
+            }
+        }
+    }
+
+    fn for_each(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+        mut visit: impl FnMut(&Row<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match self {
+            Self::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql)?;
+                bind(&mut statement, params)?;
+                let mut rows = statement.raw_query();
+                while let Some(row) = rows.next()? {
+                    visit(&Row::Sqlite(row))?;
+                }
+            }
+            Self::Postgres(client) => {
+                use postgres::fallible_iterator::FallibleIterator as _;
+                let mut rows = client.query_raw(sql, params.iter())?;
+                while let Some(row) = rows.next()? {
+                    visit(&Row::Postgres(&row))?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -323,6 +399,33 @@ impl Row<'_> {
     /// The value of a column, counted from 0.
     pub fn get<T: FromColumn>(&self, column: usize) -> Result<T, Error> {
         T::from_column(self, column)
+    }
+
+    /// The text of a column where it lies, for those who read millions of rows.
+    pub fn text(&self, column: usize) -> Result<&str, Error> {
+        self.text_opt(column)?.ok_or_else(|| Error::Column { column, found: "NULL".to_owned() })
+    }
+
+    /// [`Row::text`] of a column that may be empty.
+    pub fn text_opt(&self, column: usize) -> Result<Option<&str>, Error> {
+        match self {
+            Row::Sqlite(row) => {
+                let found = row.get_ref(column)?;
+                found.as_str_or_null().map_err(|_| Error::Column { column, found: format!("{found:?}") })
+            }
+            Row::Postgres(row) => Ok(row.try_get(column)?),
+        }
+    }
+
+    /// The bytes of a column where they lie.
+    pub fn bytes(&self, column: usize) -> Result<&[u8], Error> {
+        match self {
+            Row::Sqlite(row) => {
+                let found = row.get_ref(column)?;
+                found.as_blob().map_err(|_| Error::Column { column, found: format!("{found:?}") })
+            }
+            Row::Postgres(row) => Ok(row.try_get(column)?),
+        }
     }
 }
 

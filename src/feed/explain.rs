@@ -56,10 +56,13 @@ fn signed<S: Serializer>(credits: &Delta, serializer: S) -> Result<S::Ok, S::Err
 }
 
 /// The list's name in its cursors.
-const LIST: &str = "explain";
+const LIST: &str = "movements";
 
-/// How many entries are read in one go.
-const BATCH_LENGTH: usize = 200;
+/// How many entries are read in one go at first; twice as many each time, where few of them are to be told.
+const BATCH_LENGTH: i64 = 200;
+
+/// How many entries are read in one go at most.
+const BATCH_LENGTH_MAX: i64 = 10_000;
 
 /// What is there by the entries and does not count as available, or the other way round: the kind and the words.
 const UNCOUNTED: [(&str, &str); 4] = [
@@ -76,14 +79,14 @@ pub struct At {
     as_of: i64,
     /// The amounts of [`UNCOUNTED`] that are still to be told.
     uncounted: [i64; UNCOUNTED.len()],
-    /// Entries before this one are still to be told.
-    before: i64,
+    /// The next entry to be told; those before it follow. 0: there is none.
+    next: i64,
 }
 
 impl std::fmt::Display for At {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [frozen, upcoming, expired, released] = self.uncounted;
-        write!(f, "{}.{frozen}.{upcoming}.{expired}.{released}.{}", self.as_of, self.before)
+        write!(f, "{}.{frozen}.{upcoming}.{expired}.{released}.{}", self.as_of, self.next)
     }
 }
 
@@ -93,8 +96,8 @@ impl FromStr for At {
     fn from_str(text: &str) -> Result<Self, cursor::NotACursor> {
         let numbers: Result<Vec<i64>, _> = text.split('.').map(str::parse).collect();
         match numbers.as_deref() {
-            Ok(&[as_of, frozen, upcoming, expired, released, before]) => {
-                Ok(Self { as_of, uncounted: [frozen, upcoming, expired, released], before })
+            Ok(&[as_of, frozen, upcoming, expired, released, next]) => {
+                Ok(Self { as_of, uncounted: [frozen, upcoming, expired, released], next })
             }
             _ => Err(cursor::NotACursor),
         }
@@ -128,13 +131,14 @@ pub fn available(
             items.push((uncounted(&at, wallet, credits, kind, label), at));
         }
     }
-    while items.len() <= limit {
-        let batch = store::movements_before(tx, &wallet.account, places.as_ref(), at.before, BATCH_LENGTH)?;
-        if batch.is_empty() {
-            break;
-        }
+    let mut length = BATCH_LENGTH;
+    while items.len() <= limit && at.next != 0 {
+        let batch = store::movements_from(tx, &wallet.account, places.as_ref(), at.next, length)?;
+        length = (length * 2).min(BATCH_LENGTH_MAX);
+        // A cursor that was not written here may name no entry of this account.
+        at.next = 0;
         for movement in batch {
-            at.before = movement.seq;
+            at.next = movement.previous.unwrap_or(0);
             items.extend(item(wallet, movement, with_reasons).map(|item| (item, at)));
         }
     }
@@ -168,8 +172,8 @@ fn start(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<At, db::Error> {
     // Holds whose time is over count as released before that is booked.
     let available = Position::of(&slices, now).available;
     let released = available.micro() - entered.micro() - frozen - upcoming - expired;
-    let before = store::newest_entry(tx, &wallet.account)?.saturating_add(1);
-    Ok(At { as_of: now.millis(), uncounted: [frozen, upcoming, expired, released], before })
+    let next = store::newest_entry(tx, &wallet.account)?.unwrap_or(0);
+    Ok(At { as_of: now.millis(), uncounted: [frozen, upcoming, expired, released], next })
 }
 
 /// What is there and does not count, as one item.

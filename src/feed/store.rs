@@ -13,10 +13,11 @@ use crate::id::{AccountId, ClientId, GrantId, SiteId};
 use crate::ledger::entry::Place;
 use crate::ledger::slice::{Category, Compartment};
 use crate::ledger::store::hold::{Overdue, overdue};
+use crate::ledger::store::{Shown, settle};
 use crate::params;
 use crate::rate;
 use crate::time::Timestamp;
-use crate::units::Credits;
+use crate::units::{Credits, Delta};
 
 // Whose wallet -------------------------------------------------------------------------------------
 
@@ -96,15 +97,16 @@ pub(super) fn used(
         Per::Day | Per::Week => Per::Day.as_str(),
         Per::Month | Per::Year => Per::Month.as_str(),
     };
+    let unsettled = settle::unsettled(tx, &wallet.account)?;
     let Some(sites) = wallet.shows.compartments() else {
-        let sum = tx.query_one(
+        let sum: i64 = tx.query_one(
             "-- feed::store::used (account)
              SELECT CAST(COALESCE(SUM(captured), 0) AS BIGINT) FROM spending
              WHERE account_id = $1 AND agent = '' AND per = $2 AND period_start >= $3 AND period_start < $4",
             params![&wallet.account, counted, from, to],
             |row| row.get(0),
         )?;
-        return not_below_nothing(sum);
+        return not_below_nothing(sum.saturating_add(unsettled.spent_in_all((from, to))));
     };
     let mut sum = 0_i64;
     for site in sites.iter().filter_map(Compartment::site) {
@@ -116,7 +118,7 @@ pub(super) fn used(
             params![&wallet.account, site, counted, from, to],
             |row| row.get(0),
         )?;
-        sum = sum.saturating_add(used);
+        sum = sum.saturating_add(used).saturating_add(unsettled.spent(site, None, (from, to)));
     }
     not_below_nothing(sum)
 }
@@ -149,15 +151,15 @@ pub(super) fn lines_before(
     limit: usize,
 ) -> Result<Vec<Line>, db::Error> {
     let (kind, from, to) = bounds(filter);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    match compartment {
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let settled = match compartment {
         None => tx.query(
             "-- feed::store::lines_before (account)
              SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
              WHERE account_id = $1 AND seq < $2 AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
              ORDER BY seq DESC LIMIT $6",
-            params![&wallet.account, before, kind, from, to, limit],
-            line,
+            params![&wallet.account, before, kind, from, to, most],
+            written,
         ),
         Some(compartment) => tx.query(
             "-- feed::store::lines_before (compartment)
@@ -165,10 +167,16 @@ pub(super) fn lines_before(
              WHERE account_id = $1 AND site = $7 AND seq < $2
                AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
              ORDER BY seq DESC LIMIT $6",
-            params![&wallet.account, before, kind, from, to, limit, compartment.column()],
-            line,
+            params![&wallet.account, before, kind, from, to, most, compartment.column()],
+            written,
         ),
-    }
+    }?;
+    let (settled, mut lines) = with_unsettled(tx, wallet, compartment, filter, settled)?;
+    lines.retain(|line| line.place < before);
+    lines.sort_by_key(|line| -line.place);
+    lines.extend(settled);
+    lines.truncate(limit);
+    Ok(lines.into_iter().map(Written::told).collect())
 }
 
 /// Up to `limit` lines after one place and up to another, oldest first.
@@ -181,16 +189,16 @@ pub(super) fn lines_after(
     limit: usize,
 ) -> Result<Vec<Line>, db::Error> {
     let (kind, from, to) = bounds(filter);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    match compartment {
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let settled = match compartment {
         None => tx.query(
             "-- feed::store::lines_after (account)
              SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
              WHERE account_id = $1 AND seq > $2 AND seq <= $7
                AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
              ORDER BY seq LIMIT $6",
-            params![&wallet.account, after, kind, from, to, limit, last],
-            line,
+            params![&wallet.account, after, kind, from, to, most, last],
+            written,
         ),
         Some(compartment) => tx.query(
             "-- feed::store::lines_after (compartment)
@@ -198,10 +206,65 @@ pub(super) fn lines_after(
              WHERE account_id = $1 AND site = $8 AND seq > $2 AND seq <= $7
                AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
              ORDER BY seq LIMIT $6",
-            params![&wallet.account, after, kind, from, to, limit, last, compartment.column()],
-            line,
+            params![&wallet.account, after, kind, from, to, most, last, compartment.column()],
+            written,
         ),
+    }?;
+    let (mut lines, mut newer) = with_unsettled(tx, wallet, compartment, filter, settled)?;
+    newer.retain(|line| after < line.place && line.place <= last);
+    newer.sort_by_key(|line| line.place);
+    lines.extend(newer);
+    lines.truncate(limit);
+    Ok(lines.into_iter().map(Written::told).collect())
+}
+
+/// Settled lines with what is unsettled of them, and the unsettled ones that are lines of their own: those are newer
+/// than all that are settled.
+fn with_unsettled(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    compartment: Option<&Compartment>,
+    filter: &Filter,
+    mut settled: Vec<Written>,
+) -> Result<(Vec<Written>, Vec<Written>), db::Error> {
+    let usage = Shown::Usage.as_str();
+    let (kind, from, to) = bounds(filter);
+    let mut newer = Vec::new();
+    for line in settle::unsettled(tx, &wallet.account)?.lines() {
+        let at = Timestamp::from_millis(line.at);
+        let place = tx.query_opt(
+            "-- feed::store::with_unsettled
+             SELECT seq FROM activity
+             WHERE account_id = $1 AND hour = $2 AND site = $3 AND label = $4 AND kind = 'usage'",
+            params![&wallet.account, at.hour(), &line.site, &line.label],
+            |row| row.get::<i64>(0),
+        )?;
+        if let Some(place) = place {
+            if let Some(known) = settled.iter_mut().find(|known| known.place == place) {
+                known.credits = Delta::from_micro(known.credits.micro().saturating_sub(line.credits));
+                known.quantity =
+                    known.quantity.zip(line.quantity).map(|(sum, more)| sum.saturating_add(more));
+            }
+            continue;
+        }
+        let compartment_of = Compartment::Site(line.site.clone());
+        if compartment.is_none_or(|compartment| *compartment == compartment_of)
+            && (kind.is_empty() || kind == usage)
+            && (from..to).contains(&line.at)
+        {
+            newer.push(Written {
+                place: line.seq,
+                at,
+                kind: usage.to_owned(),
+                label: line.label.clone(),
+                credits: Delta::from_micro(-line.credits),
+                compartment: compartment_of,
+                order: None,
+                quantity: line.quantity,
+            });
+        }
     }
+    Ok((settled, newer))
 }
 
 /// The filter as a statement takes it: no kind is any kind, no bound is the furthest one.
@@ -213,33 +276,62 @@ fn bounds(filter: &Filter) -> (&'static str, i64, i64) {
     )
 }
 
-fn line(row: &Row<'_>) -> Result<Line, db::Error> {
-    Ok(Line {
+/// A line as it is written: where its words tell how much, without that.
+struct Written {
+    place: i64,
+    at: Timestamp,
+    kind: String,
+    label: String,
+    credits: Delta,
+    compartment: Compartment,
+    order: Option<i64>,
+    quantity: Option<i64>,
+}
+
+fn written(row: &Row<'_>) -> Result<Written, db::Error> {
+    Ok(Written {
         place: row.get(0)?,
         at: row.get(1)?,
         kind: row.get(2)?,
-        label: rate::say(row.get(3)?, row.get(7)?),
+        label: row.get(3)?,
         credits: row.get(4)?,
-        site: row.get::<Compartment>(5)?.site().cloned(),
-        order: row.get::<Option<i64>>(6)?.map(|order| order.to_string()),
+        compartment: row.get(5)?,
+        order: row.get(6)?,
+        quantity: row.get(7)?,
     })
+}
+
+impl Written {
+    fn told(self) -> Line {
+        Line {
+            place: self.place,
+            at: self.at,
+            kind: self.kind,
+            label: rate::say(self.label, self.quantity),
+            credits: self.credits,
+            site: self.compartment.site().cloned(),
+            order: self.order.map(|order| order.to_string()),
+        }
+    }
 }
 
 /// The place of the account's newest line; 0 without any.
 pub(super) fn newest_line(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<i64, db::Error> {
-    tx.query_one(
+    let unsettled = settle::unsettled(tx, &wallet.account)?;
+    let settled: i64 = tx.query_one(
         "-- feed::store::newest_line
          SELECT CAST(COALESCE(MAX(seq), 0) AS BIGINT) FROM activity WHERE account_id = $1",
         params![&wallet.account],
         |row| row.get(0),
-    )
+    )?;
+    Ok(unsettled.lines().iter().map(|line| line.seq).fold(settled, i64::max))
 }
 
 // Usage --------------------------------------------------------------------------------------------
 
 /// The wallet's sites that any line of the history is about.
 pub(super) fn active_sites(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<Vec<SiteId>, db::Error> {
-    sites_of(tx, wallet, |tx, after| {
+    let mut sites = sites_of(tx, wallet, |tx, after| {
         tx.query_opt(
             "-- feed::store::active_sites
              SELECT site FROM activity WHERE account_id = $1 AND kind = 'usage' AND site > $2
@@ -247,7 +339,14 @@ pub(super) fn active_sites(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<Vec<SiteI
             params![&wallet.account, after],
             |row| row.get(0),
         )
-    })
+    })?;
+    if wallet.shows.compartments().is_none() {
+        let unsettled = settle::unsettled(tx, &wallet.account)?;
+        sites.extend(unsettled.lines().iter().map(|line| line.site.clone()));
+        sites.sort_unstable();
+        sites.dedup();
+    }
+    Ok(sites)
 }
 
 /// The wallet's sites that any debit is for.
@@ -298,7 +397,14 @@ pub(super) fn usage_lines(
             visit(row.get(0)?, &row.get::<String>(1)?, used);
             Ok(())
         },
-    )
+    )?;
+    for line in settle::unsettled(tx, &wallet.account)?.lines().iter().filter(|line| line.site == *site) {
+        let hour = Timestamp::from_millis(line.at).hour();
+        if since <= hour {
+            visit(hour, &line.label, Used { credits: line.credits, quantity: line.quantity });
+        }
+    }
+    Ok(())
 }
 
 /// Hands what `site` used to `visit`, by day and, if asked, by group: the day's start, the name, the sum.
@@ -341,7 +447,7 @@ pub(super) fn grants_before(
         "-- feed::store::grants_before
          SELECT id, category, priority, label, reason, granted_at, effective_at, expires_at, voided_at, order_id,
                 amount, spent, reversed, expired, clawed, voided, adjusted, repaid, frozen, void_reason
-         FROM credit_grant
+         FROM grant_now
          WHERE id IN (SELECT DISTINCT grant_id FROM slice WHERE account_id = $1 AND grant_id < $2
                       ORDER BY grant_id DESC LIMIT $3)
          ORDER BY id DESC",
@@ -366,7 +472,7 @@ pub(super) fn all_grants_before(
         "-- feed::store::all_grants_before
          SELECT id, category, priority, label, reason, granted_at, effective_at, expires_at, voided_at, order_id,
                 amount, spent, reversed, expired, clawed, voided, adjusted, repaid, frozen, void_reason
-         FROM credit_grant WHERE id < $1 ORDER BY id DESC LIMIT $2",
+         FROM grant_now WHERE id < $1 ORDER BY id DESC LIMIT $2",
         params![before, limit],
         read_grant,
     )?;
@@ -403,7 +509,7 @@ fn with_slices(
     let shows = wallet.map_or(&Shows::Account, |wallet| &wallet.shows);
     let slices = tx.query(
         "-- feed::store::with_slices
-         SELECT account_id, site, remaining, held FROM slice WHERE grant_id = $1 ORDER BY site, account_id",
+         SELECT account_id, site, remaining, held FROM slice_now WHERE grant_id = $1 ORDER BY site, account_id",
         params![&grant.id],
         |row| Ok((row.get::<AccountId>(0)?, part(row, shows)?)),
     )?;
@@ -530,7 +636,8 @@ fn part(row: &Row<'_>, shows: &Shows) -> Result<Part, db::Error> {
 /// An entry with what is known of its grant and its debit.
 #[derive(Debug)]
 pub(super) struct Movement {
-    pub(super) seq: i64,
+    /// The account's entry before; nothing for its first.
+    pub(super) previous: Option<i64>,
     pub(super) at: Timestamp,
     pub(super) kind: String,
     pub(super) grant: Option<GrantId>,
@@ -544,40 +651,44 @@ pub(super) struct Movement {
     pub(super) reason: Option<String>,
 }
 
-/// Up to `limit` entries before the number `before`, newest first: of the places `places`, or of all if there are
-/// none.
-pub(super) fn movements_before(
+/// The entry `newest` and those of its account before it, newest first: of `length` entries those at the places
+/// `places`, or all if there are none; and in any case the last, which tells where to go on.
+pub(super) fn movements_from(
     tx: &mut Tx<'_>,
     account: &AccountId,
     places: Option<&[String; 2]>,
-    before: i64,
-    limit: usize,
+    newest: i64,
+    length: i64,
 ) -> Result<Vec<Movement>, db::Error> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let [one, other] = places.map_or(["", ""], |[one, other]| [one.as_str(), other.as_str()]);
     tx.query(
-        "-- feed::store::movements_before
-         SELECT e.seq, e.booked_at, e.kind, e.grant_id, e.source, e.target, e.amount, g.label, g.order_id,
+        "-- feed::store::movements_from
+         WITH RECURSIVE walk (id, previous, length) AS (
+             SELECT id, previous, CAST(1 AS BIGINT) FROM entry WHERE id = $2 AND account_id = $1
+             UNION ALL
+             SELECT p.id, p.previous, w.length + 1 FROM walk w CROSS JOIN entry p
+             WHERE p.id = w.previous AND w.length < $5)
+         SELECT e.previous, e.booked_at, e.kind, e.grant_id, e.source, e.target, e.amount, g.label, g.order_id,
                 COALESCE(d.site, h.site), COALESCE(d.label, h.label), COALESCE(d.quantity, h.quantity),
                 CASE e.kind WHEN 'granted' THEN g.reason WHEN 'voided' THEN g.void_reason WHEN 'reversed' THEN r.reason
                             ELSE c.reason END
-         FROM entry e
+         FROM walk w CROSS JOIN entry e
          LEFT JOIN credit_grant g ON g.id = e.grant_id
          LEFT JOIN reversal r ON r.id = e.operation AND e.kind = 'reversed'
          LEFT JOIN debit d ON d.id = COALESCE(r.debit_id, e.operation)
          LEFT JOIN hold h ON h.id = e.operation
          LEFT JOIN correction c ON c.operation = e.operation
-         WHERE e.account_id = $1 AND e.seq < $2
-           AND ($3 = '' OR e.source IN ($3, $4) OR e.target IN ($3, $4))
-         ORDER BY e.seq DESC LIMIT $5",
-        params![account, before, one, other, limit],
+         WHERE e.id = w.id
+           AND ($3 = '' OR e.source IN ($3, $4) OR e.target IN ($3, $4) OR w.length = $5 OR w.previous IS NULL)
+         ORDER BY w.length",
+        params![account, newest, one, other, length],
         |row| {
             let debit = match (row.get::<Option<SiteId>>(9)?, row.get::<Option<String>>(10)?) {
                 (Some(site), Some(label)) => Some((site, rate::say(label, row.get(11)?))),
                 _ => None,
             };
             Ok(Movement {
-                seq: row.get(0)?,
+                previous: row.get(0)?,
                 at: row.get(1)?,
                 kind: row.get(2)?,
                 grant: row.get(3)?,
@@ -593,11 +704,11 @@ pub(super) fn movements_before(
     )
 }
 
-/// The number of the account's newest entry.
-pub(super) fn newest_entry(tx: &mut Tx<'_>, account: &AccountId) -> Result<i64, db::Error> {
+/// The account's newest entry, if it has one.
+pub(super) fn newest_entry(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<i64>, db::Error> {
     tx.query_one(
         "-- feed::store::newest_entry
-         SELECT entry_seq FROM account WHERE id = $1",
+         SELECT last_entry FROM account WHERE id = $1",
         params![account],
         |row| row.get(0),
     )
@@ -610,7 +721,7 @@ pub(super) fn remaining(
 ) -> Result<Vec<(Compartment, Credits)>, db::Error> {
     tx.query(
         "-- feed::store::remaining
-         SELECT site, CAST(SUM(remaining) AS BIGINT) FROM slice
+         SELECT site, CAST(SUM(remaining) AS BIGINT) FROM slice_now
          WHERE account_id = $1 AND (remaining > 0 OR held > 0) GROUP BY site ORDER BY site",
         params![account],
         |row| Ok((row.get(0)?, row.get(1)?)),
@@ -663,13 +774,18 @@ pub(super) fn lay_at(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Res
 fn booked_at(tx: &mut Tx<'_>, account: &AccountId, at: Timestamp) -> Result<Vec<Lay>, db::Error> {
     tx.query(
         "-- feed::store::booked_at
+         WITH RECURSIVE walk (previous, grant_id, source, target, amount, booked_at) AS (
+             SELECT e.previous, e.grant_id, e.source, e.target, e.amount, e.booked_at
+             FROM account a CROSS JOIN entry e WHERE a.id = $1 AND e.id = a.last_entry
+             UNION ALL
+             SELECT e.previous, e.grant_id, e.source, e.target, e.amount, e.booked_at
+             FROM walk w CROSS JOIN entry e WHERE e.id = w.previous)
          SELECT p.place, CAST(SUM(p.amount) AS BIGINT), g.id, g.category, g.amount, g.effective_at, g.expires_at,
                 g.voided_at,
                 CAST(COALESCE((SELECT f.frozen FROM grant_freeze f WHERE f.grant_id = g.id AND f.at <= $2
                                ORDER BY f.at DESC LIMIT 1), 0) AS BIGINT)
-         FROM (SELECT grant_id, target AS place, amount FROM entry WHERE account_id = $1 AND booked_at <= $2
-               UNION ALL
-               SELECT grant_id, source, -amount FROM entry WHERE account_id = $1 AND booked_at <= $2) p
+         FROM (SELECT w.grant_id, CASE s.side WHEN 1 THEN w.target ELSE w.source END AS place, w.amount * s.side AS amount
+               FROM walk w CROSS JOIN (SELECT 1 AS side UNION ALL SELECT -1) s WHERE w.booked_at <= $2) p
          LEFT JOIN credit_grant g ON g.id = p.grant_id
          WHERE p.place = 'pool' OR p.place LIKE 'site:%' OR p.place LIKE 'held:%' OR p.place LIKE 'debt:%'
          GROUP BY p.place, g.id HAVING SUM(p.amount) <> 0",

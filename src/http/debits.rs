@@ -23,6 +23,7 @@ use crate::id::{AccountId, ActionId, AgentId, ClientId, DebitId, GrantId, HoldId
 use crate::idempotency::Answer;
 use crate::ledger::limit::{Brake, Obstacle};
 use crate::ledger::position::{Mode, Status};
+use crate::ledger::store::hot::{self, Owned};
 use crate::ledger::store::{Debited, Left, NewDebit, Priced, Taken, reverse};
 use crate::ledger::{self, LockedAccount};
 use crate::rate;
@@ -185,7 +186,9 @@ pub async fn create(
     let Fields(fields) = extract::parse(&body)?;
     let (settings, brake) = (Arc::clone(&app.feed), app.brake);
     app.db
-        .write("debits::create", move |tx| book(tx, &settings, &brake, &caller, &requested, &fields))
+        .write_remembering("debits::create", move |tx| {
+            book(tx, &settings, &brake, &caller, &requested, &fields)
+        })
         .await
         .map(idempotent::respond)
 }
@@ -203,7 +206,7 @@ pub(super) fn book(
     let spender = find_spender(tx, caller, &site)?;
     requested.answer(tx, caller.key(), |tx| {
         let debit = read(fields, &KNOWN, Vec::new())?.priced(tx, spender.uses_pool, site)?;
-        match LockedAccount::lock(tx, &spender.account).and_then(|mut account| account.debit(&debit, brake)) {
+        match ledger::store::spend(tx, &spender.account, &debit, brake) {
             Ok(made) => answer(settings, debit.amount, &made, None),
             Err(refusal) => Err(refused(tx, settings, &spender.account, refusal)?),
         }
@@ -357,12 +360,9 @@ pub(super) fn whose(
 
 /// Finds whose credits a site spends; to a caller that may not see the site it does not exist.
 pub(super) fn find_spender(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> Result<Spender, Problem> {
-    let found = site::store::get(tx, site)?;
-    let Some((owner, found)) = found.and_then(|found| Some((found.account.clone()?.id, found))) else {
-        return Err(Problem::not_found());
-    };
-    caller.check_debit(site, &owner, found.client.as_ref())?;
-    Ok(Spender { account: owner, uses_pool: found.uses_pool })
+    let Owned { account, client, uses_pool } = hot::owned(tx, site)?.ok_or_else(Problem::not_found)?;
+    caller.check_debit(site, &account, client.as_ref())?;
+    Ok(Spender { account, uses_pool })
 }
 
 /// A debit as it was asked for.

@@ -1,4 +1,11 @@
 //! Idempotency keys in the database.
+//!
+//! Answers are rows in order of time, found by a number: the 30 days in which they were given and, within these,
+//! a part of the SHA-256 of who asked and with which key. So what is written stays close together, and an index
+//! entry is a number however long the key. Two keys with one number are told apart by their texts. That a key is
+//! there once is seen to by the one writer: it looks in the transaction in which it keeps.
+
+use sha2::{Digest as _, Sha256};
 
 use super::{Answer, Digest, Key, RETENTION_MS, Seen};
 use crate::db::{self, Tx};
@@ -9,11 +16,25 @@ use crate::time::Timestamp;
 /// What is known of `key` for this caller; nothing if it was used so long ago that it is new again, forgotten
 /// already or not.
 pub fn look(tx: &mut Tx<'_>, caller: &KeyId, key: &Key, digest: &Digest) -> Result<Seen, db::Error> {
-    let kept_since = kept_since(tx.now());
+    let now = tx.now();
+    let number = number(caller, key);
+    // Whatever is still given again is at most one generation old; a clock that was set back leaves younger ones.
+    // Told one by one, because SQLite makes a table of a list.
+    let [today, earlier, later] = [0, -1, 1].map(|away| place(generation(now) + away, number));
     let found = tx.query_opt(
         "-- idempotency::store::look
-         SELECT digest, status, body FROM idempotency WHERE key_id = $1 AND key = $2 AND created_at > $3",
-        params![caller, key.as_str(), kept_since],
+         SELECT digest, status, body FROM idempotency
+         WHERE hash = $1 AND key = $5 AND key_id = $4 AND created_at > $6
+         UNION ALL
+         SELECT digest, status, body FROM idempotency
+         WHERE hash = $2 AND key = $5 AND key_id = $4 AND created_at > $6
+         UNION ALL
+         SELECT digest, status, body FROM idempotency
+         WHERE hash = $3 AND key = $5 AND key_id = $4 AND created_at > $6
+         UNION ALL
+         SELECT digest, status, body FROM idempotency_before
+         WHERE key_id = $4 AND key = $5 AND created_at > $6",
+        params![today, earlier, later, caller, key.as_str(), kept_since(now)],
         |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?, row.get::<String>(2)?)),
     )?;
     Ok(match found {
@@ -25,8 +46,8 @@ pub fn look(tx: &mut Tx<'_>, caller: &KeyId, key: &Key, digest: &Digest) -> Resu
     })
 }
 
-/// Stores the answer, in the transaction of the effect it tells of; over one of the same key that is too old
-/// to be given again.
+/// Stores the answer to a request that was [looked for](look) in the same transaction and is new, with the effect
+/// it tells of.
 pub fn keep(
     tx: &mut Tx<'_>,
     caller: &KeyId,
@@ -37,27 +58,65 @@ pub fn keep(
     let now = tx.now();
     tx.execute(
         "-- idempotency::store::keep
-         INSERT INTO idempotency (key_id, key, digest, status, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (key_id, key)
-         DO UPDATE SET digest = excluded.digest, status = excluded.status, body = excluded.body,
-                       created_at = excluded.created_at",
-        params![caller, key.as_str(), digest, i64::from(answer.status), &answer.body, now],
+         INSERT INTO idempotency (hash, key_id, key, digest, status, body, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        params![
+            place(generation(now), number(caller, key)),
+            caller,
+            key.as_str(),
+            digest,
+            i64::from(answer.status),
+            &answer.body,
+            now
+        ],
     )?;
     Ok(())
 }
 
-/// Forgets up to `limit` answers that are not given again, the oldest first; answers how many.
+/// Forgets up to `limit` answers that are not given again, and as many of an earlier version, the oldest first;
+/// answers how many. It reads no more rows than that, so it costs the same however many are young.
 pub fn prune(tx: &mut Tx<'_>, limit: i64) -> Result<u64, db::Error> {
     let kept_since = kept_since(tx.now());
-    tx.execute(
+    let forgotten = tx.execute(
         "-- idempotency::store::prune
-         DELETE FROM idempotency WHERE (key_id, key) IN (
-             SELECT key_id, key FROM idempotency WHERE created_at <= $1 ORDER BY created_at LIMIT $2)",
+         DELETE FROM idempotency WHERE seq IN (
+             SELECT seq FROM (SELECT seq, created_at FROM idempotency ORDER BY seq LIMIT $2) front
+             WHERE created_at <= $1)",
         params![kept_since, limit],
-    )
+    )?;
+    let before = tx.execute(
+        "-- idempotency::store::prune_before
+         DELETE FROM idempotency_before WHERE (key_id, key) IN (
+             SELECT key_id, key FROM idempotency_before WHERE created_at <= $1 ORDER BY created_at LIMIT $2)",
+        params![kept_since, limit],
+    )?;
+    Ok(forgotten + before)
 }
 
 /// Answers given after this instant are given again.
 fn kept_since(now: Timestamp) -> Timestamp {
     now.plus_millis(-RETENTION_MS)
 }
+
+/// The number of the 30 days that an instant lies in.
+fn generation(at: Timestamp) -> i64 {
+    at.millis().div_euclid(RETENTION_MS)
+}
+
+/// What stands for a caller's key in every generation. Of ten million keys two have the same in one case of six.
+fn number(caller: &KeyId, key: &Key) -> i64 {
+    let mut sha = Sha256::new();
+    sha.update(caller.as_str());
+    // No id and no key has a byte like it, so two pairs are never the same text.
+    sha.update([0]);
+    sha.update(key.as_str());
+    sha.finalize().iter().take(NUMBER_BYTES).fold(0, |number, byte| number << 8 | i64::from(*byte))
+}
+
+/// Where answers of a generation are looked for.
+fn place(generation: i64, number: i64) -> i64 {
+    generation << (8 * NUMBER_BYTES) | number
+}
+
+/// Bytes of a number; the two above are the generation's, which are enough for two thousand years.
+const NUMBER_BYTES: usize = 6;

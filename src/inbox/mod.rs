@@ -92,22 +92,23 @@ pub fn receive(
     if let Some(code) = incoming.error_code() {
         shop::store::note_error_object(tx, shop.id, code)?;
     }
-    let topic = &incoming.envelope.topic;
-    if let Some(first) = store::find(tx, shop.id, topic, &incoming.digest)? {
+    let order = incoming.order();
+    if let Some(first) = store::find(tx, shop.id, order, &incoming.envelope.topic, &incoming.digest)? {
         if let Some((order, reason)) = incoming.says_again(tx, shop)? {
             catalog::store::want(tx, shop.id, Subject::Order(order), reason)?;
         }
         return Ok(Receipt { delivery: first, result: "unchanged" });
     }
-    let id = DeliveryId::new();
-    let order = incoming.order();
-    let seq = store::insert(tx, &id, &incoming.row(shop, State::Applied, order))?;
+    let (id, seq) = (DeliveryId::new(), store::next_seq(tx)?);
     let seen = Seen::Told { arrival: seq, at: tx.now() };
     let done = take(tx, shop, rules, &incoming.said, Source { operation: id.as_str(), seen })?;
-    store::settle(tx, &id, done.state, done.result, done.reason.as_deref())?;
-    if done.state != State::Failed {
-        store::forget_erased(tx, &id)?;
-    }
+    // What nobody could read may have to be read by a person, whoever it is of.
+    let is_erased = match order {
+        Some(order) if done.state != State::Failed => order::store::is_erased(tx, shop.id, order)?,
+        _ => false,
+    };
+    let kept = incoming.row(shop, &id, seq, order, &done);
+    store::insert(tx, &New { body: kept.body.filter(|_| !is_erased), ..kept })?;
     if done.state == State::Applied
         && let Some(order) = order
     {
@@ -235,14 +236,14 @@ pub fn set_aside(
 ) -> Result<Receipt, db::Error> {
     shop::store::note_heard(tx, shop.id, incoming.body.by() == 0)?;
     // The same delivery may have been refused and set aside meanwhile.
-    if let Some(first) = store::find(tx, shop.id, &incoming.envelope.topic, &incoming.digest)? {
+    let order = incoming.order();
+    if let Some(first) = store::find(tx, shop.id, order, &incoming.envelope.topic, &incoming.digest)? {
         return Ok(Receipt { delivery: first, result: "unchanged" });
     }
-    let id = DeliveryId::new();
-    let order = incoming.order();
-    store::insert(tx, &id, &incoming.row(shop, State::Failed, order))?;
-    store::settle(tx, &id, State::Failed, "stored", Some(refusal))?;
-    Ok(Receipt { delivery: id, result: "stored" })
+    let (id, seq) = (DeliveryId::new(), store::next_seq(tx)?);
+    let done = Done::new(State::Failed, "stored", refusal.to_owned());
+    store::insert(tx, &incoming.row(shop, &id, seq, order, &done))?;
+    Ok(Receipt { delivery: id, result: done.result })
 }
 
 /// What became of a delivery.
@@ -364,17 +365,26 @@ impl Incoming {
         }
     }
 
-    fn row(&self, shop: &Store, state: State, order: Option<i64>) -> New<'_> {
+    fn row<'a>(
+        &'a self,
+        shop: &Store,
+        id: &'a DeliveryId,
+        seq: i64,
+        order: Option<i64>,
+        done: &'a Done,
+    ) -> New<'a> {
         New {
+            seq,
+            id,
             store: shop.id,
             topic: &self.envelope.topic,
             webhook_id: &self.envelope.webhook_id,
             woo_delivery_id: &self.envelope.delivery_id,
             digest: &self.digest,
-            body: self.body.body(),
-            state,
-            result: "stored",
-            reason: None,
+            body: Some(self.body.body()),
+            state: done.state,
+            result: done.result,
+            reason: done.reason.as_deref(),
             order,
         }
     }

@@ -50,9 +50,13 @@ impl db::FromColumn for State {
     }
 }
 
-/// A delivery to be kept.
+/// A delivery to be kept, with what became of it.
 #[derive(Clone, Debug)]
 pub struct New<'a> {
+    /// Its place in the order of arrival, [the next](next_seq).
+    pub seq: i64,
+    /// Its id.
+    pub id: &'a DeliveryId,
     /// The store it came from.
     pub store: i64,
     /// What it says it is about.
@@ -63,8 +67,8 @@ pub struct New<'a> {
     pub woo_delivery_id: &'a str,
     /// SHA-256 of the body.
     pub digest: &'a [u8; 32],
-    /// The raw bytes.
-    pub body: &'a [u8],
+    /// The raw bytes, unless they are not to be kept.
+    pub body: Option<&'a [u8]>,
     /// What became of it.
     pub state: State,
     /// What the shop is told.
@@ -112,60 +116,64 @@ fn order_as_text<S: Serializer>(order: &Option<i64>, serializer: S) -> Result<S:
     }
 }
 
-/// The delivery of this store, topic and content, if it came before.
+/// The delivery of this store, topic and content, if it came before. It spoke of the same order, because that is
+/// told by its content.
 pub fn find(
     tx: &mut Tx<'_>,
     store: i64,
+    order: Option<i64>,
     topic: &str,
     digest: &[u8; 32],
 ) -> Result<Option<DeliveryId>, db::Error> {
-    tx.query_opt(
-        "-- inbox::store::find
-         SELECT id FROM delivery WHERE store_id = $1 AND topic = $2 AND digest = $3",
-        params![store, topic, digest],
+    match order {
+        Some(order) => tx.query_opt(
+            "-- inbox::store::find
+             SELECT id FROM delivery WHERE store_id = $1 AND order_id = $2 AND digest = $3 AND topic = $4",
+            params![store, order, digest, topic],
+            |row| row.get(0),
+        ),
+        None => tx.query_opt(
+            "-- inbox::store::find (no order)
+             SELECT id FROM delivery WHERE store_id = $1 AND order_id IS NULL AND digest = $2 AND topic = $3",
+            params![store, digest, topic],
+            |row| row.get(0),
+        ),
+    }
+}
+
+/// The place of the next delivery in the order of arrival. It is taken by nobody else: there is one writer.
+pub fn next_seq(tx: &mut Tx<'_>) -> Result<i64, db::Error> {
+    tx.query_one(
+        "-- inbox::store::next_seq
+         SELECT CAST(COALESCE(MAX(seq), 0) + 1 AS BIGINT) FROM delivery",
+        params![],
         |row| row.get(0),
     )
 }
 
-/// Keeps a delivery; answers its place in the order of arrival.
-pub fn insert(tx: &mut Tx<'_>, id: &DeliveryId, new: &New<'_>) -> Result<i64, db::Error> {
+/// Keeps a delivery.
+pub fn insert(tx: &mut Tx<'_>, new: &New<'_>) -> Result<(), db::Error> {
     let now = tx.now();
-    tx.query_one(
+    tx.execute(
         "-- inbox::store::insert
-         INSERT INTO delivery (id, store_id, topic, webhook_id, woo_delivery_id, digest, body, received_at, state,
-                               result, reason, order_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-         RETURNING seq",
+         INSERT INTO delivery (seq, id, store_id, topic, webhook_id, woo_delivery_id, digest, received_at, state, result,
+                               reason, order_id, body)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         params![
-            id,
+            new.seq,
+            new.id,
             new.store,
             new.topic,
             new.webhook_id,
             new.woo_delivery_id,
             new.digest,
-            new.body,
             now,
             new.state.as_str(),
             new.result,
             new.reason,
             new.order,
+            new.body,
         ],
-        |row| row.get(0),
-    )
-}
-
-/// Writes down what became of a delivery.
-pub fn settle(
-    tx: &mut Tx<'_>,
-    id: &DeliveryId,
-    state: State,
-    result: &str,
-    reason: Option<&str>,
-) -> Result<(), db::Error> {
-    tx.execute(
-        "-- inbox::store::settle
-         UPDATE delivery SET state = $2, result = $3, reason = $4 WHERE id = $1",
-        params![id, state.as_str(), result, reason],
     )?;
     Ok(())
 }

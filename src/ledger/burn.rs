@@ -1,5 +1,7 @@
 //! Which slices pay, and in what order. Pure: no database, no clock.
 
+use std::borrow::Borrow;
+
 use super::slice::{Compartment, Slice};
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -22,28 +24,29 @@ pub struct Short {
 
 /// The slices that pay `amount`, in burn-down order, all or nothing: priority, soonest expiry, site before
 /// pool, oldest effective, oldest grant. What is not spendable at `now` takes no part.
-pub fn plan(slices: &[Slice], amount: Credits, now: Timestamp) -> Result<Vec<Part>, Short> {
+pub fn plan<S: Borrow<Slice>>(slices: &[S], amount: Credits, now: Timestamp) -> Result<Vec<Part>, Short> {
     plan_from(slices, amount, now, |_| true)
 }
 
 /// As [`plan`], where only those slices pay that `may`.
-pub fn plan_from(
-    slices: &[Slice],
+pub fn plan_from<S: Borrow<Slice>>(
+    slices: &[S],
     amount: Credits,
     now: Timestamp,
     may: impl Fn(&Slice) -> bool,
 ) -> Result<Vec<Part>, Short> {
+    let slice = |at: usize| slices[at].borrow();
     let mut order: Vec<usize> = (0..slices.len())
-        .filter(|&at| slices[at].is_spendable(now) && !slices[at].remaining.is_zero() && may(&slices[at]))
+        .filter(|&at| slice(at).is_spendable(now) && !slice(at).remaining.is_zero() && may(slice(at)))
         .collect();
-    order.sort_by_key(|&at| rank(&slices[at]));
+    order.sort_by_key(|&at| rank(slice(at)));
     let mut missing = amount;
     let mut parts = Vec::new();
     for at in order {
         if missing.is_zero() {
             break;
         }
-        let credits = missing.min(slices[at].remaining);
+        let credits = missing.min(slice(at).remaining);
         missing = missing.saturating_sub(credits);
         parts.push(Part { slice: at, credits });
     }

@@ -4,6 +4,7 @@
 //! Everything that decides about a debit, a hold or a burn plan is in [`Terms`], and [`decide`] is the only place
 //! that decides. What it refuses, it refuses in one order: frozen, paused, a limit, too few credits.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use serde::Serialize;
@@ -343,20 +344,22 @@ impl Terms {
 
     /// Whether anything at all can be spent from `slices`.
     #[must_use]
-    pub fn let_spend(&self, slices: &[Slice], now: Timestamp) -> bool {
+    pub fn let_spend<S: Borrow<Slice>>(&self, slices: &[S], now: Timestamp) -> bool {
         self.hindrance(slices, now).is_none()
     }
 
     /// Why not even the smallest amount can be spent from `slices`, if that is so.
     #[must_use]
-    pub fn hindrance(&self, slices: &[Slice], now: Timestamp) -> Option<Refusal> {
+    pub fn hindrance<S: Borrow<Slice>>(&self, slices: &[S], now: Timestamp) -> Option<Refusal> {
         decide(self, slices, Credits::SMALLEST, Purpose::Debit, now).err()
     }
 
     /// What is in the way of `amount`, of which `slices` do not pay all.
-    fn obstacles(&self, slices: &[Slice], amount: Credits, now: Timestamp) -> Vec<Obstacle> {
+    fn obstacles<S: Borrow<Slice>>(&self, slices: &[S], amount: Credits, now: Timestamp) -> Vec<Obstacle> {
         let policy = self.policy();
-        let sum = |of: &dyn Fn(&Slice) -> Option<Credits>| -> Credits { slices.iter().filter_map(of).sum() };
+        let sum = |of: &dyn Fn(&Slice) -> Option<Credits>| -> Credits {
+            slices.iter().map(Borrow::borrow).filter_map(of).sum()
+        };
         let in_reach = |slice: &Slice| policy.pool || slice.compartment != Compartment::Pool;
         let spendable = |slice: &Slice| in_reach(slice) && slice.is_spendable(now);
         let mut found = Vec::new();
@@ -393,9 +396,9 @@ impl Terms {
 ///
 /// # Errors
 /// In the order of [`Refusal`].
-pub fn decide(
+pub fn decide<S: Borrow<Slice>>(
     terms: &Terms,
-    slices: &[Slice],
+    slices: &[S],
     amount: Credits,
     purpose: Purpose,
     now: Timestamp,

@@ -19,5 +19,6 @@ pub mod plan;
 pub mod position;
 pub mod slice;
 pub mod store;
+pub mod unsettled;
 
 pub use self::store::LockedAccount;

@@ -1,5 +1,7 @@
 //! The wallet's numbers: sums over the slices it shows. Pure: no database, no clock.
 
+use std::borrow::Borrow;
+
 use serde::Serialize;
 
 use super::slice::{Category, Slice};
@@ -105,14 +107,15 @@ pub struct Position {
 impl Position {
     /// Adds up `slices` as they stand at `now`.
     #[must_use]
-    pub fn of(slices: &[Slice], now: Timestamp) -> Self {
+    pub fn of<S: Borrow<Slice>>(slices: &[S], now: Timestamp) -> Self {
         let sum = |amounts: &mut dyn Iterator<Item = Credits>| amounts.sum::<Credits>();
-        let spendable = || slices.iter().filter(|slice| slice.is_spendable(now));
+        let slices = || slices.iter().map(Borrow::borrow);
+        let spendable = || slices().filter(|slice: &&Slice| slice.is_spendable(now));
         let available = sum(&mut spendable().map(|slice| slice.remaining));
         let recurring = sum(&mut spendable()
             .filter(|slice| slice.category == Category::Recurring)
             .map(|slice| slice.remaining));
-        let held = sum(&mut slices.iter().map(|slice| slice.held));
+        let held = sum(&mut slices().map(|slice| slice.held));
         // What has expired comes back with no decision, whether that was booked yet or not.
         let is_over = |slice: &&Slice| slice.expires_at.is_some_and(|expires_at| expires_at <= now);
         let in_order = |slice: &&Slice| slice.frozen && !slice.voided && !is_over(slice);
@@ -129,7 +132,7 @@ impl Position {
             top_up: available.saturating_sub(recurring),
             held,
             posted: [available, held].into_iter().sum(),
-            frozen: sum(&mut slices.iter().filter(in_order).map(|slice| slice.remaining)),
+            frozen: sum(&mut slices().filter(in_order).map(|slice| slice.remaining)),
             active_amount: grants.into_iter().map(|(_, amount)| amount).sum(),
         }
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::db::{self, FromColumn, Row, Tx};
 use crate::id::{AccountId, GrantId, SiteId};
-use crate::ledger::store::hold;
+use crate::ledger::store::{hold, settle};
 use crate::params;
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -222,12 +222,26 @@ pub fn open_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<
     Ok(slices)
 }
 
-/// [`open_slices`] as they are booked.
+/// [`open_slices`] as they are booked, settled or not.
 pub(super) fn written_slices(
     tx: &mut Tx<'_>,
     account: &AccountId,
     view: &View,
 ) -> Result<Vec<Slice>, db::Error> {
+    let mut slices = settled_slices(tx, account, view)?;
+    let unsettled = settle::unsettled(tx, account)?;
+    if !unsettled.is_empty() {
+        for slice in &mut slices {
+            let taken = unsettled.taken_from(&slice.grant, &slice.compartment);
+            slice.remaining = slice.remaining.saturating_sub(taken);
+        }
+        slices.retain(|slice| !slice.remaining.is_zero() || !slice.held.is_zero());
+    }
+    Ok(slices)
+}
+
+/// [`written_slices`] without what is unsettled.
+fn settled_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<Vec<Slice>, db::Error> {
     let read = |row: &Row<'_>| {
         Ok(Slice {
             grant: row.get(0)?,
@@ -248,7 +262,7 @@ pub(super) fn written_slices(
     };
     let mut slices: Vec<Slice> = match view {
         View::Account => tx.query(
-            "-- ledger::slice::written_slices (account)
+            "-- ledger::slice::settled_slices (account)
              SELECT g.id, g.seq, s.site, g.category, g.priority, g.label, g.amount, s.remaining, s.held,
                     g.effective_at, g.expires_at, g.frozen, g.voided_at, g.order_id
              FROM slice s JOIN credit_grant g ON g.id = s.grant_id
@@ -258,7 +272,7 @@ pub(super) fn written_slices(
         ),
         // The pool's site is '': for a site that may not use it the list holds the site twice.
         View::Site { site, pool } => tx.query(
-            "-- ledger::slice::written_slices (site)
+            "-- ledger::slice::settled_slices (site)
              SELECT g.id, g.seq, s.site, g.category, g.priority, g.label, g.amount, s.remaining, s.held,
                     g.effective_at, g.expires_at, g.frozen, g.voided_at, g.order_id
              FROM slice s JOIN credit_grant g ON g.id = s.grant_id

@@ -217,6 +217,8 @@ pub fn again(
 /// One line of an order: what is remembered of it, and why that is not all.
 struct Remembered {
     known: KnownLine,
+    /// As it was written down last, if it was.
+    written: Option<KnownLine>,
     unknown: Option<String>,
 }
 
@@ -260,7 +262,7 @@ pub(super) fn post(
     let order = &next.order;
     let mut notes = Notes::default();
     store::save(tx, shop.id, next)?;
-    let lines = remember(tx, shop, order)?;
+    let lines = remember(tx, shop, order, change.before.is_some())?;
     let known = facts(&lines, order, next.seen, shop);
     let settings = rules.settings(shop);
     let decisions = target::decide(order, &known, &settings);
@@ -292,13 +294,17 @@ pub(super) fn post(
         .filter_map(|decided| Some((lines.get(&decided.line_id)?, decided.decision)))
         .partition(|(line, decision)| grows(&line.known, decision));
     for (line, decision) in others.into_iter().chain(growing) {
-        outcome = outcome.and(posting.line(tx, line.known.clone(), &decision, &mut notes)?);
+        outcome = outcome.and(posting.line(tx, line, &decision, &mut notes)?);
     }
     let (parked, attention) = (notes.parked(), notes.attention());
     if parked.is_some() && outcome.moves_nothing() {
         outcome = Outcome::Parked;
     }
-    store::conclude(tx, shop.id, order.id, posting.buyer.as_ref(), parked.as_deref(), attention.as_deref())?;
+    let concluded = (posting.buyer.as_ref(), parked.as_deref(), attention.as_deref());
+    if concluded != (next.account.as_ref(), next.parked.as_deref(), next.attention.as_deref()) {
+        let (buyer, parked, attention) = concluded;
+        store::conclude(tx, shop.id, order.id, buyer, parked, attention)?;
+    }
     Ok(Applied { outcome, reason: parked.or(attention) })
 }
 
@@ -313,14 +319,24 @@ fn grants(decision: &Decision) -> bool {
 
 /// Takes what is remembered of the order's lines, adds what its state says of new ones, and asks the
 /// catalogue for what is still missing. What is known once stays: a later price list changes no old order.
-fn remember(tx: &mut Tx<'_>, shop: &Store, order: &Order) -> Result<BTreeMap<i64, Remembered>, Error> {
-    let mut lines: BTreeMap<i64, Remembered> = store::lines(tx, shop.id, order.id)?
+fn remember(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    order: &Order,
+    is_known: bool,
+) -> Result<BTreeMap<i64, Remembered>, Error> {
+    // Of an order that is new nothing is remembered.
+    let known = if is_known { store::lines(tx, shop.id, order.id)? } else { Vec::new() };
+    let mut lines: BTreeMap<i64, Remembered> = known
         .into_iter()
-        .map(|known| (known.line, Remembered { known, unknown: None }))
+        .map(|known| (known.line, Remembered { written: Some(known.clone()), known, unknown: None }))
         .collect();
     for line in &order.lines {
-        let remembered =
-            lines.entry(line.id).or_insert_with(|| Remembered { known: KnownLine::new(line), unknown: None });
+        let remembered = lines.entry(line.id).or_insert_with(|| Remembered {
+            known: KnownLine::new(line),
+            written: None,
+            unknown: None,
+        });
         remembered.known.learn(line);
         let known = &mut remembered.known;
         // A promise that staff added later makes a Tokens line of what was none.
@@ -338,13 +354,10 @@ fn remember(tx: &mut Tx<'_>, shop: &Store, order: &Order) -> Result<BTreeMap<i64
             sku: &known.sku,
             promised: line.credits_promised,
         };
-        let judged = catalog::store::judge(tx, shop, &question)?;
+        let (judged, origin) = catalog::store::judge_with_origin(tx, shop, &question)?;
         known.is_tokens = judged.is_tokens();
         known.worth = judged.worth().cloned();
-        known.worth_from = match known.worth {
-            Some(_) => catalog::store::origin(tx, shop, &question)?.map(|origin| origin.to_string()),
-            None => None,
-        };
+        known.worth_from = known.worth.as_ref().and(origin).map(|origin| origin.to_string());
         if let Some(gap) = judged.gap() {
             remembered.unknown = Some(gap.reason.clone());
             if let Some(need) = gap.needs {
@@ -436,10 +449,11 @@ impl Posting<'_> {
     fn line(
         &self,
         tx: &mut Tx<'_>,
-        mut line: KnownLine,
+        remembered: &Remembered,
         decision: &Decision,
         notes: &mut Notes,
     ) -> Result<Outcome, Error> {
+        let mut line = remembered.known.clone();
         line.target = line.booked;
         let outcome = match decision {
             Decision::NotTokens => {
@@ -480,7 +494,9 @@ impl Posting<'_> {
                 None => Outcome::Unchanged,
             },
         };
-        store::save_line(tx, self.shop.id, self.order.id, &line)?;
+        if remembered.written.as_ref() != Some(&line) {
+            store::save_line(tx, self.shop.id, self.order.id, &line)?;
+        }
         Ok(outcome)
     }
 

@@ -98,6 +98,17 @@ pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db
     )
 }
 
+/// Whether the order's buyer was erased.
+pub fn is_erased(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<bool, db::Error> {
+    let erased_at = tx.query_opt(
+        "-- order::store::is_erased
+         SELECT erased_at FROM shop_order WHERE store_id = $1 AND order_id = $2",
+        params![store, order],
+        |row| row.get::<Option<Timestamp>>(0),
+    )?;
+    Ok(erased_at.flatten().is_some())
+}
+
 /// Writes the order's newest state.
 pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error> {
     let site = known.assigned.site.as_ref();
@@ -350,7 +361,7 @@ pub fn list(tx: &mut Tx<'_>, filter: Filter, after: Place, limit: i64) -> Result
                  WHERE l.store_id = o.store_id AND l.order_id = o.order_id),
                 o.parked, o.attention, o.first_seen_at, o.store_id,
                 (SELECT CAST(COALESCE(SUM(s.remaining + s.held), 0) AS BIGINT)
-                 FROM credit_grant g JOIN slice s ON s.grant_id = g.id
+                 FROM credit_grant g JOIN slice_now s ON s.grant_id = g.id
                  WHERE g.store_id = o.store_id AND g.order_id = o.order_id)
          FROM shop_order o JOIN store s ON s.id = o.store_id LEFT JOIN account a ON a.id = o.account_id
          WHERE (o.first_seen_at, o.store_id, o.order_id) < ($3, $4, $5)
@@ -358,7 +369,7 @@ pub fn list(tx: &mut Tx<'_>, filter: Filter, after: Place, limit: i64) -> Result
             OR (CAST($1 AS BIGINT) = 1 AND EXISTS (SELECT 1 FROM customer c WHERE c.account_id = o.account_id)
                 AND NOT EXISTS (SELECT 1 FROM customer c
                                 WHERE c.account_id = o.account_id AND c.natural_key LIKE 'customer:%')
-                AND EXISTS (SELECT 1 FROM credit_grant g JOIN slice s ON s.grant_id = g.id
+                AND EXISTS (SELECT 1 FROM credit_grant g JOIN slice_now s ON s.grant_id = g.id
                             WHERE g.store_id = o.store_id AND g.order_id = o.order_id
                               AND (s.remaining > 0 OR s.held > 0)))
             OR (CAST($1 AS BIGINT) = 2
@@ -435,8 +446,8 @@ pub fn grants(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<GrantOf>, d
          SELECT g.id, g.line_id, COALESCE(a.merged_into, a.id), g.amount, CAST(g.spent - g.reversed AS BIGINT), g.clawed,
                 g.frozen, g.granted_at, s.site, CAST(COALESCE(s.remaining + s.held, 0) AS BIGINT), g.expired,
                 g.expires_at
-         FROM credit_grant g JOIN account a ON a.id = g.account_id
-         LEFT JOIN slice s ON s.grant_id = g.id AND (s.remaining > 0 OR s.held > 0)
+         FROM grant_now g JOIN account a ON a.id = g.account_id
+         LEFT JOIN slice_now s ON s.grant_id = g.id AND (s.remaining > 0 OR s.held > 0)
          WHERE g.store_id = $1 AND g.order_id = $2
          ORDER BY g.line_id, g.line_seq, g.id, s.site",
         params![store, order],
@@ -553,7 +564,7 @@ pub fn lying(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Lying>, db::
     tx.query(
         "-- order::store::lying
          SELECT s.grant_id, s.account_id, s.site, s.remaining, s.held, g.expires_at
-         FROM credit_grant g JOIN slice s ON s.grant_id = g.id
+         FROM credit_grant g JOIN slice_now s ON s.grant_id = g.id
          WHERE g.store_id = $1 AND g.order_id = $2 AND (s.remaining > 0 OR s.held > 0)
          ORDER BY g.line_id, g.line_seq, s.account_id, s.site",
         params![store, order],

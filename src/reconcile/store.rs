@@ -380,7 +380,7 @@ pub fn lines(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Booked>, db:
                 (SELECT CAST(COALESCE(SUM(g.amount - g.clawed), 0) AS BIGINT) FROM credit_grant g
                  WHERE g.store_id = l.store_id AND g.order_id = l.order_id AND g.line_id = l.line_id),
                 (SELECT CAST(COALESCE(SUM(s.remaining), 0) AS BIGINT) FROM credit_grant g
-                 JOIN slice s ON s.grant_id = g.id
+                 JOIN slice_now s ON s.grant_id = g.id
                  WHERE g.store_id = l.store_id AND g.order_id = l.order_id AND g.line_id = l.line_id)
          FROM order_line l WHERE l.store_id = $1 AND l.order_id = $2 AND l.is_tokens = 1",
         params![store, order],

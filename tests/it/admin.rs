@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nivella_wallet::account::by_hand;
 use nivella_wallet::db::{self, Db, Tx};
 use nivella_wallet::feed::{self, explain, past};
-use nivella_wallet::id::AccountId;
+use nivella_wallet::id::{AccountId, KeyId};
 use nivella_wallet::idempotency;
 use nivella_wallet::ledger::audit;
 use nivella_wallet::ledger::slice::{Category, Compartment};
@@ -894,5 +894,69 @@ fn old_answers_are_forgotten_in_small_steps_and_no_others() {
         test.clock.turn_to(start.plus_millis(idempotency::RETENTION_MS));
         assert_eq!([prune(), prune(), prune(), prune()], [3, 3, 1, 0], "{}", test.name);
         assert_eq!(keys(&test.db), 2, "{}", test.name);
+    }
+}
+
+/// Two keys whose numbers are the same: each has its own answer, also beside one that is too old.
+#[test]
+fn two_keys_with_one_hash_are_two_keys() {
+    for test in databases() {
+        key(&test.db, "admin");
+        let caller: KeyId = test
+            .db
+            .read(|tx| tx.query_one("-- test\n SELECT id FROM api_key", params![], |row| row.get(0)))
+            .unwrap();
+        let digest = |name: &str| idempotency::digest("POST", "/", name.as_bytes());
+        let look = |name: &'static str| {
+            let caller = caller.clone();
+            let seen = write(&test.db, move |tx| {
+                idempotency::store::look(tx, &caller, &name.parse().unwrap(), &digest(name))
+            });
+            match seen {
+                idempotency::Seen::Answered(answer) => answer.body,
+                seen => format!("{seen:?}"),
+            }
+        };
+        let keep = |name: &'static str, body: &'static str| {
+            let caller = caller.clone();
+            write(&test.db, move |tx| {
+                let answer = idempotency::Answer { status: 200, body: body.to_owned() };
+                idempotency::store::keep(tx, &caller, &name.parse().unwrap(), &digest(name), &answer)
+            });
+        };
+        // All that is kept gets the number of what was kept last.
+        let share = || {
+            write(&test.db, |tx| {
+                tx.execute(
+                    "-- test
+                     UPDATE idempotency SET hash = (SELECT hash FROM idempotency ORDER BY seq DESC LIMIT 1)",
+                    params![],
+                )
+            });
+        };
+        let start = test.clock.now();
+        keep("a", "first a");
+        test.clock.turn_to(start.plus_millis(1));
+        keep("b", "first b");
+        share();
+        assert_eq!([look("b"), look("c")], ["first b", "Never"], "{}", test.name);
+        test.clock.turn_to(start.plus_millis(idempotency::RETENTION_MS));
+        assert_eq!([look("a"), look("b")], ["Never", "first b"], "{}", test.name);
+        keep("a", "second a");
+        share();
+        assert_eq!(look("a"), "second a", "{}", test.name);
+        // A clock that is set back across the end of a generation finds what was kept after it.
+        let generation = test.clock.now().millis() / idempotency::RETENTION_MS + 1;
+        let begin = Timestamp::from_millis(generation * idempotency::RETENTION_MS);
+        test.clock.turn_to(begin);
+        keep("d", "first d");
+        for (moved, found) in [
+            (-1, "first d"),
+            (idempotency::RETENTION_MS - 1, "first d"),
+            (idempotency::RETENTION_MS, "Never"),
+        ] {
+            test.clock.turn_to(begin.plus_millis(moved));
+            assert_eq!(look("d"), found, "{}", test.name);
+        }
     }
 }

@@ -14,7 +14,7 @@ use nivella_wallet::ledger::limit::{Brake, Limit, OnExhausted, OnReached, Said};
 use nivella_wallet::ledger::position::Position;
 use nivella_wallet::ledger::slice::{Category, Compartment, View, open_slices};
 use nivella_wallet::ledger::store::{
-    Capture, Error, Expiry, NewDebit, NewGrant, NewHold, Purchase, Shortfall, Shown,
+    Capture, Error, Expiry, NewDebit, NewGrant, NewHold, Purchase, Shortfall, Shown, spend,
 };
 use nivella_wallet::params;
 use nivella_wallet::site::store as sites;
@@ -157,7 +157,7 @@ impl<'t> Book<'t> {
                     ..new_debit(site.trim_end_matches('!'), amount)
                 };
                 let made = write(&self.test.db, move |tx| {
-                    let made = LockedAccount::lock(tx, &id)?.debit(&debit, &Brake::OFF)?;
+                    let made = spend(tx, &id, &debit, &Brake::OFF)?;
                     Ok((made.id, paid(tx, &made.taken.slices, told)?))
                 });
                 made.map(|(id, paid)| {
@@ -345,7 +345,7 @@ impl<'t> Book<'t> {
         let lines = self.test.db.read(|tx| {
             tx.query(
                 "-- test
-                 SELECT credits, kind, label FROM activity WHERE account_id = $1 ORDER BY seq DESC",
+                 SELECT credits, kind, label FROM activity_now WHERE account_id = $1 ORDER BY seq DESC",
                 params![id],
                 |row| {
                     let change: Delta = row.get(0)?;

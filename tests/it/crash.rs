@@ -390,7 +390,7 @@ impl Booked {
                 debits.entry(row.get(0)?).or_default().push(row.get(1)?);
                 Ok(())
             })?;
-            let sum = "-- test\n SELECT CAST(SUM(remaining) AS BIGINT) FROM slice";
+            let sum = "-- test\n SELECT CAST(SUM(remaining) AS BIGINT) FROM slice_now";
             let left = tx.query_one(sum, &[], |row| row.get(0))?;
             Ok::<_, Error>(Self { orders: orders.into_iter().collect(), debits, left })
         })

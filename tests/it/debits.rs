@@ -127,7 +127,7 @@ impl World {
             self.app.count("debit"),
             self.app.count("entry WHERE kind = 'spent'"),
             self.app.count("idempotency"),
-            self.app.count("activity WHERE kind = 'usage'"),
+            self.app.count("activity_now WHERE kind = 'usage'"),
         ]
     }
 }
@@ -201,7 +201,7 @@ async fn several_grants_pay_in_burn_order() {
     assert_eq!(answer["available"], "2.5");
     assert!(taken.iter().all(|(grant, _)| *grant != other), "a debit took what lies at another site");
     assert_eq!(world.app.count("entry WHERE kind = 'spent'"), 5, "one entry for each slice");
-    assert_eq!(world.app.count("activity WHERE kind = 'usage'"), 1, "one line for the customer");
+    assert_eq!(world.app.count("activity_now WHERE kind = 'usage'"), 1, "one line for the customer");
 }
 
 /// What a debit says of the wallet is what the wallet says the moment after.

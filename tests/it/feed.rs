@@ -14,7 +14,7 @@ use nivella_wallet::id::{AccountId, KeyId};
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::slice::{Category, Compartment};
-use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, Purchase, Shortfall, Shown};
+use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, Purchase, Shortfall, Shown, spend};
 use nivella_wallet::params;
 use nivella_wallet::site::{Field, store as sites};
 use nivella_wallet::time::{DAY_MS, HOUR_MS, Timestamp, Validity};
@@ -189,7 +189,7 @@ impl World {
             ..new_debit(site, amount)
         };
         let account = account.clone();
-        write(&self.test, move |tx| LockedAccount::lock(tx, &account)?.debit(&new, &Brake::OFF).map(drop));
+        write(&self.test, move |tx| spend(tx, &account, &new, &Brake::OFF).map(drop));
     }
 
     fn sql(&self, sql: &'static str, values: &[&str]) {
@@ -888,7 +888,7 @@ fn sums_over_any_range_equal_a_look_at_every_debit() {
             rows.iter().enumerate().try_for_each(|(number, (at, site, action, credits))| {
                 tx.execute(
                     "-- test
-                     INSERT INTO debit (id, account_id, site, action, label, credits, reversed, booked_at, first_entry, entries)
+                     INSERT INTO debit (id, account_id, site, action, label, credits, reversed, booked_at, first_entry, last_entry)
                      VALUES ($1, $2, $3, $4, 'x', $5, 0, $6, 0, 0)",
                     params![&format!("db_{number}"), &account, *site, *action, *credits, *at],
                 )
@@ -951,7 +951,7 @@ fn too_many_sums_are_refused_with_a_way_out() {
             (0..5_001_i64).try_for_each(|number| {
                 tx.execute(
                     "-- test
-                     INSERT INTO debit (id, account_id, site, action, label, credits, reversed, booked_at, first_entry, entries)
+                     INSERT INTO debit (id, account_id, site, action, label, credits, reversed, booked_at, first_entry, last_entry)
                      VALUES ($1, $2, 'a1', $1, 'x', 1, 0, 1000, 0, 0)",
                     params![&format!("db_{number}"), &account],
                 )

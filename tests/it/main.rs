@@ -37,6 +37,7 @@ mod errors;
 mod openapi;
 mod twists;
 mod upgrade;
+mod proof;
 mod explain;
 mod assign;
 mod sim;

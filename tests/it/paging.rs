@@ -170,7 +170,7 @@ impl Books {
         let log = self.world.app.db().read(|tx| {
             tx.query(
                 "-- test
-                 SELECT at, kind, label, credits, site FROM activity WHERE account_id = $1 ORDER BY seq DESC",
+                 SELECT at, kind, label, credits, site FROM activity_now WHERE account_id = $1 ORDER BY seq DESC",
                 params![&alice],
                 |row| {
                     Ok(Line {
@@ -339,7 +339,7 @@ impl Books {
                 "-- test
                  SELECT g.id, g.effective_at, g.expires_at, g.voided_at, g.expired, g.frozen, g.granted_at,
                         s.site, s.remaining, s.held
-                 FROM credit_grant g JOIN slice s ON s.grant_id = g.id WHERE s.account_id = $1 ORDER BY g.id DESC",
+                 FROM credit_grant g JOIN slice_now s ON s.grant_id = g.id WHERE s.account_id = $1 ORDER BY g.id DESC",
                 params![&alice],
                 |row| {
                     Ok(Part {

@@ -15,7 +15,7 @@ use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::plan::{NewPlan, State};
 use nivella_wallet::ledger::slice::{Category, Compartment};
 use nivella_wallet::ledger::store::plan::{self, Change};
-use nivella_wallet::ledger::store::{Error, Expiry, NewGrant, Shown};
+use nivella_wallet::ledger::store::{Error, Expiry, NewGrant, Shown, spend};
 use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::params;
 use nivella_wallet::site::{self, AccountRef, Field};
@@ -134,7 +134,7 @@ impl Stage {
         let debit = new_debit(site, amount);
         let done = self.test.db.write_blocking("test", Keep::Effects, move |tx| {
             let account = site::store::owner(tx, &debit.site)?.unwrap();
-            LockedAccount::lock(tx, &account)?.debit(&debit, &Brake::OFF).map(drop)
+            spend(tx, &account, &debit, &Brake::OFF).map(drop)
         });
         self.prove();
         done.map_err(|error: Error| error.to_string())

@@ -94,7 +94,7 @@ impl Stage {
     /// What a customer can spend.
     fn credits(&self, customer: i64) -> i64 {
         let sql = "-- test
-             SELECT CAST(COALESCE(SUM(s.remaining), 0) AS BIGINT) FROM slice s
+             SELECT CAST(COALESCE(SUM(s.remaining), 0) AS BIGINT) FROM slice_now s
              JOIN customer c ON c.account_id = s.account_id WHERE c.natural_key = $1";
         let key = format!("customer:{customer}");
         let key = [nivella_wallet::db::Param::from(&key)];

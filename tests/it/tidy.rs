@@ -219,7 +219,7 @@ fn domain_modules_import_no_edge_and_nothing_imports_the_command_line() {
 }
 
 /// Decisions that can be tried with nothing but values.
-const PURE: [&str; 17] = [
+const PURE: [&str; 18] = [
     "src/order/target.rs",
     "src/order/newer.rs",
     "src/order/naming.rs",
@@ -236,6 +236,7 @@ const PURE: [&str; 17] = [
     "src/ledger/hold.rs",
     "src/ledger/plan.rs",
     "src/ledger/limit.rs",
+    "src/ledger/unsettled.rs",
     "src/feed/runway.rs",
 ];
 
@@ -335,7 +336,8 @@ fn sql_stands_only_where_it_may_and_every_statement_names_its_place() {
         let may = source.name() == "store.rs"
             || source.path.contains("/store/")
             || source.path.starts_with("src/db/")
-            || ["src/ledger/slice.rs", "src/ledger/audit.rs"].contains(&source.path.as_str());
+            || source.path == "src/ledger/slice.rs"
+            || source.path.starts_with("src/ledger/audit/");
         for (line, text) in statements(&source) {
             count += 1;
             let place = format!("{}:{line}", source.path);
@@ -427,6 +429,12 @@ fn both_engines_have_the_same_migrations() {
 
 /// The statements of a migration, in the words both engines are compared in.
 fn schema(text: &str) -> Vec<String> {
+    // JSON is read in other words by each; a list is the same list in both.
+    let text = text.replace("CAST(a.unsettled AS JSONB)", "a.unsettled");
+    let text = ["taken", "spent", "lines"].iter().fold(text, |text, list| {
+        text.replace(&format!("json_each(a.unsettled, '$.{list}')"), list)
+            .replace(&format!("jsonb_array_elements(a.unsettled -> '{list}')"), list)
+    });
     let bare: Vec<&str> = text.lines().map(|line| line.split("--").next().unwrap_or_default()).collect();
     bare.join(" ")
         .split(';')

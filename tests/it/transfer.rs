@@ -82,7 +82,7 @@ impl Stage {
             tx.query(
                 "-- test
                  SELECT s.remaining, g.category, g.expires_at, g.priority, g.order_id
-                 FROM slice s JOIN credit_grant g ON g.id = s.grant_id
+                 FROM slice_now s JOIN credit_grant g ON g.id = s.grant_id
                  WHERE s.account_id = $1 AND s.site = $2 AND s.remaining > 0 ORDER BY g.category, g.order_id",
                 params![&account, &site(id)],
                 |row| {

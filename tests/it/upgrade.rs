@@ -5,6 +5,8 @@ use std::path::Path;
 use nivella_wallet::config::Config;
 use nivella_wallet::db::{Db, Durability};
 use nivella_wallet::feed;
+use nivella_wallet::id::{AccountId, DebitId};
+use nivella_wallet::idempotency::{self, Seen};
 use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::order::explain;
 use nivella_wallet::site::{self, WalletRef};
@@ -103,6 +105,28 @@ fn the_books_of_the_third_version_go_on() {
     assert_eq!(audit::verify(&db, |_| {}).unwrap().faults, vec![]);
 }
 
+/// What was answered before an upgrade is answered so after it, until it is too old.
+#[test]
+fn requests_of_before_are_known_after_an_upgrade() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = restore("schema-3.sql", "2026-11-21T18:00:00Z", folder.path());
+    let look = || {
+        db.read(|tx| {
+            let caller = "key_01a1fe2857d57379b30eceeae9eaee37".parse().unwrap();
+            idempotency::store::look(tx, &caller, &"b".parse().unwrap(), &[0; 32])
+        })
+        .unwrap()
+    };
+    let prune = || write(&db, |tx| idempotency::store::prune(tx, 8));
+    assert!(
+        matches!(look(), Seen::Mismatch(answer) if answer.body.contains("db_01a1fe28599d71adb87384cfd4b22b1c"))
+    );
+    assert_eq!(prune(), 0);
+    db.clock().turn_to("2026-12-21T18:00:00Z".parse().unwrap());
+    assert_eq!(look(), Seen::Never);
+    assert_eq!([prune(), prune(), prune()], [8, 3, 0]);
+}
+
 /// Limits of assistants and the brake know what was spent before there were any.
 #[test]
 fn what_assistants_spent_before_they_were_counted_is_counted() {
@@ -129,4 +153,45 @@ fn what_assistants_spent_before_they_were_counted_is_counted() {
         .read(|tx| tx.query("-- test\n SELECT captured FROM spending_hour", &[], |row| row.get(0)))
         .unwrap();
     assert_eq!(hours, [40_500_000]);
+}
+
+/// Entries of the fourth version are numbered in their account; today's name the one before. Holds, captures,
+/// reversals, a merger, a transfer and plans came before, and what was done can be undone.
+#[test]
+fn the_entries_of_the_fourth_version_are_chained() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = restore("schema-4.sql", "2029-08-01T00:00:00Z", folder.path());
+    let report = audit::verify(&db, |_| {}).unwrap();
+    assert_eq!((report.faults, report.accounts, report.entries), (vec![], 2, 483));
+    let settings = app::feed_settings(&Config::default());
+    let told: Vec<i64> = db
+        .read(|tx| {
+            let wallet: WalletRef = "site:s1".parse().unwrap();
+            let wallet = feed::wallet::open(tx, &wallet)?.unwrap();
+            let available = wallet.numbers(tx, &settings)?.available;
+            let list = feed::explain::available(tx, &wallet, None, true, 1000)?;
+            let sum: i64 = list.items.iter().map(|item| item.credits.micro()).sum();
+            Ok::<_, nivella_wallet::db::Error>(vec![
+                available.micro() - sum,
+                i64::from(list.next_cursor.is_some()),
+            ])
+        })
+        .unwrap();
+    assert_eq!(told, [0, 0]);
+    let debits: Vec<(AccountId, DebitId)> = db
+        .read(|tx| {
+            tx.query(
+                "-- test
+                 SELECT COALESCE(a.merged_into, a.id), d.id FROM debit d JOIN account a ON a.id = d.account_id
+                 WHERE d.reversed = 0 ORDER BY d.id",
+                &[],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+        })
+        .unwrap();
+    assert_eq!(debits.len(), 8);
+    for (account, debit) in debits {
+        write(&db, move |tx| LockedAccount::lock(tx, &account)?.reverse(&debit, None, None).map(drop));
+        assert_eq!(audit::verify(&db, |_| {}).unwrap().faults, vec![]);
+    }
 }

@@ -67,13 +67,22 @@ pub fn admit(
     let slices = open_slices(tx, payer.account, &view)?;
     match decide(&terms, &slices, amount, purpose, tx.now()) {
         Ok(Decided { parts, uncovered }) => Ok(Admitted { slices, parts, uncovered, terms }),
-        Err(Refusal::Frozen(reason)) => Err(Error::Frozen(reason)),
-        Err(Refusal::Paused(pause)) => Err(Error::Paused(pause)),
-        Err(Refusal::LimitReached { limit, available }) => {
-            Err(Error::LimitReached { needed: amount, available, limit })
-        }
-        Err(Refusal::Short { available, obstacles }) => {
-            Err(Error::InsufficientCredits { needed: amount, available, obstacles })
+        Err(refusal) => Err(refusal.of(amount)),
+    }
+}
+
+impl Refusal {
+    /// The refusal of `amount`, in the ledger's words.
+    pub(super) fn of(self, amount: Credits) -> Error {
+        match self {
+            Self::Frozen(reason) => Error::Frozen(reason),
+            Self::Paused(pause) => Error::Paused(pause),
+            Self::LimitReached { limit, available } => {
+                Error::LimitReached { needed: amount, available, limit }
+            }
+            Self::Short { available, obstacles } => {
+                Error::InsufficientCredits { needed: amount, available, obstacles }
+            }
         }
     }
 }

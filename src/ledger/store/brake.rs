@@ -87,105 +87,133 @@ impl LockedAccount<'_, '_> {
         Ok(captured.unwrap_or(Delta::ZERO))
     }
 
-    /// Pauses the site if what it captured in the present hour is too much; answers the pause. To be called when
-    /// a capture was counted, with what was counted.
-    pub(super) fn brake(
-        &mut self,
-        site: &SiteId,
-        captured: Delta,
-        brake: &Brake,
-    ) -> Result<Option<Pause>, Error> {
-        let above = |counted: i64, most: Credits| counted > most.micro();
-        if !brake.enabled || !above(captured.micro(), brake.floor) {
-            return Ok(None);
-        }
-        let now = self.tx.now();
-        let hour = now.hour();
-        let kept = self.kept(site)?;
-        let forgiven = kept.as_ref().filter(|kept| kept.forgiven_hour == Some(hour));
-        let is_forgiven = forgiven.is_some();
-        let counted = captured.micro() - forgiven.map_or(0, |kept| kept.forgiven.micro());
-        if kept.as_ref().is_some_and(|kept| kept.paused) || !above(counted, brake.floor) {
-            return Ok(None);
-        }
-        let usual = match kept.filter(|kept| kept.hour == Some(hour)) {
-            Some(kept) => kept.typical,
-            None => self.learn(site, hour)?,
-        };
-        let Some(usual) = usual.filter(|usual| above(counted, brake.threshold(*usual))) else {
-            return Ok(None);
-        };
-        let reason = format!(
-            "{} credits were spent in the hour from {}{}, where {usual} an hour are usual and more than {} are too \
-             many",
-            Delta::from_micro(counted),
-            hour.in_words(),
-            if is_forgiven { " since it was resumed" } else { "" },
-            brake.threshold(usual),
-        );
-        self.tx.execute(
-            "-- ledger::store::brake::brake
-             UPDATE brake SET paused_at = $3, reason = $4 WHERE account_id = $1 AND site = $2",
-            params![&self.id, site, now, &reason],
-        )?;
-        Ok(Some(Pause { since: now, reason }))
-    }
-
     /// Lets the site spend again; answers why it could not. What it spent in this hour so far is forgiven.
     pub fn resume(&mut self, site: &SiteId) -> Result<Option<Pause>, Error> {
         let Some(paused) = pause(self.tx, &self.id, site)? else { return Ok(None) };
         let hour = self.tx.now().hour();
-        let captured: Option<Delta> = self.tx.query_opt(
-            "-- ledger::store::brake::resume (hour)
-             SELECT captured FROM spending_hour WHERE account_id = $1 AND site = $2 AND hour = $3",
-            params![&self.id, site, hour],
-            |row| row.get(0),
-        )?;
+        let captured = captured(self.tx, &self.id, site, hour)?;
         self.tx.execute(
             "-- ledger::store::brake::resume
              UPDATE brake SET paused_at = NULL, reason = NULL, forgiven_hour = $3, forgiven = $4
              WHERE account_id = $1 AND site = $2",
-            params![&self.id, site, hour, captured.unwrap_or(Delta::ZERO)],
+            params![&self.id, site, hour, captured],
         )?;
         Ok(Some(paused))
     }
+}
 
-    fn kept(&mut self, site: &SiteId) -> Result<Option<Kept>, db::Error> {
-        self.tx.query_opt(
-            "-- ledger::store::brake::kept
-             SELECT paused_at, hour, typical, forgiven_hour, forgiven FROM brake
-             WHERE account_id = $1 AND site = $2",
-            params![&self.id, site],
-            |row| {
-                Ok(Kept {
-                    paused: row.get::<Option<Timestamp>>(0)?.is_some(),
-                    hour: row.get(1)?,
-                    typical: row.get(2)?,
-                    forgiven_hour: row.get(3)?,
-                    forgiven: row.get(4)?,
-                })
-            },
-        )
-    }
+/// What the brake says about an hour of a site.
+pub(super) enum Look {
+    /// It may go on. More need not be looked at before it has spent so many micro-credits in this hour.
+    Fine(i64),
+    /// It was too much: the site is paused from now.
+    Paused(Pause),
+}
 
-    /// Works out what is usual before `hour`, and keeps it.
-    fn learn(&mut self, site: &SiteId, hour: Timestamp) -> Result<Option<Credits>, db::Error> {
-        let hours: Vec<(Timestamp, Credits)> = self.tx.query(
-            "-- ledger::store::brake::learn
-             SELECT hour, captured FROM spending_hour
-             WHERE account_id = $1 AND site = $2 AND hour > $3 AND hour < $4 AND captured > 0",
-            params![&self.id, site, hour.plus_millis(-Brake::WINDOW_MS), hour],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
-        let usual = typical(&hours);
-        self.tx.execute(
-            "-- ledger::store::brake::learn (keep)
-             INSERT INTO brake (account_id, site, hour, typical, forgiven) VALUES ($1, $2, $3, $4, 0)
-             ON CONFLICT (account_id, site) DO UPDATE SET hour = excluded.hour, typical = excluded.typical",
-            params![&self.id, site, hour, usual],
-        )?;
-        Ok(usual)
+/// Pauses the site if what it captured in the present hour is too much. To be called when a capture was counted,
+/// with what the hour comes to.
+pub(super) fn look(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    site: &SiteId,
+    captured: Delta,
+    brake: &Brake,
+) -> Result<Look, db::Error> {
+    if !brake.enabled {
+        return Ok(Look::Fine(i64::MAX));
     }
+    if captured.micro() <= brake.floor.micro() {
+        return Ok(Look::Fine(brake.floor.micro()));
+    }
+    let now = tx.now();
+    let hour = now.hour();
+    let kept = kept(tx, account, site)?;
+    let forgiven = kept.as_ref().filter(|kept| kept.forgiven_hour == Some(hour));
+    let is_forgiven = forgiven.is_some();
+    let forgiven = forgiven.map_or(0, |kept| kept.forgiven.micro());
+    if kept.as_ref().is_some_and(|kept| kept.paused) {
+        return Ok(Look::Fine(i64::MAX));
+    }
+    let usual = match kept.filter(|kept| kept.hour == Some(hour)) {
+        Some(kept) => kept.typical,
+        None => learn(tx, account, site, hour)?,
+    };
+    let Some(usual) = usual else { return Ok(Look::Fine(i64::MAX)) };
+    let most = brake.threshold(usual).micro().saturating_add(forgiven);
+    if captured.micro() <= most {
+        return Ok(Look::Fine(most));
+    }
+    let reason = format!(
+        "{} credits were spent in the hour from {}{}, where {usual} an hour are usual and more than {} are too many",
+        Delta::from_micro(captured.micro() - forgiven),
+        hour.in_words(),
+        if is_forgiven { " since it was resumed" } else { "" },
+        brake.threshold(usual),
+    );
+    tx.execute(
+        "-- ledger::store::brake::look
+         UPDATE brake SET paused_at = $3, reason = $4 WHERE account_id = $1 AND site = $2",
+        params![account, site, now, &reason],
+    )?;
+    Ok(Look::Paused(Pause { since: now, reason }))
+}
+
+/// What the site captured in the hour of `at`, as far as it is settled.
+pub(super) fn captured(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    site: &SiteId,
+    at: Timestamp,
+) -> Result<Delta, db::Error> {
+    let captured = tx.query_opt(
+        "-- ledger::store::brake::captured
+         SELECT captured FROM spending_hour WHERE account_id = $1 AND site = $2 AND hour = $3",
+        params![account, site, at.hour()],
+        |row| row.get(0),
+    )?;
+    Ok(captured.unwrap_or(Delta::ZERO))
+}
+
+fn kept(tx: &mut Tx<'_>, account: &AccountId, site: &SiteId) -> Result<Option<Kept>, db::Error> {
+    tx.query_opt(
+        "-- ledger::store::brake::kept
+         SELECT paused_at, hour, typical, forgiven_hour, forgiven FROM brake
+         WHERE account_id = $1 AND site = $2",
+        params![account, site],
+        |row| {
+            Ok(Kept {
+                paused: row.get::<Option<Timestamp>>(0)?.is_some(),
+                hour: row.get(1)?,
+                typical: row.get(2)?,
+                forgiven_hour: row.get(3)?,
+                forgiven: row.get(4)?,
+            })
+        },
+    )
+}
+
+/// Works out what is usual before `hour`, and keeps it.
+fn learn(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    site: &SiteId,
+    hour: Timestamp,
+) -> Result<Option<Credits>, db::Error> {
+    let hours: Vec<(Timestamp, Credits)> = tx.query(
+        "-- ledger::store::brake::learn
+         SELECT hour, captured FROM spending_hour
+         WHERE account_id = $1 AND site = $2 AND hour > $3 AND hour < $4 AND captured > 0",
+        params![account, site, hour.plus_millis(-Brake::WINDOW_MS), hour],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let usual = typical(&hours);
+    tx.execute(
+        "-- ledger::store::brake::learn (keep)
+         INSERT INTO brake (account_id, site, hour, typical, forgiven) VALUES ($1, $2, $3, $4, 0)
+         ON CONFLICT (account_id, site) DO UPDATE SET hour = excluded.hour, typical = excluded.typical",
+        params![account, site, hour, usual],
+    )?;
+    Ok(usual)
 }
 
 /// Adds what one account's sites spent in each hour to the other's, and lets the brakes that are on be on there.

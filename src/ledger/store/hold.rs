@@ -4,7 +4,7 @@
 //! it does not use goes back to the same slices, and there meets what happened meanwhile.
 
 use super::admit::{Admitted, Spender, left};
-use super::{Error, LockedAccount};
+use super::{Error, LockedAccount, brake};
 use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, AgentId, DebitId, GrantId, HoldId, OperationId, SiteId};
 use crate::ledger::act::{Capture, Debited, Held, Left, NewDebit, NewHold, Priced, Shown, Taken};
@@ -271,11 +271,11 @@ impl LockedAccount<'_, '_> {
     }
 
     /// Uses up to all of what a hold has set aside, taken from its slices in their order; the rest goes back. What
-    /// goes beyond what `brake` allows is booked all the same, and pauses the site.
+    /// goes beyond what `limits` allows is booked all the same, and pauses the site.
     ///
     /// # Errors
     /// [`Error::HoldClosed`]; [`Error::BeyondHold`], and the hold stays open.
-    pub fn capture(&mut self, id: &HoldId, capture: &Capture, brake: &Brake) -> Result<Debited, Error> {
+    pub fn capture(&mut self, id: &HoldId, capture: &Capture, limits: &Brake) -> Result<Debited, Error> {
         let mut hold = self.open_hold(id)?;
         if hold.credits < capture.amount {
             return Err(Error::BeyondHold { needed: capture.amount, held: hold.credits });
@@ -314,12 +314,11 @@ impl LockedAccount<'_, '_> {
             });
         }
         let first = self.post(&postings)?;
-        let entries = postings.len();
         let spent = spending(&hold, capture);
-        self.insert_debit(&debit, &spent, (first, entries), Some(id))?;
+        self.insert_debit(&debit, &spent, Some(id))?;
         let captured =
             self.count_spending(&hold.site, hold.agent.as_ref(), now, Delta::plus(capture.amount))?;
-        self.brake(&hold.site, captured, brake)?;
+        brake::look(self.tx, &self.id, &hold.site, captured, limits)?;
         self.show_usage(first, &spent)?;
         if !split.uncovered.is_zero() {
             let (lent, change) = ("Lent until the next credits come", Delta::plus(split.uncovered));

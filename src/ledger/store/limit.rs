@@ -5,11 +5,12 @@
 use chrono_tz::Tz;
 
 use super::admit::{Payer, Spender};
-use super::{LockedAccount, brake, hold};
+use super::{LockedAccount, brake, hold, settle};
 use crate::calendar::Per;
 use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, AgentId, SiteId};
 use crate::ledger::limit::{Limit, OnExhausted, OnReached, Policy, Said, Standing, Terms};
+use crate::ledger::unsettled::Unsettled;
 use crate::params;
 use crate::units::Credits;
 
@@ -19,10 +20,7 @@ use crate::units::Credits;
 pub fn terms(tx: &mut Tx<'_>, payer: &Payer<'_>, spender: &Spender<'_>) -> Result<Terms, db::Error> {
     let (account, site) = (payer.account, spender.site);
     let limits = limits(tx, account, site, spender.agent)?;
-    let limits = limits
-        .into_iter()
-        .map(|limit| standing(tx, account, payer.zone, site, limit))
-        .collect::<Result<_, _>>()?;
+    let limits = standing_all(tx, account, payer.zone, site, limits)?;
     let mut terms = Terms {
         frozen: payer.frozen_reason.map(str::to_owned),
         pause: brake::pause(tx, account, site)?,
@@ -54,7 +52,21 @@ pub fn standings(
         params![account, site],
         read_limit,
     )?;
-    limits.into_iter().map(|limit| standing(tx, account, zone, site, limit)).collect()
+    standing_all(tx, account, zone, site, limits)
+}
+
+fn standing_all(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    zone: Tz,
+    site: &SiteId,
+    limits: Vec<Limit>,
+) -> Result<Vec<Standing>, db::Error> {
+    if limits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let unsettled = settle::unsettled(tx, account)?;
+    limits.into_iter().map(|limit| standing_with(tx, account, zone, site, limit, &unsettled)).collect()
 }
 
 /// The limit that is set, if one is.
@@ -104,6 +116,18 @@ pub fn standing(
     site: &SiteId,
     limit: Limit,
 ) -> Result<Standing, db::Error> {
+    let unsettled = settle::unsettled(tx, account)?;
+    standing_with(tx, account, zone, site, limit, &unsettled)
+}
+
+fn standing_with(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    zone: Tz,
+    site: &SiteId,
+    limit: Limit,
+    unsettled: &Unsettled,
+) -> Result<Standing, db::Error> {
     let (starts_at, resets_at) = limit.per.span(tx.now(), zone);
     let captured: Option<i64> = tx.query_opt(
         "-- ledger::store::limit::standing
@@ -113,8 +137,10 @@ pub fn standing(
         |row| row.get(0),
     )?;
     let held = hold::held(tx, account, site, limit.agent.as_ref())?;
+    let captured =
+        captured.unwrap_or(0) + unsettled.spent(site, limit.agent.as_ref(), (starts_at, resets_at));
     // More can be given back in a period than was spent in it, where the account's time zone was changed.
-    let spent = Credits::from_micro(captured.unwrap_or(0).max(0)).unwrap_or(Credits::MAX);
+    let spent = Credits::from_micro(captured.max(0)).unwrap_or(Credits::MAX);
     Ok(Standing { limit, spent, held, resets_at })
 }
 

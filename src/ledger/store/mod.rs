@@ -9,10 +9,12 @@ mod due;
 mod expire;
 mod grant;
 pub mod hold;
+pub mod hot;
 pub mod limit;
 mod moves;
 pub mod plan;
 pub mod reverse;
+pub mod settle;
 mod show;
 mod spend;
 mod void;
@@ -20,6 +22,7 @@ mod void;
 use chrono_tz::Tz;
 
 pub use self::clawback::lock_holders;
+pub use self::spend::spend;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, DebitId, GrantId, HoldId};
 pub use crate::ledger::act::{
@@ -32,6 +35,7 @@ use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::hold::State;
 use crate::ledger::limit::{Obstacle, Pause, Standing, obstacles_in_words};
 use crate::ledger::slice::{self, Compartment, Slice, View, open_slices};
+use crate::ledger::unsettled::Unsettled;
 use crate::params;
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -149,67 +153,103 @@ pub struct LockedAccount<'t, 'c> {
     grant_seq: i64,
     entry_seq: i64,
     entry_hash: chain::Hash,
+    /// The id of the newest entry.
+    last_entry: Option<i64>,
+    /// The ids of the first and the last entry that were written together last.
+    posted: (i64, i64),
     pub(super) next_expiry: Option<Timestamp>,
     pub(super) next_renewal: Option<Timestamp>,
     pub(super) next_release: Option<Timestamp>,
 }
 
+/// The row of an account, locked.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    id: AccountId,
+    zone: Tz,
+    frozen_reason: Option<String>,
+    grant_seq: i64,
+    entry_seq: i64,
+    entry_hash: chain::Hash,
+    last_entry: Option<i64>,
+    next_expiry: Option<Timestamp>,
+    next_renewal: Option<Timestamp>,
+    next_release: Option<Timestamp>,
+    unsettled: Unsettled,
+}
+
+impl Head {
+    fn lock(tx: &mut Tx<'_>, id: &AccountId) -> Result<Self, Error> {
+        tx.note_lock(id);
+        let wrong = |column, found| db::Error::Column { column, found };
+        let found = tx.query_opt(
+            "-- ledger::store::lock
+             UPDATE account SET version = version + 1 WHERE id = $1
+             RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into,
+                       next_renewal, next_release, last_entry, unsettled",
+            params![id],
+            |row| {
+                let zone: String = row.get(0)?;
+                let head = Self {
+                    id: id.clone(),
+                    zone: zone.parse().map_err(|_| wrong(0, zone))?,
+                    frozen_reason: row.get(1)?,
+                    grant_seq: row.get(2)?,
+                    entry_seq: row.get(3)?,
+                    entry_hash: row
+                        .get::<Vec<u8>>(4)?
+                        .try_into()
+                        .map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
+                    next_expiry: row.get(5)?,
+                    next_renewal: row.get(7)?,
+                    next_release: row.get(8)?,
+                    last_entry: row.get(9)?,
+                    unsettled: row.get::<Option<Unsettled>>(10)?.unwrap_or_default(),
+                };
+                Ok((head, row.get::<Option<AccountId>>(6)?))
+            },
+        )?;
+        match found {
+            None => Err(Error::UnknownAccount(id.clone())),
+            Some((_, Some(into))) => Err(Error::Merged { account: id.clone(), into }),
+            Some((head, None)) => Ok(head),
+        }
+    }
+}
+
 impl<'t, 'c> LockedAccount<'t, 'c> {
-    /// Locks `id` and books what happened by itself: holds that ended, what has expired, what its plans brought.
+    /// Locks `id`, settles what its debits changed, and books what happened by itself: holds that ended, what has
+    /// expired, what its plans brought.
     ///
     /// # Errors
     /// [`Error::UnknownAccount`]; [`Error::Merged`], so that nothing is booked where nobody looks any more.
     pub fn lock(tx: &'t mut Tx<'c>, id: &AccountId) -> Result<Self, Error> {
-        tx.note_lock(id);
-        let head = tx.query_opt(
-            "-- ledger::store::lock
-             UPDATE account SET version = version + 1 WHERE id = $1
-             RETURNING time_zone, frozen_reason, grant_seq, entry_seq, entry_hash, next_expiry, merged_into,
-                       next_renewal, next_release",
-            params![id],
-            |row| {
-                Ok((
-                    row.get::<String>(0)?,
-                    row.get::<Option<String>>(1)?,
-                    row.get::<i64>(2)?,
-                    row.get::<i64>(3)?,
-                    row.get::<Vec<u8>>(4)?,
-                    row.get::<Option<Timestamp>>(5)?,
-                    row.get::<Option<AccountId>>(6)?,
-                    row.get::<Option<Timestamp>>(7)?,
-                    row.get::<Option<Timestamp>>(8)?,
-                ))
-            },
-        )?;
-        let (
-            zone,
-            frozen_reason,
-            grant_seq,
-            entry_seq,
-            entry_hash,
-            next_expiry,
-            merged_into,
-            next_renewal,
-            next_release,
-        ) = head.ok_or_else(|| Error::UnknownAccount(id.clone()))?;
-        if let Some(into) = merged_into {
-            return Err(Error::Merged { account: id.clone(), into });
+        hot::forget(tx, id);
+        let head = Head::lock(tx, id)?;
+        let mut account = Self::of(tx, &head);
+        if !head.unsettled.is_empty() {
+            account.settle(&head.unsettled)?;
         }
-        let wrong = |column, found| db::Error::Column { column, found };
-        let mut account = Self {
-            tx,
-            id: id.clone(),
-            zone: zone.parse().map_err(|_| wrong(0, zone))?,
-            frozen_reason,
-            grant_seq,
-            entry_seq,
-            entry_hash: entry_hash.try_into().map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
-            next_expiry,
-            next_renewal,
-            next_release,
-        };
         account.catch_up()?;
         Ok(account)
+    }
+
+    /// The account whose row is locked.
+    fn of(tx: &'t mut Tx<'c>, head: &Head) -> Self {
+        Self {
+            tx,
+            id: head.id.clone(),
+            zone: head.zone,
+            frozen_reason: head.frozen_reason.clone(),
+            grant_seq: head.grant_seq,
+            entry_seq: head.entry_seq,
+            entry_hash: head.entry_hash,
+            last_entry: head.last_entry,
+            posted: (0, 0),
+            next_expiry: head.next_expiry,
+            next_renewal: head.next_renewal,
+            next_release: head.next_release,
+        }
     }
 
     /// The transaction, for statements about other things than credits.
@@ -311,8 +351,9 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     /// Answers the number of the first.
     pub(super) fn post(&mut self, postings: &[Posting<'_>]) -> Result<i64, Error> {
         let first = self.entry_seq + 1;
-        for posting in postings {
-            self.append(posting)?;
+        for (number, posting) in postings.iter().enumerate() {
+            let id = self.append(posting)?;
+            self.posted = (if number == 0 { id } else { self.posted.0 }, id);
             if let Place::Compartment(compartment) = &posting.source {
                 let touched = self.tx.execute(
                     "-- ledger::store::post (source)
@@ -375,7 +416,8 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         self.entry_seq + 1
     }
 
-    fn append(&mut self, posting: &Posting<'_>) -> Result<(), Error> {
+    /// Writes an entry; answers its id.
+    fn append(&mut self, posting: &Posting<'_>) -> Result<i64, Error> {
         self.entry_seq += 1;
         let (source, target) = (posting.source.to_string(), posting.target.to_string());
         self.entry_hash = chain::hash(
@@ -392,11 +434,13 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 booked_at: posting.booked_at.millis(),
             },
         );
-        self.tx.execute(
+        let id = self.tx.query_one(
             "-- ledger::store::append
-             INSERT INTO entry (account_id, seq, operation, kind, grant_id, source, target, amount, booked_at, hash)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             INSERT INTO entry (previous, account_id, seq, operation, kind, grant_id, source, target, amount, booked_at,
+                                hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
             params![
+                self.last_entry,
                 &self.id,
                 self.entry_seq,
                 posting.operation,
@@ -408,8 +452,10 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 posting.booked_at,
                 &self.entry_hash,
             ],
+            |row| row.get(0),
         )?;
-        Ok(())
+        self.last_entry = Some(id);
+        Ok(id)
     }
 
     /// Adds the posting to its grant's side of "granted = remaining + held + spent − reversed + …".
@@ -440,11 +486,31 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
         Ok(())
     }
 
+    /// Writes what a debit changed in the account's row.
+    fn save_spent(&mut self, unsettled: &Unsettled) -> Result<(), Error> {
+        let unsettled = unsettled.column()?;
+        self.tx.execute(
+            "-- ledger::store::save_spent
+             UPDATE account SET version = version + 1, entry_seq = $2, entry_hash = $3, last_entry = $4, unsettled = $5
+             WHERE id = $1",
+            params![&self.id, self.entry_seq, &self.entry_hash, self.last_entry, unsettled.as_ref()],
+        )?;
+        Ok(())
+    }
+
     pub(super) fn save_head(&mut self) -> Result<(), Error> {
         self.tx.execute(
             "-- ledger::store::save_head
-             UPDATE account SET grant_seq = $2, entry_seq = $3, entry_hash = $4, next_expiry = $5 WHERE id = $1",
-            params![&self.id, self.grant_seq, self.entry_seq, &self.entry_hash, self.next_expiry],
+             UPDATE account SET grant_seq = $2, entry_seq = $3, entry_hash = $4, next_expiry = $5, last_entry = $6
+             WHERE id = $1",
+            params![
+                &self.id,
+                self.grant_seq,
+                self.entry_seq,
+                &self.entry_hash,
+                self.next_expiry,
+                self.last_entry,
+            ],
         )?;
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::ledger::act::{Expiry, NewDebit, NewGrant, Priced, Reversed, Shown, Ta
 use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::hold;
 use crate::ledger::slice::{Category, Compartment};
+use crate::ledger::unsettled::Line;
 use crate::params;
 use crate::rate::GIVEN_BACK;
 use crate::time::{Timestamp, Validity};
@@ -30,6 +31,7 @@ pub struct Booked {
     priced: Option<Priced>,
     credits: Credits,
     at: Timestamp,
+    /// The ids of its first and its last entry.
     entries: (i64, i64),
     hold: Option<HoldId>,
     /// The local day it was counted on, if that was kept.
@@ -40,7 +42,7 @@ pub struct Booked {
 pub fn booked(tx: &mut Tx<'_>, id: &DebitId) -> Result<Option<Booked>, db::Error> {
     tx.query_opt(
         "-- ledger::store::reverse::booked
-         SELECT account_id, site, agent, label, quantity, rate, credits, booked_at, first_entry, entries, hold_id,
+         SELECT account_id, site, agent, label, quantity, rate, credits, booked_at, first_entry, last_entry, hold_id,
                 counted_day
          FROM debit WHERE id = $1",
         params![id],
@@ -149,12 +151,12 @@ impl LockedAccount<'_, '_> {
     }
 
     fn took(&mut self, id: &DebitId, debit: &Booked) -> Result<Vec<Took>, Error> {
-        let (first, entries) = debit.entries;
+        let (first, last) = debit.entries;
         Ok(self.tx.query(
             "-- ledger::store::reverse::took
              SELECT grant_id, source, amount FROM entry
-             WHERE account_id = $1 AND seq >= $2 AND seq < $3 AND operation = $4 AND kind = 'spent' ORDER BY seq",
-            params![&debit.account, first, first + entries, id],
+             WHERE id BETWEEN $1 AND $2 AND operation = $3 AND kind = 'spent' ORDER BY id",
+            params![first, last, id],
             |row| Ok(Took { grant: row.get(0)?, source: row.get(1)?, amount: row.get(2)? }),
         )?)
     }
@@ -317,6 +319,7 @@ impl LockedAccount<'_, '_> {
             occurred_at: None,
             usage: None,
         };
-        self.show_used(entry, &line, Delta::plus(credits))
+        let line = Line::of(self.tx.now(), entry, &line);
+        self.show_used(&Line { credits: -line.credits, ..line })
     }
 }

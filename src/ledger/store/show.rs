@@ -3,8 +3,8 @@
 use super::{Error, LockedAccount};
 use crate::ledger::act::{NewDebit, Shown};
 use crate::ledger::slice::Compartment;
+use crate::ledger::unsettled::Line;
 use crate::params;
-use crate::rate::QUANTITY;
 use crate::time::Timestamp;
 use crate::units::Delta;
 
@@ -25,15 +25,12 @@ impl LockedAccount<'_, '_> {
 
     /// Writes the line a customer reads of a debit; a burst of equal usage in one hour is one line.
     pub(super) fn show_usage(&mut self, entry: i64, new: &NewDebit) -> Result<(), Error> {
-        self.show_used(entry, new, Delta::minus(new.amount))
+        self.show_used(&Line::of(self.tx.now(), entry, new))
     }
 
-    /// [`LockedAccount::show_usage`] of a debit that changed what is there by `change`.
-    pub(super) fn show_used(&mut self, entry: i64, new: &NewDebit, change: Delta) -> Result<(), Error> {
-        let now = self.tx.now();
-        // Only where the words tell it: equal words stand for one line, and how much is a part of the words.
-        let told = new.priced.filter(|_| new.label.contains(QUANTITY));
-        let quantity = told.map(|priced| priced.quantity);
+    /// Adds to the line a customer reads, or begins it.
+    pub(super) fn show_used(&mut self, line: &Line) -> Result<(), Error> {
+        let at = Timestamp::from_millis(line.at);
         self.tx.execute(
             "-- ledger::store::show::show_used
              INSERT INTO activity (account_id, seq, at, hour, kind, site, label, quantity, credits, order_id)
@@ -41,7 +38,7 @@ impl LockedAccount<'_, '_> {
              ON CONFLICT (account_id, hour, site, label) WHERE kind = 'usage'
              DO UPDATE SET credits = activity.credits + excluded.credits,
                            quantity = activity.quantity + excluded.quantity",
-            params![&self.id, entry * 2, now, now.hour(), &new.site, &new.label, quantity, change,],
+            params![&self.id, line.seq, at, at.hour(), &line.site, &line.label, line.quantity, -line.credits],
         )?;
         Ok(())
     }

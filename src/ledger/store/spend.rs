@@ -1,62 +1,76 @@
 //! Credits are used.
+//!
+//! A debit reads nothing it has read before: what decides about it is remembered by the writer ([`Hot`]), and is what
+//! the tables say. It writes its entries, itself and the row of its account, where all else that it changed waits
+//! [unsettled](crate::ledger::unsettled).
 
 use chrono::Datelike as _;
 
 use super::admit::{Admitted, Payer, Spender, admit};
+use super::hot::{Account, Hot};
 use super::{Error, LockedAccount};
 use crate::calendar::{Per, local_day};
-use crate::id::{AgentId, DebitId, HoldId, SiteId};
-use crate::ledger::act::{Debited, Left, NewDebit};
-use crate::ledger::entry::{Kind, Place};
+use crate::db::Tx;
+use crate::id::{AccountId, AgentId, DebitId, HoldId, SiteId};
+use crate::ledger::act::{Debited, NewDebit};
 use crate::ledger::limit::{Brake, Purpose};
-use crate::ledger::position::Position;
 use crate::params;
 use crate::time::Timestamp;
 use crate::units::{Credits, Delta};
 
 /// The periods in which spending is counted; weeks and years are added up from them.
-const COUNTED: [Per; 2] = [Per::Day, Per::Month];
+pub(super) const COUNTED: [Per; 2] = [Per::Day, Per::Month];
+
+/// Spends credits of an account for a site, all or nothing. The debit that goes beyond what `brake` allows is booked,
+/// and pauses the site. A debit that is refused has written nothing.
+///
+/// # Errors
+/// As [`LockedAccount::lock`] and [`admit`].
+pub fn spend(tx: &mut Tx<'_>, id: &AccountId, new: &NewDebit, brake: &Brake) -> Result<Debited, Error> {
+    let mut account = match remembered(tx, id) {
+        Some(account) => account,
+        None => Account::read(tx, id)?,
+    };
+    let was_due = account.is_due(tx.now());
+    let done = if was_due {
+        tx.attempt(|tx| {
+            LockedAccount::lock(tx, id)?;
+            account = Account::read(tx, id)?;
+            account.debit(tx, new, brake)
+        })
+    } else {
+        account.debit(tx, new, brake)
+    };
+    // A refusal changed nothing, but for what was due: that was taken back with it.
+    let is_true = match &done {
+        Ok(_) => true,
+        Err(Error::Database(_)) => false,
+        Err(_) => !was_due,
+    };
+    if is_true && let Some(memory) = tx.memory() {
+        memory.of::<Hot>().keep(id, account);
+    }
+    done
+}
+
+fn remembered(tx: &mut Tx<'_>, id: &AccountId) -> Option<Account> {
+    tx.memory()?.of::<Hot>().take(id)
+}
 
 impl LockedAccount<'_, '_> {
-    /// Spends credits for a site, all or nothing. The debit that goes beyond what `brake` allows is booked, and
-    /// pauses the site.
-    ///
-    /// # Errors
-    /// As [`admit`].
-    pub fn debit(&mut self, new: &NewDebit, brake: &Brake) -> Result<Debited, Error> {
-        let now = self.tx.now();
-        let spender = Spender { site: &new.site, agent: new.agent.as_ref(), uses_pool: new.uses_pool };
-        let Admitted { mut slices, parts, terms, .. } = self.admit(&spender, new.amount, Purpose::Debit)?;
-        let id = DebitId::new();
-        let (first, taken) = self.take(id.as_str(), Kind::Spent, &slices, &parts, &Place::Revenue)?;
-        self.insert_debit(&id, new, (first, parts.len()), None)?;
-        let captured = self.count_spending(&new.site, new.agent.as_ref(), now, Delta::plus(new.amount))?;
-        let mut terms = terms.of_site();
-        terms.count(new.amount);
-        terms.pause = self.brake(&new.site, captured, brake)?;
-        self.show_usage(first, new)?;
-        for part in &parts {
-            let remaining = &mut slices[part.slice].remaining;
-            *remaining = remaining.saturating_sub(part.credits);
-        }
-        let can_spend = terms.let_spend(&slices, now);
-        let left = Left { position: Position::of(&slices, now), frozen: false, can_spend };
-        Ok(Debited { id, taken, left })
-    }
-
-    /// Writes a debit whose entries are `entries`: the number of the first, and how many.
+    /// Writes a debit whose entries were written last.
     pub(super) fn insert_debit(
         &mut self,
         id: &DebitId,
         new: &NewDebit,
-        (first, entries): (i64, usize),
         hold: Option<&HoldId>,
     ) -> Result<(), Error> {
         let now = self.tx.now();
+        let (first, last) = self.posted;
         self.tx.execute(
             "-- ledger::store::spend::insert_debit
              INSERT INTO debit (id, account_id, site, agent, action, quantity, rate, label, credits, reversed, reference, occurred_at,
-                                usage, booked_at, first_entry, entries, hold_id, counted_day)
+                                usage, booked_at, first_entry, last_entry, hold_id, counted_day)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16, $17)",
             params![
                 id,
@@ -73,7 +87,7 @@ impl LockedAccount<'_, '_> {
                 new.usage.as_ref(),
                 now,
                 first,
-                i64::try_from(entries).unwrap_or(i64::MAX),
+                last,
                 hold,
                 i64::from(local_day(now, self.zone).num_days_from_ce()),
             ],
@@ -103,16 +117,7 @@ impl LockedAccount<'_, '_> {
         change: Delta,
     ) -> Result<Delta, Error> {
         for counted in std::iter::once("").chain(agent.map(AgentId::as_str)) {
-            for per in COUNTED {
-                self.tx.execute(
-                    "-- ledger::store::spend::count_spending
-                     INSERT INTO spending (account_id, site, agent, per, period_start, captured)
-                     VALUES ($1, $2, $3, $4, $5, $6)
-                     ON CONFLICT (account_id, site, agent, per, period_start)
-                     DO UPDATE SET captured = spending.captured + excluded.captured",
-                    params![&self.id, site, counted, per.as_str(), per.start(at, self.zone), change],
-                )?;
-            }
+            self.count(site, counted, at, change)?;
         }
         Ok(self.count_hour(site, at, change)?)
     }

@@ -32,7 +32,7 @@ fn ledger(db: &Db) -> String {
         for sql in [
             "-- test\n SELECT account_id || ' ' || seq || ' ' || kind || ' ' || source || ' ' || target || ' ' || amount FROM entry ORDER BY account_id, seq",
             "-- test\n SELECT order_id || ' ' || line_id || ' ' || target || ' ' || booked FROM order_line ORDER BY order_id, line_id",
-            "-- test\n SELECT grant_id || ' ' || site || ' ' || remaining || ' ' || held FROM slice ORDER BY grant_id, site",
+            "-- test\n SELECT grant_id || ' ' || site || ' ' || remaining || ' ' || held FROM slice_now ORDER BY grant_id, site",
             "-- test\n SELECT account_id || ' ' || site || ' ' || amount FROM debt ORDER BY account_id, site",
         ] {
             tx.for_each(sql, params![], |row| {

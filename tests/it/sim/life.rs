@@ -14,9 +14,9 @@ use nivella_wallet::db::{self, Db, Keep, Tx};
 use nivella_wallet::id::SiteId;
 use nivella_wallet::inbox::signature::{self, SIGNATURE};
 use nivella_wallet::inbox::{self, Envelope, Incoming};
+use nivella_wallet::ledger::audit;
 use nivella_wallet::ledger::limit::Brake;
-use nivella_wallet::ledger::store::Shortfall;
-use nivella_wallet::ledger::{LockedAccount, audit};
+use nivella_wallet::ledger::store::{Shortfall, spend};
 use nivella_wallet::order::apply::{self, Rules};
 use nivella_wallet::order::target::{Discount, OnDelete};
 use nivella_wallet::params;
@@ -377,7 +377,7 @@ impl Wallet {
                 let site: SiteId = site.parse().unwrap();
                 let Some(owner) = sites::owner(tx, &site)? else { return Ok(false) };
                 let new = new_debit(site.as_str(), &amount.to_string());
-                match LockedAccount::lock(tx, &owner)?.debit(&new, &Brake::OFF) {
+                match spend(tx, &owner, &new, &Brake::OFF) {
                     Ok(_) => Ok(true),
                     Err(nivella_wallet::ledger::store::Error::Database(error)) => Err(error.into()),
                     Err(_) => Ok::<_, nivella_wallet::ledger::store::Error>(false),
@@ -404,7 +404,7 @@ impl Wallet {
                     "-- test
                      SELECT g.order_id, g.line_id, c.natural_key, s.site, g.frozen,
                             CAST(SUM(s.remaining + s.held) AS BIGINT)
-                     FROM slice s JOIN credit_grant g ON g.id = s.grant_id JOIN customer c ON c.account_id = s.account_id
+                     FROM slice_now s JOIN credit_grant g ON g.id = s.grant_id JOIN customer c ON c.account_id = s.account_id
                      WHERE s.remaining + s.held > 0
                      GROUP BY g.order_id, g.line_id, c.natural_key, s.site, g.frozen",
                     params![],

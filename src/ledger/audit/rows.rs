@@ -1,0 +1,226 @@
+//! Takes what the rows say off the scale that the entries were put on, and compares tables with each other.
+
+use std::collections::HashMap;
+
+use super::scale::{Balance, Sort};
+use super::walk::{Found, LEFT};
+use crate::db::{self, Row, Tx};
+use crate::ledger::entry::Kind;
+use crate::params;
+
+/// Which kinds a grant's row counts, in the order of [`GRANT_SQL`].
+pub(super) const TALLIED: [Kind; 7] =
+    [Kind::Spent, Kind::Reversed, Kind::Expired, Kind::Clawed, Kind::Voided, Kind::Adjusted, Kind::Repaid];
+
+/// What a grant's row says.
+pub(super) struct Written {
+    pub(super) amount: i64,
+    pub(super) tally: [i64; 7],
+}
+
+impl Written {
+    /// From the columns amount, spent, reversed, expired, clawed, voided, adjusted, repaid, from the second on.
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, db::Error> {
+        let mut tally = [0; 7];
+        for (column, sum) in (2..).zip(&mut tally) {
+            *sum = row.get(column)?;
+        }
+        Ok(Self { amount: row.get(1)?, tally })
+    }
+
+    /// What is in no slice any more.
+    pub(super) fn left(&self) -> i64 {
+        let [spent, reversed, expired, clawed, voided, adjusted, repaid] = self.tally;
+        spent - reversed + expired + clawed + voided + adjusted + repaid
+    }
+}
+
+/// Weighs the grants: what left each by its row against what left it by its entries and what its slices hold.
+pub(super) fn grants(tx: &mut Tx<'_>, found: &mut Found) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- ledger::audit::rows::grants
+         SELECT id, amount, spent, reversed, expired, clawed, voided, adjusted, repaid FROM grant_now",
+        params![],
+        |row| {
+            let (grant, written) = (row.text(0)?, Written::read(row)?);
+            for (kind, sum) in TALLIED.into_iter().zip(written.tally) {
+                found.weigh(grant, kind.as_str(), -sum);
+            }
+            found.weigh(grant, LEFT, -written.left());
+            Ok(())
+        },
+    )?;
+    tx.for_each(
+        "-- ledger::audit::rows::grants (slices)
+         SELECT grant_id, remaining + held FROM slice_now",
+        params![],
+        |row| {
+            found.weigh(row.text(0)?, LEFT, -row.get::<i64>(1)?);
+            Ok(())
+        },
+    )
+}
+
+/// What is as it should be.
+pub(super) struct Even {
+    pub(super) debits: bool,
+    pub(super) reversals: bool,
+    pub(super) counters: bool,
+    pub(super) activity: bool,
+    pub(super) hours: bool,
+}
+
+/// Weighs debits, reversals, counters and the lines that customers read.
+pub(super) fn others(tx: &mut Tx<'_>, found: &mut Found) -> Result<Even, db::Error> {
+    let mut captured = Captured::default();
+    debits(tx, found, &mut captured)?;
+    reversals(tx, found)?;
+    counters(tx, found, &mut captured)?;
+    Ok(Even {
+        debits: found.debits.is_even(),
+        reversals: found.reversals.is_even(),
+        counters: captured.by_day.is_even() && captured.by_month.is_even(),
+        activity: activity(tx, found)?.is_even(),
+        hours: captured.by_hour.is_even(),
+    })
+}
+
+/// What was captured by the debits, less what the counters say.
+#[derive(Default)]
+struct Captured {
+    by_day: Balance,
+    by_month: Balance,
+    by_hour: Balance,
+}
+
+fn debits(tx: &mut Tx<'_>, found: &mut Found, captured: &mut Captured) -> Result<(), db::Error> {
+    let mut merged = HashMap::new();
+    tx.for_each(
+        "-- ledger::audit::rows::debits (merged)
+         SELECT id, merged_into FROM account WHERE merged_into IS NOT NULL",
+        params![],
+        |row| {
+            merged.insert(row.get::<String>(0)?, row.get::<String>(1)?);
+            Ok(())
+        },
+    )?;
+    // Hours before the oldest that is kept are forgotten.
+    let hours_from: Option<i64> = tx.query_one(
+        "-- ledger::audit::rows::debits (hours)
+         SELECT MIN(h.hour) FROM (SELECT hour FROM spending_hour
+                                  UNION ALL
+                                  SELECT since - since % 3600000 FROM unsettled_spending) h",
+        params![],
+        |row| row.get(0),
+    )?;
+    tx.for_each(
+        "-- ledger::audit::rows::debits
+         SELECT id, account_id, site, agent, credits, reversed, first_entry, last_entry, booked_at FROM debit",
+        params![],
+        |row| {
+            let (id, account, site) = (row.text(0)?, row.text(1)?, row.text(2)?);
+            let (credits, reversed): (i64, i64) = (row.get(4)?, row.get(5)?);
+            let (names, scale) = ([account, id], &found.scale);
+            found.debits.add(scale.number(Sort::Debit, &names), -credits);
+            found.debits.add(scale.number(Sort::First, &names), -row.get::<i64>(6)?);
+            found.debits.add(scale.number(Sort::Last, &names), -row.get::<i64>(7)?);
+            if reversed != 0 {
+                found.reversals.add(scale.number(Sort::Reversed, &[id]), -reversed);
+            }
+            let owner = merged.get(account).map_or(account, String::as_str);
+            let spent = credits - reversed;
+            for agent in std::iter::once("").chain(row.text_opt(3)?) {
+                let number = scale.number(Sort::Counter, &[owner, site, agent]);
+                captured.by_day.add(number, spent);
+                captured.by_month.add(number, spent);
+            }
+            let at: i64 = row.get(8)?;
+            if hours_from.is_some_and(|from| from <= at) {
+                captured.by_hour.add(hour(found, owner, site, at - at.rem_euclid(3_600_000)), spent);
+            }
+            Ok(())
+        },
+    )
+}
+
+fn hour(found: &Found, account: &str, site: &str, hour: i64) -> u64 {
+    found.scale.number(Sort::Hour, &[account, site, &hour.to_string()])
+}
+
+/// A reversal stands between what the entries gave back and what the debit says was given back.
+fn reversals(tx: &mut Tx<'_>, found: &mut Found) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- ledger::audit::rows::reversals
+         SELECT id, debit_id, credits FROM reversal",
+        params![],
+        |row| {
+            let credits: i64 = row.get(2)?;
+            found.reversals.add(found.scale.number(Sort::Reversal, &[row.text(0)?]), -credits);
+            found.reversals.add(found.scale.number(Sort::Reversed, &[row.text(1)?]), credits);
+            Ok(())
+        },
+    )
+}
+
+fn counters(tx: &mut Tx<'_>, found: &Found, captured: &mut Captured) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- ledger::audit::rows::counters
+         SELECT account_id, site, agent, captured, per FROM spending",
+        params![],
+        |row| {
+            let number = found.scale.number(Sort::Counter, &[row.text(0)?, row.text(1)?, row.text(2)?]);
+            let of = if row.text(4)? == "day" { &mut captured.by_day } else { &mut captured.by_month };
+            of.add(number, -row.get::<i64>(3)?);
+            Ok(())
+        },
+    )?;
+    tx.for_each(
+        "-- ledger::audit::rows::counters (hours)
+         SELECT account_id, site, hour, captured FROM spending_hour",
+        params![],
+        |row| {
+            let number = hour(found, row.text(0)?, row.text(1)?, row.get(2)?);
+            captured.by_hour.add(number, -row.get::<i64>(3)?);
+            Ok(())
+        },
+    )?;
+    tx.for_each(
+        "-- ledger::audit::rows::counters (unsettled)
+         SELECT account_id, site, agent, captured, since - since % 3600000 FROM unsettled_spending",
+        params![],
+        |row| {
+            let (account, site, agent, sum) = (row.text(0)?, row.text(1)?, row.text(2)?, row.get::<i64>(3)?);
+            let number = found.scale.number(Sort::Counter, &[account, site, agent]);
+            captured.by_day.add(number, -sum);
+            captured.by_month.add(number, -sum);
+            if agent.is_empty() {
+                captured.by_hour.add(hour(found, account, site, row.get(4)?), -sum);
+            }
+            Ok(())
+        },
+    )
+}
+
+/// What an account's lines add up to, less what its slices hold.
+fn activity(tx: &mut Tx<'_>, found: &Found) -> Result<Balance, db::Error> {
+    let mut balance = Balance::default();
+    tx.for_each(
+        "-- ledger::audit::rows::activity
+         SELECT account_id, credits FROM activity UNION ALL SELECT account_id, -credits FROM unsettled_line",
+        params![],
+        |row| {
+            balance.add(found.scale.number(Sort::Account, &[row.text(0)?]), row.get(1)?);
+            Ok(())
+        },
+    )?;
+    tx.for_each(
+        "-- ledger::audit::rows::activity (slices)
+         SELECT account_id, remaining + held FROM slice_now",
+        params![],
+        |row| {
+            balance.add(found.scale.number(Sort::Account, &[row.text(0)?]), -row.get::<i64>(1)?);
+            Ok(())
+        },
+    )?;
+    Ok(balance)
+}

@@ -1,0 +1,269 @@
+//! Accounts as the writer remembers them: all that decides about a debit, decoded.
+//!
+//! A remembered account is what its rows say. Debits change both alike; whoever else locks an account lets it be
+//! forgotten, and [`crate::db::Memory`] forgets all when anything else was written.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use super::brake::{self, Look};
+use super::{Error, Head, LockedAccount, limit};
+use crate::db::{self, Tx};
+use crate::id::{AccountId, AgentId, ClientId, DebitId, SiteId};
+use crate::ledger::act::{Debited, Left, NewDebit, Taken};
+use crate::ledger::entry::{Kind, Place, Posting};
+use crate::ledger::limit::{Brake, Decided, Pause, Policy, Purpose, Said, Standing, Terms, decide};
+use crate::ledger::position::Position;
+use crate::ledger::slice::{Compartment, Slice, View, open_slices};
+use crate::site;
+use crate::time::{HOUR_MS, Timestamp};
+use crate::units::Delta;
+
+/// How many accounts, and how many sites, are remembered at least; at most twice as many.
+const KEPT: usize = 8_192;
+
+/// What is remembered.
+#[derive(Debug, Default)]
+pub struct Hot {
+    accounts: Recent<AccountId, Account>,
+    sites: Recent<SiteId, Option<Owned>>,
+}
+
+/// The entries used last: when there are as many new ones as may be, those before them are old, and what was old is
+/// forgotten.
+#[derive(Debug)]
+struct Recent<K, V> {
+    new: HashMap<K, V>,
+    old: HashMap<K, V>,
+}
+
+/// Whose a site is.
+#[derive(Clone, Debug)]
+pub struct Owned {
+    /// The account.
+    pub account: AccountId,
+    /// The client it runs the site for.
+    pub client: Option<ClientId>,
+    /// Whether the site may use the account's pool.
+    pub uses_pool: bool,
+}
+
+/// An account, decoded.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    head: Head,
+    /// Those that hold anything, in grant order.
+    slices: Vec<Slice>,
+    sites: HashMap<SiteId, Site>,
+}
+
+/// What decides about the spending of one site, beside its slices.
+#[derive(Clone, Debug)]
+struct Site {
+    limits: Vec<Standing>,
+    said: Said,
+    agents: Vec<(AgentId, Said)>,
+    pause: Option<Pause>,
+    /// What it captured in the present hour.
+    captured: Delta,
+    /// The brake need not look before it has captured more.
+    fine_until: i64,
+    /// From then on another hour or period counts.
+    over_at: Timestamp,
+}
+
+/// Whose the site is, if it is anybody's.
+pub fn owned(tx: &mut Tx<'_>, site: &SiteId) -> Result<Option<Owned>, db::Error> {
+    if let Some(known) = tx.memory().and_then(|memory| memory.of::<Hot>().sites.get(site).cloned()) {
+        return Ok(known);
+    }
+    let found = site::store::get(tx, site)?.and_then(|found| {
+        let account = found.account?.id;
+        Some(Owned { account, client: found.client, uses_pool: found.uses_pool })
+    });
+    if let Some(memory) = tx.memory() {
+        memory.of::<Hot>().sites.keep(site, found.clone());
+    }
+    Ok(found)
+}
+
+/// Forgets an account that is changed otherwise than by a debit.
+pub(super) fn forget(tx: &mut Tx<'_>, id: &AccountId) {
+    if let Some(memory) = tx.memory() {
+        memory.of::<Hot>().take(id);
+    }
+}
+
+impl Hot {
+    pub(super) fn take(&mut self, id: &AccountId) -> Option<Account> {
+        self.accounts.take(id)
+    }
+
+    pub(super) fn keep(&mut self, id: &AccountId, account: Account) {
+        self.accounts.keep(id, account);
+    }
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self { new: HashMap::new(), old: HashMap::new() }
+    }
+}
+
+impl<K: Eq + Hash + Clone, V> Recent<K, V> {
+    fn get(&mut self, key: &K) -> Option<&V> {
+        if let Some(value) = self.old.remove(key) {
+            self.keep(key, value);
+        }
+        self.new.get(key)
+    }
+
+    fn take(&mut self, key: &K) -> Option<V> {
+        self.new.remove(key).or_else(|| self.old.remove(key))
+    }
+
+    fn keep(&mut self, key: &K, value: V) {
+        if self.new.len() >= KEPT {
+            self.old = std::mem::take(&mut self.new);
+        }
+        self.new.insert(key.clone(), value);
+    }
+}
+
+impl Account {
+    /// Reads an account, which nobody else can post to until the transaction ends.
+    ///
+    /// # Errors
+    /// As [`LockedAccount::lock`].
+    pub(super) fn read(tx: &mut Tx<'_>, id: &AccountId) -> Result<Self, Error> {
+        let head = Head::lock(tx, id)?;
+        let slices = open_slices(tx, id, &View::Account)?;
+        Ok(Self { head, slices, sites: HashMap::new() })
+    }
+
+    /// Whether anything is to be booked or settled before a debit at `now`.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        let head = &self.head;
+        let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        due(head.next_release)
+            || due(head.next_renewal)
+            || due(head.next_expiry)
+            || head.unsettled.is_due(now)
+    }
+
+    /// Spends credits for a site, all or nothing.
+    pub(super) fn debit(
+        &mut self,
+        tx: &mut Tx<'_>,
+        new: &NewDebit,
+        limits: &Brake,
+    ) -> Result<Debited, Error> {
+        tx.note_lock(&self.head.id);
+        let now = tx.now();
+        if self.sites.get(&new.site).is_none_or(|site| site.over_at <= now) {
+            let site = Site::read(tx, &self.head, &new.site)?;
+            self.sites.insert(new.site.clone(), site);
+        }
+        let Some(site) = self.sites.get_mut(&new.site) else { return Err(db::Error::NoRow.into()) };
+        let is_shown = |slice: &Slice| match &slice.compartment {
+            Compartment::Pool => new.uses_pool,
+            Compartment::Site(at) => *at == new.site,
+        };
+        let mut shown: Vec<&mut Slice> = self.slices.iter_mut().filter(|slice| is_shown(slice)).collect();
+        let terms = site.terms(&self.head, new);
+        let parts = match decide(&terms, &shown, new.amount, Purpose::Debit, now) {
+            Ok(Decided { parts, .. }) => parts,
+            Err(refusal) => return Err(refusal.of(new.amount)),
+        };
+
+        let id = DebitId::new();
+        let mut account = LockedAccount::of(tx, &self.head);
+        let first = account.next_entry();
+        for part in &parts {
+            let slice = &shown[part.slice];
+            let entry = account.append(&Posting {
+                operation: id.as_str(),
+                kind: Kind::Spent,
+                grant: Some(&slice.grant),
+                source: Place::Compartment(slice.compartment.clone()),
+                target: Place::Revenue,
+                amount: part.credits,
+                booked_at: now,
+            })?;
+            account.posted =
+                (if account.next_entry() == first + 1 { entry } else { account.posted.0 }, entry);
+        }
+        account.insert_debit(&id, new, None)?;
+        let taken = parts.iter().map(|part| (&*shown[part.slice], part.credits));
+        self.head.unsettled.add(now, first, new, taken);
+        site.captured = Delta::from_micro(site.captured.micro().saturating_add(new.amount.micro()));
+        if site.captured.micro() > site.fine_until {
+            match brake::look(account.tx, &self.head.id, &new.site, site.captured, limits)? {
+                Look::Fine(until) => site.fine_until = until,
+                Look::Paused(pause) => site.pause = Some(pause),
+            }
+        }
+        account.save_spent(&self.head.unsettled)?;
+        (self.head.entry_seq, self.head.entry_hash) = (account.entry_seq, account.entry_hash);
+        self.head.last_entry = account.last_entry;
+
+        let mut paid = Vec::with_capacity(parts.len());
+        for part in &parts {
+            let slice = &mut shown[part.slice];
+            slice.remaining = slice.remaining.saturating_sub(part.credits);
+            paid.push((slice.grant.clone(), part.credits));
+        }
+        site.count(new);
+        let mut terms = terms.of_site();
+        terms.count(new.amount);
+        terms.pause.clone_from(&site.pause);
+        let can_spend = terms.let_spend(&shown, now);
+        let left = Left { position: Position::of(&shown, now), frozen: false, can_spend };
+        self.slices.retain(|slice| !slice.remaining.is_zero() || !slice.held.is_zero());
+        Ok(Debited { id, taken: Taken { slices: paid }, left })
+    }
+}
+
+impl Site {
+    fn read(tx: &mut Tx<'_>, head: &Head, site: &SiteId) -> Result<Self, db::Error> {
+        let now = tx.now();
+        let limits = limit::standings(tx, &head.id, head.zone, site)?;
+        let next_hour = now.hour().plus_millis(HOUR_MS);
+        let settled = brake::captured(tx, &head.id, site, now)?;
+        let unsettled = head.unsettled.spent(site, None, (now.hour(), next_hour));
+        Ok(Self {
+            over_at: limits.iter().map(|standing| standing.resets_at).fold(next_hour, Timestamp::min),
+            limits,
+            said: limit::said(tx, &head.id, site, None)?,
+            agents: limit::agents(tx, &head.id, site)?,
+            pause: brake::pause(tx, &head.id, site)?,
+            captured: Delta::from_micro(settled.micro().saturating_add(unsettled)),
+            fine_until: 0,
+        })
+    }
+
+    fn terms(&self, head: &Head, new: &NewDebit) -> Terms {
+        let agent = new.agent.as_ref();
+        let counts =
+            |standing: &&Standing| standing.limit.agent.is_none() || standing.limit.agent.as_ref() == agent;
+        let said = self.agents.iter().find(|(known, _)| Some(known) == agent);
+        Terms {
+            frozen: head.frozen_reason.clone(),
+            pause: self.pause.clone(),
+            limits: self.limits.iter().filter(counts).cloned().collect(),
+            site: Policy::of_site(new.uses_pool).with(&self.said),
+            agent: said.map_or_else(Said::default, |(_, said)| *said),
+            // Only holds do.
+            may_go_uncovered: false,
+        }
+    }
+
+    /// Counts a debit under the limits it is of.
+    fn count(&mut self, new: &NewDebit) {
+        for standing in &mut self.limits {
+            if standing.limit.agent.is_none() || standing.limit.agent == new.agent {
+                standing.spent = [standing.spent, new.amount].into_iter().sum();
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What is unsettled, in the database: read by all, settled under the account's lock.
+
+use super::{Error, LockedAccount};
+use crate::db::{self, FromColumn, Row, Tx};
+use crate::id::{AccountId, GrantId, SiteId};
+use crate::ledger::unsettled::{Spent, Taken, Unsettled};
+use crate::params;
+use crate::time::Timestamp;
+use crate::units::Delta;
+
+/// What the account's debits changed that no table says yet.
+pub fn unsettled(tx: &mut Tx<'_>, account: &AccountId) -> Result<Unsettled, db::Error> {
+    let found = tx.query_opt(
+        "-- ledger::store::settle::unsettled
+         SELECT unsettled FROM account WHERE id = $1",
+        params![account],
+        |row| row.get::<Option<Unsettled>>(0),
+    )?;
+    Ok(found.flatten().unwrap_or_default())
+}
+
+impl Unsettled {
+    /// As it is written in the row of its account.
+    pub(super) fn column(&self) -> Result<Option<String>, db::Error> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let written = serde_json::to_string(self);
+        written
+            .map(Some)
+            .map_err(|error| db::Error::Unusable(format!("what is unsettled cannot be written: {error}")))
+    }
+}
+
+impl FromColumn for Option<Unsettled> {
+    fn from_column(row: &Row<'_>, column: usize) -> Result<Self, db::Error> {
+        let Some(text) = Option::<String>::from_column(row, column)? else { return Ok(None) };
+        serde_json::from_str(&text).map_err(|_| db::Error::Column { column, found: text })
+    }
+}
+
+impl LockedAccount<'_, '_> {
+    /// Adds to the tables what the account's debits changed.
+    pub(super) fn settle(&mut self, unsettled: &Unsettled) -> Result<(), Error> {
+        for Taken(grant, site, credits) in &unsettled.taken {
+            self.settle_taken(grant, site, *credits)?;
+        }
+        let at = unsettled.since();
+        for Spent(site, agent, credits) in &unsettled.spent {
+            self.count(site, agent, at, Delta::from_micro(*credits))?;
+            if agent.is_empty() {
+                self.count_hour(site, at, Delta::from_micro(*credits))?;
+            }
+        }
+        for line in &unsettled.lines {
+            self.show_used(line)?;
+        }
+        self.tx.execute(
+            "-- ledger::store::settle::settle
+             UPDATE account SET unsettled = NULL WHERE id = $1",
+            params![&self.id],
+        )?;
+        Ok(())
+    }
+
+    fn settle_taken(&mut self, grant: &GrantId, site: &str, credits: i64) -> Result<(), Error> {
+        let touched = self.tx.execute(
+            "-- ledger::store::settle::settle_taken
+             UPDATE slice SET remaining = remaining - $4
+             WHERE grant_id = $1 AND account_id = $2 AND site = $3",
+            params![grant, &self.id, site, credits],
+        )?;
+        assert_eq!(touched, 1, "credits were taken from a slice that exists");
+        self.tx.execute(
+            "-- ledger::store::settle::settle_taken (grant)
+             UPDATE credit_grant SET spent = spent + $2 WHERE id = $1",
+            params![grant, credits],
+        )?;
+        Ok(())
+    }
+
+    /// Adds `change` to what was spent for the site, or by one of its assistants, in the periods of `at`.
+    pub(super) fn count(
+        &mut self,
+        site: &SiteId,
+        agent: &str,
+        at: Timestamp,
+        change: Delta,
+    ) -> Result<(), Error> {
+        for per in super::spend::COUNTED {
+            self.tx.execute(
+                "-- ledger::store::settle::count
+                 INSERT INTO spending (account_id, site, agent, per, period_start, captured)
+                 VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (account_id, site, agent, per, period_start)
+                 DO UPDATE SET captured = spending.captured + excluded.captured",
+                params![&self.id, site, agent, per.as_str(), per.start(at, self.zone), change],
+            )?;
+        }
+        Ok(())
+    }
+}
