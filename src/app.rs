@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::sync::{Notify, watch};
 
-use crate::access::{self, Uses};
+use crate::access::{self, Callers, Uses};
 use crate::catalog;
 use crate::config::{self, Config};
 use crate::db::{self, DatabaseUrl, Db, Tx};
@@ -83,7 +83,7 @@ impl Running {
             )
         })?;
         let address = listener.local_addr()?;
-        let app = handlers(db, config);
+        let app = http::App::from(handlers(db, config));
         let (stop, stopped) = watch::channel(false);
         let limits = server::Limits::from(&config.http);
         http::metrics::start();
@@ -126,13 +126,15 @@ impl Running {
 
 /// What the handlers work with.
 #[must_use]
-pub fn handlers(db: Db, config: &Config) -> http::App {
-    http::App {
+pub fn handlers(db: Db, config: &Config) -> http::Services {
+    http::Services {
         db,
         feed: Arc::new(feed_settings(config)),
         rules: Arc::new(rules(config)),
         brake: brake(config),
         webhook_body_bytes_max: config.http.webhook_body_bytes_max.get() as usize,
+        kept: feed::Kept::default(),
+        callers: Callers::default(),
         uses: Uses::default(),
         refusals: Refusals::default(),
         wake_worker: Arc::new(Notify::new()),
@@ -204,7 +206,7 @@ fn reconcile(
     let every = config.reconcile.every.pause();
     async move {
         if let Some(every) = every {
-            schedule::work(app.db, clients, app.rules, every, stopped).await;
+            schedule::work(app.db.clone(), clients, Arc::clone(&app.rules), every, stopped).await;
         }
     }
 }

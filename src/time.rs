@@ -82,9 +82,51 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Hands the instant to `read` as it is written. Answers hold dozens of them, so it is done by hand for the years
+    /// that have four digits.
+    fn written<T>(self, read: impl FnOnce(&str) -> T) -> T {
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let digits = |text: &mut [u8], mut number: i64| {
+            for digit in text.iter_mut().rev() {
+                *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        };
+        let (second, millis) = (self.0.div_euclid(1000), self.0.rem_euclid(1000));
+        let (of_day, (year, month, day)) = (second.rem_euclid(86_400), civil(second.div_euclid(86_400)));
+        if !(0..=9999).contains(&year) {
+            return read(&self.utc().to_rfc3339_opts(SecondsFormat::AutoSi, true));
+        }
+        digits(&mut text[0..4], year);
+        digits(&mut text[5..7], month);
+        digits(&mut text[8..10], day);
+        digits(&mut text[11..13], of_day / 3600);
+        digits(&mut text[14..16], of_day / 60 % 60);
+        digits(&mut text[17..19], of_day % 60);
+        digits(&mut text[20..23], millis);
+        let length = if millis == 0 { 20 } else { 24 };
+        text[length - 1] = b'Z';
+        read(str::from_utf8(&text[..length]).unwrap_or_default())
+    }
+}
+
+/// Year, month and day of the day that is so many after 1970-01-01: counted in years from March, so that a leap day
+/// is the last of its year, and in eras of 400 years, which are all alike.
+const fn civil(days: i64) -> (i64, i64, i64) {
+    let since = days + 719_468;
+    let (era, of_era) = (since.div_euclid(146_097), since.rem_euclid(146_097));
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year + if month <= 2 { 1 } else { 0 }, month, day)
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.utc().to_rfc3339_opts(SecondsFormat::AutoSi, true))
+        self.written(|text| f.pad(text))
     }
 }
 
@@ -106,7 +148,7 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.written(|text| serializer.serialize_str(text))
     }
 }
 
@@ -261,6 +303,19 @@ mod tests {
     fn what_is_not_a_validity_is_refused() {
         for text in ["", "30", "d", "0d", "-1d", "+1d", "1.5mo", "30 d", "forever", "99999999d"] {
             assert!(text.parse::<Validity>().is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn every_instant_is_written_as_the_calendar_has_it() {
+        let chrono = |time: Timestamp| time.utc().to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        // Every day of a thousand years, and the edges of what has four digits.
+        for day in -200_000..200_000_i64 {
+            let time = Timestamp(day * DAY_MS + day.rem_euclid(86_400) * 1000 + day.rem_euclid(7) / 6 * 45);
+            assert_eq!(time.to_string(), chrono(time));
+        }
+        for millis in [-62_167_219_200_001, -62_167_219_200_000, 253_402_300_799_999, 253_402_300_800_000] {
+            assert_eq!(Timestamp(millis).to_string(), chrono(Timestamp(millis)));
         }
     }
 

@@ -164,13 +164,13 @@ impl std::iter::Sum for Credits {
 
 impl fmt::Display for Credits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&plain(self.0))
+        plain(self.0, |text| f.pad(text))
     }
 }
 
 impl fmt::Display for Delta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&plain(self.0))
+        plain(self.0, |text| f.pad(text))
     }
 }
 
@@ -234,16 +234,40 @@ schema::text!(Delta, "CreditsChange", "A change of credits, as a decimal text wi
     "pattern": r"^-?(0|[1-9][0-9]{0,12})(\.[0-9]{0,5}[1-9])?$", "examples": ["1000", "-3"]
 });
 
-/// Writes micro-credits as a decimal without trailing zeros.
-fn plain(micro: i64) -> String {
-    let sign = if micro < 0 { "-" } else { "" };
-    let size = micro.unsigned_abs();
-    let (whole, fraction) = (size / MICRO.unsigned_abs(), size % MICRO.unsigned_abs());
-    if fraction == 0 {
-        format!("{sign}{whole}")
-    } else {
-        format!("{sign}{whole}.{}", format!("{fraction:06}").trim_end_matches('0'))
+/// Hands micro-credits to `read` as a decimal without trailing zeros: written from its end, because answers hold
+/// dozens of them.
+fn plain<T>(micro: i64, read: impl FnOnce(&str) -> T) -> T {
+    let mut text = [b'0'; 24];
+    let mut start = text.len();
+    let mut put = |byte: u8| {
+        start -= 1;
+        text[start] = byte;
+    };
+    let digit = |number: u64| b'0' + u8::try_from(number % 10).unwrap_or_default();
+    let (mut whole, mut fraction) =
+        (micro.unsigned_abs() / MICRO.unsigned_abs(), micro.unsigned_abs() % MICRO.unsigned_abs());
+    if fraction > 0 {
+        let mut is_shown = false;
+        for _ in 0..6 {
+            is_shown |= fraction % 10 > 0;
+            if is_shown {
+                put(digit(fraction));
+            }
+            fraction /= 10;
+        }
+        put(b'.');
     }
+    loop {
+        put(digit(whole));
+        whole /= 10;
+        if whole == 0 {
+            break;
+        }
+    }
+    if micro < 0 {
+        put(b'-');
+    }
+    read(str::from_utf8(&text[start..]).unwrap_or_default())
 }
 
 fn parse_micro(text: &str) -> Result<i64, NotCredits> {

@@ -150,3 +150,14 @@ CREATE VIEW activity_now AS
     WHERE NOT EXISTS (SELECT 1 FROM activity l
                       WHERE l.account_id = u.account_id AND l.kind = 'usage' AND l.site = u.site
                         AND l.label = u.label AND l.hour = u.at - u.at % 3600000);
+
+-- Whose turn it is to write ------------------------------------------------------------------------
+
+-- One row. Whichever program writes leaves another number here when its last commit was not the newest, so that one
+-- that keeps in memory what it read notices that another wrote.
+CREATE TABLE turn (
+    one    BIGINT PRIMARY KEY CHECK (one = 1),
+    number BIGINT NOT NULL
+);
+
+INSERT INTO turn (one, number) VALUES (1, 0);

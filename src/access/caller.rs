@@ -1,5 +1,7 @@
 //! Who asks, and what they may see and do. Pure: no database, no clock.
 
+use std::sync::Arc;
+
 use crate::id::{AccountId, ClientId, KeyId, SiteId};
 
 /// Somebody with a valid key.
@@ -8,7 +10,7 @@ use crate::id::{AccountId, ClientId, KeyId, SiteId};
 #[derive(Clone, Debug)]
 pub struct Caller {
     key: KeyId,
-    held: Vec<Held>,
+    held: Arc<[Held]>,
     is_of_website: bool,
 }
 
@@ -71,7 +73,7 @@ pub enum Refusal {
 
 impl Caller {
     pub(super) fn new(key: KeyId, held: Vec<Held>, is_of_website: bool) -> Self {
-        Self { key, held, is_of_website }
+        Self { key, held: held.into(), is_of_website }
     }
 
     /// Whether the key is for one website: all it does is read sites.

@@ -10,6 +10,7 @@
 //! What is outside a key's scopes does not exist for it.
 
 mod caller;
+mod kept;
 pub mod origin;
 mod scope;
 mod secret;
@@ -17,6 +18,7 @@ pub mod store;
 mod uses;
 
 pub use self::caller::{Caller, Own, Refusal, Subject};
+pub use self::kept::{Callers, Known};
 pub use self::origin::{NotAnOrigin, Origin};
 pub use self::scope::{NotAScope, Scope};
 pub use self::secret::{KeySecret, NotASecret};

@@ -5,7 +5,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::caller::{Caller, Held};
 use super::origin::{Origin, Seen, State, Verdict, decide};
-use super::{KeySecret, Scope};
+use super::{KeySecret, Known, Scope};
 use crate::db::{self, Row, Tx};
 use crate::id::{AccountId, KeyId, SiteId};
 use crate::params;
@@ -260,15 +260,14 @@ pub fn rename_account(tx: &mut Tx<'_>, name: &AccountRef, id: &AccountId) -> Res
     Ok(renamed)
 }
 
-/// Who has this secret, at the time of the transaction.
-pub fn authenticate(tx: &mut Tx<'_>, secret: &KeySecret) -> Result<Result<Caller, Stranger>, db::Error> {
+/// Who has the secret with this hash, at the time of the transaction.
+pub fn authenticate(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Result<Result<Known, Stranger>, db::Error> {
     let now = tx.now();
-    let hash = secret.hash();
     let mut found = tx.query_opt(
         "-- access::store::authenticate
          SELECT id, scopes, expires_at, revoked_at, secret_hash, CAST(NULL AS BIGINT) FROM api_key
          WHERE secret_hash = $1",
-        params![&hash],
+        params![hash],
         read_lock,
     )?;
     if found.is_none() {
@@ -276,7 +275,7 @@ pub fn authenticate(tx: &mut Tx<'_>, secret: &KeySecret) -> Result<Result<Caller
             "-- access::store::authenticate (previous)
              SELECT id, scopes, expires_at, revoked_at, previous_hash, previous_until FROM api_key
              WHERE previous_hash = $1",
-            params![&hash],
+            params![hash],
             read_lock,
         )?;
     }
@@ -284,7 +283,7 @@ pub fn authenticate(tx: &mut Tx<'_>, secret: &KeySecret) -> Result<Result<Caller
         return Ok(Err(Stranger::Unknown));
     };
     // The look-up compares as the index likes; this comparison takes the same time for every secret.
-    if !bool::from(kept.as_slice().ct_eq(&hash)) {
+    if !bool::from(kept.as_slice().ct_eq(hash)) {
         return Ok(Err(Stranger::Unknown));
     }
     if revoked_at.is_some() {
@@ -301,7 +300,9 @@ pub fn authenticate(tx: &mut Tx<'_>, secret: &KeySecret) -> Result<Result<Caller
     for scope in scopes {
         held.extend(resolve(tx, scope)?);
     }
-    Ok(Ok(Caller::new(key, held, is_of_website)))
+    let websites = if is_of_website { origins(tx, &key)?.into() } else { [].into() };
+    let until = expires_at.into_iter().chain(until).min();
+    Ok(Ok(Known { caller: Caller::new(key, held, is_of_website), until, websites }))
 }
 
 /// What a secret is compared with.
@@ -393,14 +394,10 @@ fn origins(tx: &mut Tx<'_>, key: &KeyId) -> Result<Vec<Seen>, db::Error> {
     )
 }
 
-/// What becomes of a request from `origin`, by what is known: writes nothing.
-pub fn judge(tx: &mut Tx<'_>, key: &KeyId, origin: &Origin) -> Result<Verdict, db::Error> {
-    Ok(decide(&origins(tx, key)?, origin))
-}
-
-/// As [`judge`], and remembers it: the first website is the one that the key is good for from now.
+/// What becomes of a request from `origin`, and remembers it: the first website is the one that the key is good for
+/// from now.
 pub fn meet(tx: &mut Tx<'_>, key: &KeyId, origin: &Origin) -> Result<Verdict, db::Error> {
-    let verdict = judge(tx, key, origin)?;
+    let verdict = decide(&origins(tx, key)?, origin);
     match &verdict {
         Verdict::Bind => set_origin(tx, key, origin, State::Bound)?,
         Verdict::Refuse { note: true, .. } => set_origin(tx, key, origin, State::Refused)?,

@@ -9,6 +9,7 @@
 //!
 //! No `await` happens inside a transaction: everything below [`Db::write`] is synchronous.
 
+mod changes;
 mod memory;
 mod migrate;
 mod postgres;
@@ -20,6 +21,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use self::changes::Turn;
+pub use self::changes::{Changes, Moment};
 pub use self::memory::Memory;
 use self::thread::{Manner, Writer};
 pub use self::tx::{FromColumn, Param, Row, Tx};
@@ -140,23 +143,26 @@ struct Inner {
     clock: Clock,
     writer: Writer,
     readers: sqlite::Readers,
+    changes: Arc<Changes>,
 }
 
 impl Db {
     /// Opens the database, brings its schema up to date and starts the writer.
     pub fn open(url: &DatabaseUrl, durability: Durability, clock: Clock) -> Result<Self, Error> {
+        let changes = Arc::new(Changes::new());
         let (writer, readers) = match url {
             DatabaseUrl::Sqlite(path) => {
                 let connection = sqlite::open(path, durability)?;
                 let readers = sqlite::Readers::new(path.clone());
-                (Writer::start_sqlite(connection, clock.clone())?, readers)
+                let turn = Turn::new(Arc::clone(&changes));
+                (Writer::start_sqlite(connection, clock.clone(), turn)?, readers)
             }
             DatabaseUrl::Postgres(text) => {
                 let text = text.clone();
                 (Writer::start_postgres(text, clock.clone())?, sqlite::Readers::none())
             }
         };
-        Ok(Self { inner: Arc::new(Inner { url: url.clone(), clock, writer, readers }) })
+        Ok(Self { inner: Arc::new(Inner { url: url.clone(), clock, writer, readers, changes }) })
     }
 
     /// Where the data are.
@@ -285,6 +291,26 @@ impl Db {
         match &self.inner.url {
             DatabaseUrl::Sqlite(_) => self.inner.readers.read(&self.inner.clock, work),
             DatabaseUrl::Postgres(url) => postgres::read(url, &self.inner.clock, work),
+        }
+    }
+
+    /// Looks whether another program wrote: after this, [`Db::changes`] knows of every write that was answered
+    /// before, whoever made it.
+    pub fn look(&self) -> Result<(), Error> {
+        match &self.inner.url {
+            DatabaseUrl::Sqlite(_) => self.inner.readers.look(&self.inner.clock, &self.inner.changes),
+            DatabaseUrl::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// What was written, and when last, for those who keep what they read; this program's own writes from before they
+    /// are answered, other programs' from the next [`Db::look`]. Nothing where nobody can say that, as with
+    /// PostgreSQL: then nothing can be kept.
+    #[must_use]
+    pub fn changes(&self) -> Option<&Changes> {
+        match &self.inner.url {
+            DatabaseUrl::Sqlite(_) => Some(&self.inner.changes),
+            DatabaseUrl::Postgres(_) => None,
         }
     }
 

@@ -1,7 +1,6 @@
 //! The embedded default: SQLite in WAL mode.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::changes::{self, Changes};
 use super::{Durability, Error, Tx, migrate};
 use crate::time::Clock;
 
@@ -108,8 +108,17 @@ pub(super) struct Readers {
     number: u64,
 }
 
+/// A read-only connection.
+struct Reader {
+    /// Of which [`Readers`].
+    number: u64,
+    connection: Connection,
+    /// What it said about commits when it was last asked.
+    version: Option<i64>,
+}
+
 thread_local! {
-    static CONNECTIONS: RefCell<HashMap<u64, Connection>> = RefCell::new(HashMap::new());
+    static READERS: RefCell<Vec<Reader>> = const { RefCell::new(Vec::new()) };
 }
 
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -128,15 +137,34 @@ impl Readers {
         clock: &Clock,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        // Taken out while in use, so that a read inside a read gets a connection of its own.
-        let kept = CONNECTIONS.with_borrow_mut(|connections| connections.remove(&self.number));
-        let connection = match kept {
-            Some(connection) => connection,
-            None => self.open().map_err(Error::from)?,
-        };
-        let answer = read_on(&connection, clock, work);
-        CONNECTIONS.with_borrow_mut(|connections| connections.insert(self.number, connection));
+        let reader = self.take().map_err(Error::from)?;
+        let answer = read_on(&reader.connection, clock, work);
+        // One that could not end its transaction is of no use any more.
+        if reader.connection.is_autocommit() {
+            READERS.with_borrow_mut(|readers| readers.push(reader));
+        }
         answer
+    }
+
+    /// Looks whether another program wrote, and tells that. Where nobody wrote since the thread's last look it costs
+    /// no look at the data.
+    pub(super) fn look(&self, clock: &Clock, changes: &Changes) -> Result<(), Error> {
+        let mut reader = self.take()?;
+        let looked = look(&mut reader, clock, changes);
+        READERS.with_borrow_mut(|readers| readers.push(reader));
+        looked
+    }
+
+    /// This thread's connection, taken out while in use, so that a read inside a read gets one of its own.
+    fn take(&self) -> rusqlite::Result<Reader> {
+        let kept = READERS.with_borrow_mut(|readers| {
+            let place = readers.iter().rposition(|reader| reader.number == self.number)?;
+            Some(readers.swap_remove(place))
+        });
+        match kept {
+            Some(reader) => Ok(reader),
+            None => Ok(Reader { number: self.number, connection: self.open()?, version: None }),
+        }
     }
 
     fn open(&self) -> rusqlite::Result<Connection> {
@@ -157,8 +185,19 @@ fn read_on<T, E: From<Error>>(
     clock: &Clock,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    let view = connection.unchecked_transaction().map_err(Error::from)?;
-    let answer = work(&mut Tx::sqlite(&view, clock.now()));
-    view.finish().map_err(Error::from)?;
+    let run = |sql: &str| connection.prepare_cached(sql)?.raw_execute().map(drop);
+    run("BEGIN").map_err(Error::from)?;
+    let answer = work(&mut Tx::sqlite(connection, clock.now()));
+    run("COMMIT").map_err(Error::from)?;
     answer
+}
+
+fn look(reader: &mut Reader, clock: &Clock, changes: &Changes) -> Result<(), Error> {
+    let mut tx = Tx::sqlite(&reader.connection, clock.now());
+    let version = Some(changes::data_version(&mut tx)?);
+    if version != reader.version {
+        changes.see_turn(changes::turn(&mut tx)?);
+        reader.version = version;
+    }
+    Ok(())
 }

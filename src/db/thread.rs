@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
+use super::changes::Turn;
 use super::memory::Memory;
 use super::{Error, Keep, Tx, postgres};
 use crate::time::Clock;
@@ -81,12 +82,16 @@ impl std::fmt::Debug for Job {
 }
 
 impl Writer {
-    pub(super) fn start_sqlite(connection: rusqlite::Connection, clock: Clock) -> Result<Self, Error> {
+    pub(super) fn start_sqlite(
+        connection: rusqlite::Connection,
+        clock: Clock,
+        mut turn: Turn,
+    ) -> Result<Self, Error> {
         Self::start(
             move || Ok(connection),
             move |connection, memory, jobs| {
                 let mut tx = Tx::sqlite(connection, clock.now()).remembering(memory);
-                run_group(&mut tx, "BEGIN IMMEDIATE", jobs);
+                run_group(&mut tx, "BEGIN IMMEDIATE", jobs, Some(&mut turn));
             },
             // After a clean stop one file holds everything, so that copying it copies everything.
             |connection| drop(connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")),
@@ -97,7 +102,7 @@ impl Writer {
         Self::start(
             move || postgres::open(&url),
             move |client, memory, jobs| {
-                run_group(&mut Tx::postgres(client, clock.now()).remembering(memory), "BEGIN", jobs);
+                run_group(&mut Tx::postgres(client, clock.now()).remembering(memory), "BEGIN", jobs, None);
                 // Nothing tells whether another program writes.
                 memory.forget();
             },
@@ -108,7 +113,7 @@ impl Writer {
     /// Opens the connection on the writer's own thread and waits until it is open.
     fn start<C>(
         open: impl FnOnce() -> Result<C, Error> + Send + 'static,
-        run: impl Fn(&mut C, &mut Memory, Vec<Job>) + Send + 'static,
+        mut run: impl FnMut(&mut C, &mut Memory, Vec<Job>) + Send + 'static,
         close: impl FnOnce(C) + Send + 'static,
     ) -> Result<Self, Error> {
         let (queue, waiting) = sync_channel::<Job>(QUEUE_LENGTH_MAX);
@@ -199,12 +204,16 @@ fn begin_patiently(tx: &mut Tx<'_>, begin: &str) -> Result<(), Error> {
 /// Each waits as long as the connection's busy timeout, five seconds.
 const BEGIN_RETRIES: usize = 5;
 
-fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>) {
+/// `turn` tells those who keep what they read; nobody keeps anything of PostgreSQL.
+fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>, mut turn: Option<&mut Turn>) {
     let mut answers = Vec::with_capacity(jobs.len());
     let outcome = (|| {
         begin_patiently(tx, begin)?;
         tx.forget_if_outdated()?;
         for job in jobs {
+            if turn.is_some() {
+                tx.note_writes().begin_work();
+            }
             match job.manner {
                 Manner::Any => {
                     tx.batch("SAVEPOINT job")?;
@@ -212,7 +221,12 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>) {
                     answers.push(answer);
                     match keep {
                         Keep::Effects => tx.batch("RELEASE SAVEPOINT job")?,
-                        Keep::Nothing => tx.batch("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job")?,
+                        Keep::Nothing => {
+                            tx.batch("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job")?;
+                            if turn.is_some() {
+                                tx.note_writes().forget_work();
+                            }
+                        }
                     }
                     tx.forget();
                 }
@@ -225,6 +239,9 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>) {
                 }
             }
         }
+        if let Some(turn) = &mut turn {
+            turn.announce(tx)?;
+        }
         tx.batch("COMMIT")
     })();
     let failure: Option<Arc<str>> = outcome.err().map(|error: Error| {
@@ -234,6 +251,9 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>) {
         tx.forget();
         Arc::from(error.to_string())
     });
+    if let Some(turn) = turn {
+        turn.end(tx, failure.is_none());
+    }
     for answer in answers {
         answer(failure.as_ref());
     }

@@ -3,6 +3,7 @@
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::Error;
+use super::changes::Written;
 use super::memory::Memory;
 use crate::id;
 use crate::time::Timestamp;
@@ -14,6 +15,8 @@ use crate::units::{Credits, Delta};
 pub struct Tx<'c> {
     engine: Engine<'c>,
     now: Timestamp,
+    /// What was written, where somebody wants to know.
+    written: Option<Written>,
     memory: Option<&'c mut Memory>,
     failed: bool,
 }
@@ -31,11 +34,11 @@ impl std::fmt::Debug for Tx<'_> {
 
 impl<'c> Tx<'c> {
     pub(super) fn sqlite(connection: &'c rusqlite::Connection, now: Timestamp) -> Self {
-        Self { engine: Engine::Sqlite(connection), now, memory: None, failed: false }
+        Self { engine: Engine::Sqlite(connection), now, written: None, memory: None, failed: false }
     }
 
     pub(super) fn postgres(client: &'c mut postgres::Client, now: Timestamp) -> Self {
-        Self { engine: Engine::Postgres(client), now, memory: None, failed: false }
+        Self { engine: Engine::Postgres(client), now, written: None, memory: None, failed: false }
     }
 
     /// The transaction with what the writer remembers.
@@ -59,7 +62,8 @@ impl<'c> Tx<'c> {
     /// Forgets what the writer remembers if another program wrote since.
     pub(super) fn forget_if_outdated(&mut self) -> Result<(), Error> {
         if let Engine::Sqlite(connection) = &self.engine {
-            let version: i64 = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+            let version: i64 =
+                connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
             if let Some(memory) = &mut self.memory {
                 memory.is_of(version);
             }
@@ -78,8 +82,32 @@ impl<'c> Tx<'c> {
         self.now
     }
 
+    /// Notes from now what is written.
+    pub(super) fn note_writes(&mut self) -> &mut Written {
+        self.written.get_or_insert_default()
+    }
+
+    /// What was written since that was last asked.
+    pub(super) fn take_written(&mut self) -> Written {
+        self.written.take().unwrap_or_default()
+    }
+
+    /// Notes that this transaction has locked an account, so that what it writes is written to that.
+    pub fn note_lock(&mut self, account: &id::AccountId) {
+        if let Some(written) = &mut self.written {
+            written.lock(account);
+        }
+    }
+
+    fn note(&mut self, sql: &str) {
+        if let Some(written) = &mut self.written {
+            written.statement(sql);
+        }
+    }
+
     /// Runs a statement; answers how many rows it touched.
     pub fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, Error> {
+        self.note(sql);
         let done = self.engine.execute(sql, params);
         self.noted(done)
     }
@@ -106,6 +134,7 @@ impl<'c> Tx<'c> {
         params: &[Param<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
+        self.note(sql);
         let found = self.engine.query_opt(sql, params, read);
         self.noted(found)
     }
@@ -127,6 +156,7 @@ impl<'c> Tx<'c> {
         params: &[Param<'_>],
         visit: impl FnMut(&Row<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.note(sql);
         let done = self.engine.for_each(sql, params, visit);
         self.noted(done)
     }

@@ -8,9 +8,11 @@
 //! so no answer can hold it.
 
 pub mod activity;
+mod around;
 pub mod cursor;
 pub mod explain;
 pub mod grants;
+mod kept;
 pub mod page;
 pub mod past;
 pub mod runway;
@@ -22,6 +24,8 @@ use crate::db::{self, Tx};
 use crate::id::AccountId;
 use crate::ledger::position::AlertLevel;
 
+pub use self::around::Around;
+pub use self::kept::Kept;
 pub use self::wallet::Wallet;
 
 /// What the configuration says about all wallets.

@@ -4,16 +4,17 @@
 //! recorded in private. Its tag changes exactly when something else than its time does.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
 
+use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::activity::{self, Filter, Line};
 use super::wallet::{Numbers, Wallet};
 use super::{Settings, runway, store};
-use crate::catalog::{self, PackageForSale};
+use crate::catalog::PackageForSale;
 use crate::db::{self, Tx};
-use crate::id::AccountId;
 use crate::ledger::limit::Refusal;
 use crate::ledger::position::{AlertLevel, Status};
 use crate::ledger::slice::Slice;
@@ -40,9 +41,6 @@ const OTHER: &str = "Other";
 /// How many losses ahead it shows.
 const EXPIRING_MAX: usize = 10;
 
-/// How many packages it offers.
-const PACKAGES_MAX: usize = 24;
-
 /// The feed object of the API.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "Feed")]
@@ -64,6 +62,9 @@ pub struct Page {
     pub alerts: Vec<Alert>,
     /// Where to go from here.
     pub links: Links,
+    /// From when it says something else though nothing is written.
+    #[serde(skip)]
+    pub until: Timestamp,
 }
 
 /// What was used in the last 30 days.
@@ -147,35 +148,27 @@ pub struct Links {
 /// Everything a page about `wallet` shows.
 pub fn read(tx: &mut Tx<'_>, wallet: &Wallet, settings: &Settings) -> Result<Page, db::Error> {
     let now = tx.now();
+    let around = wallet.around(tx)?;
     let slices = wallet.slices(tx)?;
-    let numbers = wallet.numbers_of(tx, settings, &slices)?;
-    let top_up = super::top_up_url(tx, settings, &wallet.account)?;
+    let numbers = wallet.numbers_of(tx, settings, &around, &slices)?;
     let usage = usage(tx, wallet, now)?;
     // Today is not over.
     let over = &usage.by_day[..usage.by_day.len() - 1];
     let days: Vec<i64> = over.iter().map(|day| day.credits.micro()).collect();
-    let runway = runway::runway(&wallet.supply(tx, &numbers)?, &days);
     Ok(Page {
         activity: activity::page(tx, wallet, &Filter::default(), i64::MAX, LINES)?.items,
         usage,
-        packages: packages(tx, &wallet.account)?,
-        runway,
+        packages: around.packages.clone(),
+        runway: runway::runway(&wallet.supply(&around, &numbers), &days),
         expiring: expiring(&slices, now),
         alerts: paused(&numbers).into_iter().chain(alert(numbers.status, &settings.low_balance)).collect(),
-        links: Links { top_up, docs: settings.docs_url.clone() },
+        links: Links {
+            top_up: settings.top_up_url.clone().or_else(|| around.category_url.clone()),
+            docs: settings.docs_url.clone(),
+        },
+        until: wallet.until(&around, &slices, &numbers),
         numbers,
     })
-}
-
-/// What the account's shops sell that brings a known number of credits, the least first.
-fn packages(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<PackageForSale>, db::Error> {
-    let mut packages = Vec::new();
-    for shop in store::shops(tx, account)? {
-        packages.extend(catalog::store::packages_for_sale(tx, shop)?);
-    }
-    packages.sort_by_key(|package| (package.credits, package.product_id));
-    packages.truncate(PACKAGES_MAX);
-    Ok(packages)
 }
 
 fn usage(tx: &mut Tx<'_>, wallet: &Wallet, now: Timestamp) -> Result<Usage, db::Error> {
@@ -298,32 +291,62 @@ fn alert(status: Status, levels: &[AlertLevel]) -> Option<Alert> {
 /// A page as it is sent.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The JSON.
-    pub body: Vec<u8>,
+    /// The instant it is true for.
+    pub as_of: Timestamp,
+    /// The JSON before that instant, and after it.
+    around: [Bytes; 2],
     /// Its entity tag, with its quotes.
-    pub tag: String,
+    pub tag: Bytes,
 }
+
+impl Answer {
+    /// The same page at another instant.
+    #[must_use]
+    pub fn at(&self, as_of: Timestamp) -> Self {
+        Self { as_of, ..self.clone() }
+    }
+
+    /// The JSON.
+    #[must_use]
+    pub fn body(&self) -> Bytes {
+        let [before, after] = &self.around;
+        let mut body = Vec::with_capacity(self.len() + AS_OF_BYTES_MAX);
+        body.extend_from_slice(before);
+        // Writing to a `Vec` cannot fail.
+        let _ = write!(body, "{}", self.as_of);
+        body.extend_from_slice(after);
+        body.into()
+    }
+
+    /// How large it is, in bytes, but for its instant.
+    pub(super) fn len(&self) -> usize {
+        self.around.iter().map(Bytes::len).sum()
+    }
+}
+
+/// How long an instant is, written down.
+const AS_OF_BYTES_MAX: usize = 32;
 
 impl Page {
     /// The page as JSON with its tag.
     ///
     /// The tag is a hash over all of it but the instant it was made: two answers with the same tag say the same.
     pub fn answer(&self) -> Result<Answer, serde_json::Error> {
-        let body = serde_json::to_vec(self)?;
+        let body = Bytes::from(serde_json::to_vec(self)?);
+        let around = around_as_of(&body).map(|part| body.slice_ref(part));
         let mut hash = Sha256::new();
-        for part in around_as_of(&body) {
+        for part in &around {
             hash.update(part);
         }
         let hash: [u8; 32] = hash.finalize().into();
-        let mut tag = String::with_capacity(36);
-        tag.push_str("W/\"");
+        let mut tag = Vec::with_capacity(36);
+        tag.extend_from_slice(b"W/\"");
         for byte in &hash[..16] {
-            use std::fmt::Write as _;
-            // Writing to a `String` cannot fail.
+            // Writing to a `Vec` cannot fail.
             let _ = write!(tag, "{byte:02x}");
         }
-        tag.push('"');
-        Ok(Answer { body, tag })
+        tag.push(b'"');
+        Ok(Answer { as_of: self.numbers.as_of, around, tag: tag.into() })
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn wallet(
 ) -> Result<Option<Wallet>, db::Error> {
     tx.query_opt(
         "-- feed::store::wallet
-         SELECT name, time_zone, frozen_reason, next_renewal FROM account WHERE id = $1",
+         SELECT name, time_zone, frozen_reason, next_renewal, next_release FROM account WHERE id = $1",
         params![account],
         |row| {
             let zone: String = row.get(1)?;
@@ -40,7 +40,9 @@ pub(super) fn wallet(
                 zone,
                 frozen_reason: row.get(2)?,
                 next_renewal: row.get(3)?,
+                next_release: row.get(4)?,
                 shows,
+                around: None,
             })
         },
     )
@@ -240,7 +242,8 @@ fn with_unsettled(
         if let Some(place) = place {
             if let Some(known) = settled.iter_mut().find(|known| known.place == place) {
                 known.credits = Delta::from_micro(known.credits.micro().saturating_sub(line.credits));
-                known.quantity = known.quantity.zip(line.quantity).map(|(sum, more)| sum.saturating_add(more));
+                known.quantity =
+                    known.quantity.zip(line.quantity).map(|(sum, more)| sum.saturating_add(more));
             }
             continue;
         }

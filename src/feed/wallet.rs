@@ -1,22 +1,24 @@
 //! A wallet that was found and may be seen, and its numbers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono_tz::Tz;
 use serde::Serialize;
 
+use super::around::Around;
 use super::runway::{Renewal, Supply};
 use super::{Settings, store};
 use crate::access::{Caller, Own, Subject};
 use crate::calendar::Per;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, AgentId, ClientId, GrantId, SiteId};
-use crate::ledger::limit::{Purpose, Refusal, Terms};
+use crate::ledger::limit::{Policy, Purpose, Refusal, Said, Terms};
 use crate::ledger::plan::Subscription;
 use crate::ledger::position::{Mode, Position, Status};
 use crate::ledger::slice::{Category, Compartment, Slice, View, open_slices};
 use crate::ledger::store::admit::{Payer, Spender, admit};
-use crate::ledger::store::{limit, plan};
+use crate::ledger::store::limit;
 use crate::ledger::{self, burn};
 use crate::site::{self, AccountRef, WalletRef};
 use crate::time::{DAY_MS, Timestamp};
@@ -33,7 +35,11 @@ pub struct Wallet {
     pub(super) frozen_reason: Option<String>,
     /// When a plan of the account brings credits next that are not booked yet.
     pub(super) next_renewal: Option<Timestamp>,
+    /// When the first of the account's open holds is over.
+    pub(super) next_release: Option<Timestamp>,
     pub(super) shows: Shows,
+    /// What surrounds it, once that is known.
+    pub(super) around: Option<Arc<Around>>,
 }
 
 /// Which of the account's compartments a wallet shows.
@@ -93,6 +99,13 @@ pub fn own(tx: &mut Tx<'_>, caller: &Caller) -> Result<Option<Wallet>, db::Error
     }
 }
 
+/// The wallet with surroundings that are known, if `caller` may see it.
+pub fn reopen(tx: &mut Tx<'_>, caller: &Caller, around: &Arc<Around>) -> Result<Option<Wallet>, db::Error> {
+    let Some(mut wallet) = store::wallet(tx, &around.account, around.shows.clone())? else { return Ok(None) };
+    wallet.around = Some(Arc::clone(around));
+    Ok(Some(wallet).filter(|wallet| caller.may_see(&wallet.subject())))
+}
+
 /// The wallet `named`, for those who may see all of them.
 pub fn open(tx: &mut Tx<'_>, named: &WalletRef) -> Result<Option<Wallet>, db::Error> {
     match named {
@@ -137,18 +150,36 @@ impl Wallet {
         }
     }
 
+    /// What surrounds it: read now, unless it is known.
+    pub fn around(&self, tx: &mut Tx<'_>) -> Result<Arc<Around>, db::Error> {
+        match &self.around {
+            Some(around) => Ok(Arc::clone(around)),
+            None => Around::read(tx, &self.account, self.shows.clone()).map(Arc::new),
+        }
+    }
+
+    /// Reads what surrounds it, and keeps that.
+    pub fn surround(&mut self, tx: &mut Tx<'_>) -> Result<&Arc<Around>, db::Error> {
+        let around = self.around(tx)?;
+        Ok(self.around.insert(around))
+    }
+
     /// The wallet, and as it was in each account that was merged into its account: what was used there counts
     /// here.
     pub(super) fn with_merged(&self, tx: &mut Tx<'_>) -> Result<Vec<Self>, db::Error> {
-        let merged = store::merged(tx, &self.account)?;
-        let earlier = merged.into_iter().map(|account| Self { account, ..self.clone() });
+        let merged = match &self.around {
+            Some(around) => around.merged.clone(),
+            None => store::merged(tx, &self.account)?,
+        };
+        let earlier = merged.into_iter().map(|account| Self { account, around: None, ..self.clone() });
         Ok(std::iter::once(self.clone()).chain(earlier).collect())
     }
 
     /// Its numbers at the time of the transaction.
     pub fn numbers(&self, tx: &mut Tx<'_>, settings: &Settings) -> Result<Numbers, db::Error> {
+        let around = self.around(tx)?;
         let slices = self.slices(tx)?;
-        self.numbers_of(tx, settings, &slices)
+        self.numbers_of(tx, settings, &around, &slices)
     }
 
     /// The open slices it shows, in grant order.
@@ -212,30 +243,45 @@ impl Wallet {
         }
     }
 
-    /// What decides whether its site may spend; nothing for a wallet of more than one.
-    pub(super) fn terms(&self, tx: &mut Tx<'_>) -> Result<Option<Terms>, db::Error> {
-        let Some(spender) = self.spender(None) else { return Ok(None) };
-        limit::terms(tx, &self.payer(), &spender).map(Some)
+    /// Why nothing may be spent for its site, if that is so; nothing is said of a wallet of more than one.
+    fn hindrance(
+        &self,
+        tx: &mut Tx<'_>,
+        around: &Around,
+        slices: &[Slice],
+    ) -> Result<Option<Refusal>, db::Error> {
+        let (Some(spender), Some(set)) = (self.spender(None), &around.site) else { return Ok(None) };
+        let mut limits = Vec::with_capacity(set.limits.len());
+        for limit in &set.limits {
+            limits.push(limit::standing(tx, &self.account, self.zone, spender.site, limit.clone())?);
+        }
+        let terms = Terms {
+            frozen: self.frozen_reason.clone(),
+            pause: set.pause.clone(),
+            limits,
+            site: Policy::of_site(spender.uses_pool).with(&set.policy),
+            agent: Said::default(),
+            // Only a hold may go uncovered, and this asks about a debit.
+            may_go_uncovered: false,
+        };
+        Ok(terms.hindrance(slices, tx.now()))
     }
 
     pub(super) fn numbers_of(
         &self,
         tx: &mut Tx<'_>,
         settings: &Settings,
+        around: &Around,
         slices: &[Slice],
     ) -> Result<Numbers, db::Error> {
         let now = tx.now();
         let position = Position::of(slices, now);
         let status = position.status(self.frozen_reason.is_some(), &settings.low_balance);
-        let terms = self.terms(tx)?;
-        let hindrance = terms.as_ref().and_then(|terms| terms.hindrance(slices, now));
-        let plans = self.plans(tx)?;
+        let hindrance = self.hindrance(tx, around, slices)?;
+        let plans: Vec<&Subscription> = self.plans(around).collect();
         let used = store::used(tx, self, self.cycle(&plans, now))?;
-        let debt = store::debt(tx, &self.account)?
-            .into_iter()
-            .filter(|(compartment, _)| self.shows.compartment(compartment))
-            .map(|(_, amount)| amount)
-            .sum();
+        let debts = around.debt.iter().filter(|(compartment, _)| self.shows.compartment(compartment));
+        let debt = debts.map(|(_, amount)| *amount).sum();
         let counted = slices.iter().filter(|slice| slice.is_spendable(now) || !slice.held.is_zero());
         let (site, client) = match &self.shows {
             Shows::Account => (None, None),
@@ -273,34 +319,54 @@ impl Wallet {
     }
 
     /// The plans of the compartments it shows, also those that were stopped, the next due first.
-    pub(super) fn plans(&self, tx: &mut Tx<'_>) -> Result<Vec<Subscription>, db::Error> {
-        let mut plans = plan::subscriptions(tx, &self.account)?;
-        plans.retain(|plan| self.shows.compartment(&plan.compartment));
-        Ok(plans)
+    fn plans<'a>(&'a self, around: &'a Around) -> impl Iterator<Item = &'a Subscription> {
+        around.plans.iter().filter(|plan| self.shows.compartment(&plan.compartment))
+    }
+
+    /// From when any of its numbers is another one though nothing is written, or what a page says beside them.
+    pub(super) fn until(&self, around: &Around, slices: &[Slice], numbers: &Numbers) -> Timestamp {
+        let now = numbers.as_of;
+        // Sums of days and months, of UTC and of the account.
+        let midnights = [now.day().plus_millis(DAY_MS), Per::Day.span(now, self.zone).1];
+        let of_slice = |slice: &Slice| [Some(slice.effective_at), slice.expires_at];
+        let of_slices = slices.iter().flat_map(of_slice).flatten();
+        // In whole days: the number of them is another one at the same time of the day.
+        let renews_at = numbers.recurring.renews_at.filter(|at| *at > now);
+        let in_days =
+            renews_at.map(|at| at.plus_millis(-((at.millis() - now.millis() - 1) / DAY_MS) * DAY_MS));
+        let later = midnights
+            .into_iter()
+            .chain(of_slices)
+            .chain(around.plans.iter().map(|plan| plan.due_at))
+            .chain(in_days)
+            .filter(|at| *at > now);
+        // What was over before now and is not booked comes back bit by bit: that is read each time.
+        let ends = later.chain(self.next_release).chain(self.next_renewal);
+        ends.min().unwrap_or(now)
     }
 
     /// What it has to be used, and what comes again.
-    pub(super) fn supply(&self, tx: &mut Tx<'_>, numbers: &Numbers) -> Result<Supply, db::Error> {
+    pub(super) fn supply(&self, around: &Around, numbers: &Numbers) -> Supply {
         let now = numbers.as_of;
-        let plans = self.plans(tx)?;
         let days = |from: Timestamp, to: Timestamp| {
             u32::try_from((to.millis() - from.millis() + DAY_MS - 1) / DAY_MS).unwrap_or(u32::MAX)
         };
         // The next to come stands for all: plans of one wallet with different periods are rare.
         let renewal = numbers.recurring.renews_at.map(|at| {
-            let next = plans.iter().filter(|plan| plan.stopped_at.is_none()).find_map(|plan| plan.newest);
+            let next =
+                self.plans(around).filter(|plan| plan.stopped_at.is_none()).find_map(|plan| plan.newest);
             let (start, end) = next.map_or(Per::Month, |next| next.per).span(at, self.zone);
             Renewal { in_days: days(now, at), every_days: days(start, end), credits: numbers.recurring.cap }
         });
-        Ok(Supply {
+        Supply {
             recurring: numbers.recurring.balance,
             top_up: numbers.top_up.balance,
             renewal: renewal.filter(|renewal| !renewal.credits.is_zero()),
-        })
+        }
     }
 
     /// The present cycle: the period of the plan that ends first, else the calendar month.
-    fn cycle(&self, plans: &[Subscription], now: Timestamp) -> (Per, (Timestamp, Timestamp)) {
+    fn cycle(&self, plans: &[&Subscription], now: Timestamp) -> (Per, (Timestamp, Timestamp)) {
         let per = plans.iter().find_map(|plan| plan.present(now)).map_or(Per::Month, |present| present.per);
         (per, per.span(now, self.zone))
     }

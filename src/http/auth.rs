@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::problem::Problem;
-use crate::access::origin::Verdict;
-use crate::access::{self, Caller, KeySecret, Origin};
-use crate::db;
+use crate::access::origin::{Seen, Verdict, decide};
+use crate::access::{self, Caller, KeySecret, Known, Origin};
+use crate::db::{self, Changes};
 use crate::id::KeyId;
 
 /// The header in which a website says where it is.
@@ -41,40 +41,54 @@ pub enum Unauthorized {
 impl FromRequestParts<App> for Caller {
     type Rejection = Unauthorized;
 
-    /// Looks the key up on this thread: the read waits for nobody, and handing it to another thread would
-    /// cost more than it takes.
+    /// Looks the key up in memory, or on this thread: the read waits for nobody, and handing it to another thread
+    /// would cost more than it takes.
+    ///
+    /// From here on [`db::Db::changes`] knows of every write that was answered before the request came.
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Unauthorized> {
-        let secret = bearer(&parts.headers)?;
-        let found = app.db.read(|tx| access::store::authenticate(tx, &secret));
-        let caller = match found.map_err(Unauthorized::Unknown)? {
-            Ok(caller) => caller,
-            // Who has the secret may know what became of the key.
-            Err(access::store::Stranger::Expired) => {
-                return Err(Unauthorized::Stranger("this API key has expired"));
-            }
-            Err(access::store::Stranger::Revoked) => {
-                return Err(Unauthorized::Stranger("this API key was revoked"));
-            }
-            Err(access::store::Stranger::Replaced) => {
-                return Err(Unauthorized::Stranger(
-                    "this API key has a new secret, and the old one's time is over",
-                ));
-            }
-            Err(access::store::Stranger::Unknown) => return Err(Unauthorized::Stranger(NOT_A_KEY)),
-        };
+        let Known { caller, websites, .. } = known(app, &bearer(&parts.headers)?.hash())?;
         if caller.is_of_website() {
-            check_origin(app, &caller, &parts.headers).await?;
+            check_origin(app, &caller, &websites, &parts.headers).await?;
         }
         app.uses.note(caller.key(), app.db.clock().now());
         Ok(caller)
     }
 }
 
+/// Who has the secret with this hash.
+fn known(app: &App, hash: &[u8; 32]) -> Result<Known, Unauthorized> {
+    app.db.look().map_err(Unauthorized::Unknown)?;
+    let changes = app.db.changes();
+    if let Some(known) = changes.and_then(|changes| app.callers.get(hash, changes, app.db.clock().now())) {
+        return Ok(known);
+    }
+    let moment = changes.map(Changes::moment);
+    let found = app.db.read(|tx| access::store::authenticate(tx, hash));
+    let known = found.map_err(Unauthorized::Unknown)?.map_err(|stranger| {
+        use access::store::Stranger as S;
+        // Who has the secret may know what became of the key.
+        Unauthorized::Stranger(match stranger {
+            S::Expired => "this API key has expired",
+            S::Revoked => "this API key was revoked",
+            S::Replaced => "this API key has a new secret, and the old one's time is over",
+            S::Unknown => NOT_A_KEY,
+        })
+    })?;
+    if let Some(moment) = moment {
+        app.callers.keep(*hash, moment, known.clone());
+    }
+    Ok(known)
+}
+
 /// Refuses a website that is not the one the key is good for. Who does not say where they are is no website.
-async fn check_origin(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<(), Unauthorized> {
+async fn check_origin(
+    app: &App,
+    caller: &Caller,
+    websites: &[Seen],
+    headers: &HeaderMap,
+) -> Result<(), Unauthorized> {
     let Some(origin) = origin(headers)? else { return Ok(()) };
-    let mut verdict =
-        app.db.read(|tx| access::store::judge(tx, caller.key(), &origin)).map_err(Unauthorized::Unknown)?;
+    let mut verdict = decide(websites, &origin);
     if matches!(verdict, Verdict::Bind | Verdict::Refuse { note: true, .. }) {
         let (key, asked) = (caller.key().clone(), origin.clone());
         let met = app.db.write("auth::meet", move |tx| access::store::meet(tx, &key, &asked)).await;

@@ -4,46 +4,76 @@
 //! body, no key. Each request has an id, which its other log lines carry too and its answer names.
 
 use std::collections::hash_map::RandomState;
+use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::hash::BuildHasher as _;
+use std::pin::Pin;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
 use axum::response::Response;
+use axum::routing::Route;
 use http::{HeaderName, HeaderValue, StatusCode};
+use tower::{Layer, Service};
 use tracing::Instrument as _;
 
-use super::metrics::REQUESTS;
+use super::metrics;
 
-/// Logs the request and names it; a layer for `axum::middleware::from_fn`, around all routes.
+/// Logs every request and names it; a layer around all routes.
 ///
 /// What went well is logged at `debug`, what was refused at `info`, what failed at `warn`: thousands of
 /// debits a second that went well are counted elsewhere.
-pub async fn log(request: Request, next: Next) -> Response {
-    let id = next_id();
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let span = tracing::info_span!("request", %id);
+#[derive(Clone, Copy, Debug)]
+pub struct Logs;
 
-    let start = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+/// A route whose requests are logged.
+#[derive(Clone, Debug)]
+pub struct Logged(Route);
 
-    let route = route.as_ref().map_or("no route", MatchedPath::as_str);
-    let status = response.status();
-    metrics::counter!(REQUESTS, "route" => route.to_owned(), "method" => method.to_string(), "status" => status.as_u16().to_string())
-        .increment(1);
-    span.in_scope(|| line(&method, route, status, ms));
-    if let Ok(id) = HeaderValue::try_from(id) {
-        response.headers_mut().insert(REQUEST_ID, id);
+impl Layer<Route> for Logs {
+    type Service = Logged;
+
+    fn layer(&self, route: Route) -> Logged {
+        Logged(route)
     }
-    response
 }
 
-fn line(method: &http::Method, route: &str, status: StatusCode, ms: u64) {
+impl Service<Request> for Logged {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        <Route as Service<Request>>::poll_ready(&mut self.0, cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let id = next_id();
+        let method = request.method().clone();
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let span = tracing::info_span!("request", %id);
+        let start = Instant::now();
+        let answering = self.0.call(request).instrument(span.clone());
+        Box::pin(async move {
+            let mut response = answering.await?;
+            let route = route.as_ref().map_or("no route", MatchedPath::as_str);
+            let status = response.status();
+            metrics::count(route, &method, status);
+            span.in_scope(|| line(&method, route, status, start));
+            if let Ok(id) = HeaderValue::try_from(id) {
+                response.headers_mut().insert(REQUEST_ID, id);
+            }
+            Ok(response)
+        })
+    }
+}
+
+fn line(method: &http::Method, route: &str, status: StatusCode, start: Instant) {
     let code = status.as_u16();
+    let ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
     if status.is_server_error() {
         tracing::warn!(%method, route, status = code, ms, "{method} {route} failed with {code} after {ms} ms");
     } else if status.is_client_error() {
@@ -59,7 +89,10 @@ fn next_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
 
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("{:016x}-{count:x}", *RUN)
+    let mut id = String::with_capacity(32);
+    // Writing to a `String` cannot fail.
+    let _ = write!(id, "{:016x}-{count:x}", *RUN);
+    id
 }
 
 /// Names the request in its answer, for whoever reports a fault.

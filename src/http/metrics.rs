@@ -2,12 +2,15 @@
 //!
 //! Counts only: no customer, order or key is ever a label; a store is.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, FromRequestParts as _, Request, State};
-use http::HeaderMap;
+use http::{HeaderMap, Method, StatusCode};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::App;
@@ -58,10 +61,50 @@ fn recorder() -> Result<&'static PrometheusHandle, Problem> {
 /// Starts counting; what happened before is not counted.
 pub fn start() {
     if recorder().is_ok() {
+        STARTED.store(true, Ordering::Relaxed);
         // A count that is not there yet cannot be told from one that nobody makes.
         metrics::counter!(REFUSED).increment(0);
     }
 }
+
+thread_local! {
+    /// The counts this thread has made: their names are looked up once.
+    static COUNTS: RefCell<HashMap<Box<str>, Vec<Count>>> = RefCell::default();
+}
+
+struct Count {
+    method: Method,
+    status: StatusCode,
+    counter: metrics::Counter,
+}
+
+/// Counts a request that was answered.
+pub(super) fn count(route: &str, method: &Method, status: StatusCode) {
+    let counter = || {
+        let (method, status) = (method.to_string(), status.as_u16().to_string());
+        metrics::counter!(REQUESTS, "route" => route.to_owned(), "method" => method, "status" => status)
+    };
+    // Whoever likes invents methods; and nothing is kept before it is counted.
+    if !KNOWN.contains(method) || !STARTED.load(Ordering::Relaxed) {
+        return counter().increment(1);
+    }
+    COUNTS.with_borrow_mut(|counts| {
+        let is_it = |count: &&Count| count.status == status && count.method == *method;
+        if let Some(count) = counts.get(route).and_then(|counts| counts.iter().find(is_it)) {
+            return count.counter.increment(1);
+        }
+        let counter = counter();
+        counter.increment(1);
+        counts.entry(route.into()).or_default().push(Count { method: method.clone(), status, counter });
+    });
+}
+
+/// The methods of all routes.
+const KNOWN: [Method; 6] =
+    [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD];
+
+/// Whether anything is counted.
+static STARTED: AtomicBool = AtomicBool::new(false);
 
 /// What is counted.
 pub fn routes() -> Routes {

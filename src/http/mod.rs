@@ -29,12 +29,12 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware};
+use axum::Router;
 use tokio::sync::Notify;
 
 use self::openapi::Routes;
 use self::problem::Problem;
-use crate::access::Uses;
+use crate::access::{Callers, Uses};
 use crate::db::{self, Db};
 use crate::feed;
 use crate::ledger;
@@ -42,9 +42,13 @@ use crate::ledger::limit::Brake;
 use crate::order::apply::Rules;
 use crate::shop::watch::Refusals;
 
-/// What every handler can reach.
+/// What every handler can reach. Cloning it shares it, at the price of one count.
 #[derive(Clone, Debug)]
-pub struct App {
+pub struct App(Arc<Services>);
+
+/// What an [`App`] is made of.
+#[derive(Clone, Debug)]
+pub struct Services {
     /// The database.
     pub db: Db,
     /// What the configuration says about wallets.
@@ -55,6 +59,10 @@ pub struct App {
     pub brake: Brake,
     /// The largest webhook body, in bytes.
     pub webhook_body_bytes_max: usize,
+    /// What was read of wallets of late.
+    pub kept: feed::Kept,
+    /// Who asked of late.
+    pub callers: Callers,
     /// Notes when keys are used.
     pub uses: Uses,
     /// Counts deliveries that were signed with another secret.
@@ -63,10 +71,24 @@ pub struct App {
     pub wake_worker: Arc<Notify>,
 }
 
+impl std::ops::Deref for App {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.0
+    }
+}
+
+impl From<Services> for App {
+    fn from(services: Services) -> Self {
+        Self(Arc::new(services))
+    }
+}
+
 /// Every route.
 pub fn routes(app: App) -> Router {
     let routes = documented().into_router();
-    extract::with_fallbacks(routes).layer(middleware::from_fn(logs::log)).with_state(app)
+    extract::with_fallbacks(routes).layer(logs::Logs).with_state(app)
 }
 
 /// Every route, with what the API document says of it.

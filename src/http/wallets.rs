@@ -4,6 +4,9 @@
 //! what was never heard of and what is no name at all are answered alike: not found. That is decided before
 //! anything else about a request is looked at.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
@@ -19,11 +22,11 @@ use super::openapi::Routes;
 use super::openapi::operation::{Operation, Tag};
 use super::problem::{Code, Problem};
 use super::query::Query;
-use crate::access::Caller;
-use crate::db::{self, Tx};
+use crate::access::{Caller, Own};
+use crate::db::{self, Changes, Tx};
 use crate::feed::activity::{self, Filter};
 use crate::feed::usage::{self, By, Group};
-use crate::feed::{List, Wallet, grants, page, wallet};
+use crate::feed::{Kept, List, Wallet, grants, page, wallet};
 use crate::id::SiteId;
 use crate::ledger::LockedAccount;
 use crate::ledger::store::Shown;
@@ -191,34 +194,82 @@ pub(super) async fn read<T: Send>(
     named: WalletPath,
     mut work: impl FnMut(&mut Tx<'_>, &Wallet) -> Result<T, Problem> + Send,
 ) -> Result<T, Problem> {
-    let missing = || Problem::not_found().with_detail("there is no such wallet in the scope of this API key");
     let Ok(Path(name)) = named else { return Err(missing()) };
-    let named = match name.as_str() {
+    if let Some(answer) = read_once(app, caller, &name, Some(&app.kept), &mut work).await? {
+        return Ok(answer);
+    }
+    // Somebody wrote what was kept while the rest was read: all of it is read together.
+    read_once(app, caller, &name, None, &mut work).await?.ok_or_else(Problem::try_again)
+}
+
+fn missing() -> Problem {
+    Problem::not_found().with_detail("there is no such wallet in the scope of this API key")
+}
+
+/// [`read`] with what is `kept` of the wallet's surroundings; `None` if that was written meanwhile.
+async fn read_once<T: Send>(
+    app: &App,
+    caller: &Caller,
+    name: &str,
+    kept: Option<&Kept>,
+    work: &mut (impl FnMut(&mut Tx<'_>, &Wallet) -> Result<T, Problem> + Send),
+) -> Result<Option<T>, Problem> {
+    let named = match name {
         "me" => None,
         name => Some(name.parse().map_err(|_| missing())?),
     };
+    let key = kept.and_then(|_| key(name, caller));
+    let (changes, key) = (app.db.changes(), key.as_deref());
+    let known = kept.zip(key).zip(changes).and_then(|((kept, key), changes)| kept.around(key, changes));
+    let moment = changes.map(Changes::moment);
     let find = |tx: &mut Tx<'_>| {
+        if let Some(known) = &known {
+            return wallet::reopen(tx, caller, &known.around)?.ok_or_else(missing);
+        }
         let found = match &named {
             None => wallet::own(tx, caller)?,
             Some(named) => wallet::find(tx, caller, named)?,
         };
-        found.ok_or_else(missing)
+        let mut wallet = found.ok_or_else(missing)?;
+        if let (Some(kept), Some(key), Some(moment)) = (kept, key, moment) {
+            kept.keep_around(key, moment, Arc::clone(wallet.surround(tx)?));
+        }
+        Ok(wallet)
     };
-    let due = match app.db.read(|tx| {
+    let read = app.db.read(|tx| {
         let wallet = find(tx)?;
         if wallet.is_due(tx.now()) { Ok(Err(wallet.account().clone())) } else { work(tx, &wallet).map(Ok) }
-    })? {
-        Ok(read) => return Ok(read),
-        Err(due) => due,
+    });
+    let answer = match read? {
+        Ok(answer) => answer,
+        Err(due) => {
+            app.db
+                .write("wallets::read", move |tx| LockedAccount::lock(tx, &due).map(drop))
+                .await
+                .map_err(Problem::from)?;
+            app.db.read(|tx| {
+                let wallet = find(tx)?;
+                work(tx, &wallet)
+            })?
+        }
     };
-    app.db
-        .write("wallets::read", move |tx| LockedAccount::lock(tx, &due).map(drop))
-        .await
-        .map_err(Problem::from)?;
-    app.db.read(|tx| {
-        let wallet = find(tx)?;
-        work(tx, &wallet)
-    })
+    if let (Some(known), Some(changes)) = (&known, changes) {
+        app.db.look()?;
+        return Ok(known.are_true(changes).then_some(answer));
+    }
+    Ok(Some(answer))
+}
+
+/// What a wallet is kept by: the name it is asked for by. What a client's key calls `me` has none.
+fn key<'a>(name: &'a str, caller: &Caller) -> Option<Cow<'a, str>> {
+    if name != "me" {
+        return Some(name.into());
+    }
+    match caller.own()? {
+        Own::Account(account) => Some(format!("account:{account}").into()),
+        Own::Site(site) => Some(format!("site:{site}").into()),
+        Own::Client(..) => None,
+    }
 }
 
 /// `GET /v1/wallets/{wallet}`: its numbers.
@@ -251,19 +302,37 @@ async fn show_feed(
     Pairs(pairs): QueryPairs,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let changes = app.db.changes();
+    let key = named.as_ref().ok().and_then(|Path(name)| key(name, &caller)).map(Cow::into_owned);
+    let is_plain = pairs.is_empty();
     let query = Query::new(pairs, &[]);
-    let page = read(&app, &caller, named, |tx, wallet| {
+    if let (true, Some(key), Some(changes)) = (is_plain, &key, changes)
+        && let Some(answer) = app.kept.page(key, &caller, changes, app.db.clock().now())
+    {
+        return feed_response(&headers, &answer);
+    }
+    let moment = changes.map(Changes::moment);
+    let (answer, until, wallet) = read(&app, &caller, named, |tx, wallet| {
         query.check()?;
-        Ok(page::read(tx, wallet, &app.feed)?)
+        let page = page::read(tx, wallet, &app.feed)?;
+        Ok((page.answer().map_err(|error| broken(&error))?, page.until, wallet.clone()))
     })
     .await?;
-    let answer = page.answer().map_err(|error| broken(&error))?;
-    let tag = HeaderValue::from_str(&answer.tag).map_err(|error| broken(&error))?;
-    let mut response = if has_already(&headers, &answer.tag) {
+    let response = feed_response(&headers, &answer);
+    if let (Some(key), Some(moment)) = (&key, moment) {
+        app.kept.keep_page(key, moment, wallet, answer, until);
+    }
+    response
+}
+
+/// The page, or 304 if the caller has it already.
+fn feed_response(headers: &HeaderMap, answer: &page::Answer) -> Result<Response, Problem> {
+    let tag = HeaderValue::from_maybe_shared(answer.tag.clone()).map_err(|error| broken(&error))?;
+    let mut response = if has_already(headers, &tag) {
         private(FEED_CACHE, StatusCode::NOT_MODIFIED)
     } else {
         let json = HeaderValue::from_static("application/json");
-        private(FEED_CACHE, ([(header::CONTENT_TYPE, json)], answer.body))
+        private(FEED_CACHE, ([(header::CONTENT_TYPE, json)], answer.body()))
     };
     response.headers_mut().insert(header::ETAG, tag);
     Ok(response)
@@ -427,9 +496,11 @@ pub(super) fn private(cache: HeaderValue, answer: impl IntoResponse) -> Response
 }
 
 /// Whether the caller already has what is tagged `tag`: `If-None-Match`, compared as weak tags are.
-fn has_already(headers: &HeaderMap, tag: &str) -> bool {
-    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
-    let ours = opaque(tag);
+fn has_already(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    fn opaque(tag: &str) -> &str {
+        tag.strip_prefix("W/").unwrap_or(tag)
+    }
+    let Ok(ours) = tag.to_str().map(opaque) else { return false };
     let values = headers.get_all(header::IF_NONE_MATCH).iter();
     values
         .filter_map(|value| value.to_str().ok())
@@ -502,7 +573,7 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_NONE_MATCH, sent.parse().unwrap());
-            assert_eq!(has_already(&headers, "W/\"a\""), found, "{sent:?}");
+            assert_eq!(has_already(&headers, &HeaderValue::from_static("W/\"a\"")), found, "{sent:?}");
         }
     }
 }

@@ -241,11 +241,7 @@ pub(super) fn written_slices(
 }
 
 /// [`written_slices`] without what is unsettled.
-fn settled_slices(
-    tx: &mut Tx<'_>,
-    account: &AccountId,
-    view: &View,
-) -> Result<Vec<Slice>, db::Error> {
+fn settled_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<Vec<Slice>, db::Error> {
     let read = |row: &Row<'_>| {
         Ok(Slice {
             grant: row.get(0)?,
@@ -264,14 +260,13 @@ fn settled_slices(
             order: row.get(13)?,
         })
     };
-    match view {
+    let mut slices: Vec<Slice> = match view {
         View::Account => tx.query(
             "-- ledger::slice::settled_slices (account)
              SELECT g.id, g.seq, s.site, g.category, g.priority, g.label, g.amount, s.remaining, s.held,
                     g.effective_at, g.expires_at, g.frozen, g.voided_at, g.order_id
              FROM slice s JOIN credit_grant g ON g.id = s.grant_id
-             WHERE s.account_id = $1 AND (s.remaining > 0 OR s.held > 0)
-             ORDER BY g.seq, g.id, s.site",
+             WHERE s.account_id = $1 AND (s.remaining > 0 OR s.held > 0)",
             params![account],
             read,
         ),
@@ -281,10 +276,15 @@ fn settled_slices(
              SELECT g.id, g.seq, s.site, g.category, g.priority, g.label, g.amount, s.remaining, s.held,
                     g.effective_at, g.expires_at, g.frozen, g.voided_at, g.order_id
              FROM slice s JOIN credit_grant g ON g.id = s.grant_id
-             WHERE s.account_id = $1 AND s.site IN ($2, $3) AND (s.remaining > 0 OR s.held > 0)
-             ORDER BY g.seq, g.id, s.site",
+             WHERE s.account_id = $1 AND s.site IN ($2, $3) AND (s.remaining > 0 OR s.held > 0)",
             params![account, site, if *pool { "" } else { site.as_str() }],
             read,
         ),
-    }
+    }?;
+    // A few rows are sorted here in less time than SQLite takes to begin.
+    slices.sort_unstable_by(|one, other| {
+        let by_grant = one.grant_seq.cmp(&other.grant_seq).then_with(|| one.grant.cmp(&other.grant));
+        by_grant.then_with(|| one.compartment.column().cmp(other.compartment.column()))
+    });
+    Ok(slices)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use nivella_wallet::access;
 use nivella_wallet::account::merge::{Change, Merged, merge};
 use nivella_wallet::account::{self, claim, erase, release_site, transfer};
 use nivella_wallet::app;
@@ -688,7 +689,8 @@ fn nothing_is_made_or_lost_whatever_is_merged() {
             let owned = sum("slice_now", "remaining") - sum("debt", "amount");
             let granted: i64 = drafts.values().map(Draft::target).sum();
             assert_eq!(owned, granted - spent, "after step {step}");
-            let in_merged = "slice_now s JOIN account a ON a.id = s.account_id WHERE a.merged_into IS NOT NULL";
+            let in_merged =
+                "slice_now s JOIN account a ON a.id = s.account_id WHERE a.merged_into IS NOT NULL";
             assert_eq!(sum(in_merged, "s.remaining"), 0, "nothing lies where nobody looks");
         }
     }
@@ -981,14 +983,10 @@ fn an_erased_guest_leaves_books_and_no_name() {
         let by_id = guest.to_string();
         assert!(stage.write(move |tx| erase::erase(tx, &name(&by_id))).unwrap().is_nothing());
         // The reader's key goes on, by id.
-        let secret = reader.parse().unwrap();
-        let caller = stage
-            .test
-            .db
-            .read(|tx| nivella_wallet::access::store::authenticate(tx, &secret))
-            .unwrap()
-            .unwrap();
-        let own = stage.test.db.read(|tx| feed::wallet::own(tx, &caller)).unwrap().unwrap();
+        let secret: access::KeySecret = reader.parse().unwrap();
+        let known =
+            stage.test.db.read(|tx| access::store::authenticate(tx, &secret.hash())).unwrap().unwrap();
+        let own = stage.test.db.read(|tx| feed::wallet::own(tx, &known.caller)).unwrap().unwrap();
         assert_eq!(own.account(), &guest);
 
         // A repeat is known by its digest; later states work and bring nobody back.

@@ -9,7 +9,7 @@ use nivella_wallet::app;
 use nivella_wallet::config::Config;
 use nivella_wallet::db::{self, Keep, Tx};
 use nivella_wallet::feed::Settings;
-use nivella_wallet::http::{App, wallets};
+use nivella_wallet::http::{App, Services, wallets};
 use nivella_wallet::id::{AccountId, KeyId};
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::limit::Brake;
@@ -98,7 +98,8 @@ impl World {
         });
         let settings =
             Settings { docs_url: Some("https://lab.example/help".to_owned()), ..Settings::default() };
-        let app = App { feed: settings.into(), ..app::handlers(test.db.clone(), &Config::default()) };
+        let services = app::handlers(test.db.clone(), &Config::default());
+        let app = App::from(Services { feed: settings.into(), ..services });
         let router = wallets::routes().into_router().with_state(app);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut world = Self { test, router, runtime, alice, bob, admin: String::new() };

@@ -228,12 +228,12 @@ fn a_key_keeps_everything_but_its_secret() {
             }
         );
         for secret in [&first, &second] {
-            let found = test.db.read(|tx| access::store::authenticate(tx, secret)).unwrap();
-            assert_eq!(found.unwrap().key(), &made.id, "{}", test.name);
+            let found = test.db.read(|tx| access::store::authenticate(tx, &secret.hash())).unwrap();
+            assert_eq!(found.unwrap().caller.key(), &made.id, "{}", test.name);
         }
         test.clock.turn_to(end);
         for secret in [&first, &second] {
-            let found = test.db.read(|tx| access::store::authenticate(tx, secret)).unwrap();
+            let found = test.db.read(|tx| access::store::authenticate(tx, &secret.hash())).unwrap();
             assert_eq!(found.unwrap_err(), access::store::Stranger::Expired, "the end of the key is the end");
         }
         let refused = |id: KeyId| {

@@ -10,6 +10,7 @@ mod shop;
 mod sites;
 mod transfer;
 mod keys;
+mod kept;
 
 mod accounts;
 mod catalog;

@@ -107,7 +107,7 @@ impl Server {
             )
             .route("/page", get(async |Query(page): Query<Page>| format!("{:?}", page.limit)))
             .route("/number/{number}", get(async |Path(number): Path<u8>| number.to_string()));
-        let app = extract::with_fallbacks(routes).layer(axum::middleware::from_fn(logs::log));
+        let app = extract::with_fallbacks(routes).layer(logs::Logs);
 
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();

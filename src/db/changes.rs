@@ -1,0 +1,337 @@
+//! What has changed since: lets what was read be kept in memory for exactly as long as it is true.
+//!
+//! The writer tells after each commit, and before anybody is answered, what was written: to which accounts, or
+//! something that is of no one account. Whoever keeps what they read keeps the [`Moment`] from before the read with
+//! it, and asks before each use whether anything was written later. Only tables that are listed here count as an
+//! account's own or as read by nobody who keeps anything; a write to any other changes everything.
+//!
+//! Other programs on the same file (the command line) do not tell. Whenever another program than before is the one
+//! that writes, it leaves a new number in the table `turn`; so a reader that sees a commit by somebody
+//! (`PRAGMA data_version`, which costs a look at shared memory) sees in one row whether it was this program's.
+
+use std::hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher as _, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use super::{Error, Tx};
+use crate::id::AccountId;
+use crate::params;
+
+/// How many marks there are for accounts. Two that share one only cost each other a read.
+const MARKS: usize = 8192;
+
+/// A point in the order of commits, from before a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+/// What was written, and when last.
+#[derive(Debug)]
+pub struct Changes {
+    /// How many commits were told.
+    commits: AtomicU64,
+    /// The last that wrote something that is of no one account.
+    common: AtomicU64,
+    accounts: Box<[Mark]>,
+    /// What this program left in `turn`, and what was found there when it was last looked at.
+    own_turn: AtomicI64,
+    seen_turn: AtomicI64,
+}
+
+/// When an account was last written.
+#[derive(Debug, Default)]
+struct Mark {
+    /// Anything of it.
+    any: AtomicU64,
+    /// What people set and what comes seldom: plans, limits, policies, pauses, debts.
+    settings: AtomicU64,
+}
+
+impl Changes {
+    pub(super) fn new() -> Self {
+        Self {
+            commits: AtomicU64::new(1),
+            common: AtomicU64::new(0),
+            accounts: (0..MARKS).map(|_| Mark::default()).collect(),
+            own_turn: AtomicI64::new(0),
+            seen_turn: AtomicI64::new(0),
+        }
+    }
+
+    /// The present moment. What is read after this call is at least as new.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment(self.commits.load(Ordering::SeqCst))
+    }
+
+    /// Whether everything that is of no one account is as it was at `moment`.
+    #[must_use]
+    pub fn none_since(&self, moment: Moment) -> bool {
+        self.common.load(Ordering::SeqCst) <= moment.0
+    }
+
+    /// Whether the account, and everything that is of no one account, is as it was at `moment`.
+    #[must_use]
+    pub fn none_of_account_since(&self, account: &AccountId, moment: Moment) -> bool {
+        self.none_since(moment) && self.mark(account).any.load(Ordering::SeqCst) <= moment.0
+    }
+
+    /// Whether what is set about the account, and everything that is of no one account, is as it was at `moment`.
+    #[must_use]
+    pub fn no_setting_since(&self, account: &AccountId, moment: Moment) -> bool {
+        self.none_since(moment) && self.mark(account).settings.load(Ordering::SeqCst) <= moment.0
+    }
+
+    fn mark(&self, account: &AccountId) -> &Mark {
+        &self.accounts[mark_of(account)]
+    }
+
+    /// Tells what was committed.
+    pub(super) fn tell(&self, written: &Written) {
+        if written.is_empty() {
+            return;
+        }
+        let commit = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
+        for &(mark, settings) in &written.accounts {
+            self.accounts[mark].any.fetch_max(commit, Ordering::SeqCst);
+            if settings {
+                self.accounts[mark].settings.fetch_max(commit, Ordering::SeqCst);
+            }
+        }
+        if written.common {
+            self.common.fetch_max(commit, Ordering::SeqCst);
+        }
+    }
+
+    /// Notes that this program is the one that writes, and what it left in `turn` to say so.
+    pub(super) fn take_turn(&self, turn: i64) {
+        self.own_turn.store(turn, Ordering::SeqCst);
+    }
+
+    /// Notes what a reader found in `turn` after somebody's commit: unless all commits since the last look were this
+    /// program's, nobody knows what changed.
+    pub(super) fn see_turn(&self, turn: i64) {
+        if turn == self.own_turn.load(Ordering::SeqCst) && turn == self.seen_turn.load(Ordering::SeqCst) {
+            return;
+        }
+        self.tell(&Written { common: true, ..Written::default() });
+        self.seen_turn.store(turn, Ordering::SeqCst);
+    }
+}
+
+fn mark_of(account: &AccountId) -> usize {
+    let mut hasher = DefaultHasher::new();
+    account.as_str().hash(&mut hasher);
+    usize::try_from(hasher.finish() % MARKS as u64).unwrap_or_default()
+}
+
+/// The writer's side: says that this program writes, and what it wrote.
+#[derive(Debug)]
+pub(super) struct Turn {
+    changes: Arc<Changes>,
+    /// What SQLite says about commits of others, as of this program's last commit.
+    version: Option<i64>,
+}
+
+impl Turn {
+    pub(super) fn new(changes: Arc<Changes>) -> Self {
+        Self { changes, version: None }
+    }
+
+    /// To be called before a commit: takes the turn if another program had it, and tells what is about to be written,
+    /// so that nobody sees it beside what they kept and does not know. Where nothing is written nothing is.
+    pub(super) fn announce(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        if tx.note_writes().is_empty() {
+            return Ok(());
+        }
+        let version = Some(data_version(tx)?);
+        if version != self.version {
+            let number = RandomState::new().hash_one(version).cast_signed();
+            tx.execute(
+                "-- db::changes::announce\n UPDATE turn SET number = $1 WHERE one = 1",
+                params![number],
+            )?;
+            self.changes.take_turn(number);
+            self.version = version;
+        }
+        self.changes.tell(tx.note_writes());
+        Ok(())
+    }
+
+    /// Tells what was written, when the transaction is over and before anybody is answered.
+    pub(super) fn end(&mut self, tx: &mut Tx<'_>, committed: bool) {
+        if !committed {
+            self.version = None;
+        }
+        self.changes.tell(&tx.take_written());
+    }
+}
+
+/// A number that is another one after commits of others than this connection.
+pub(super) fn data_version(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    tx.query_one("-- db::changes::data_version\n PRAGMA data_version", &[], |row| row.get(0))
+}
+
+/// The number that the program left which wrote last.
+pub(super) fn turn(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    tx.query_one("-- db::changes::turn\n SELECT number FROM turn WHERE one = 1", &[], |row| row.get(0))
+}
+
+/// What the statements of a transaction wrote.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// Marks of accounts, each with whether anything that is set about it was written.
+    accounts: Vec<(usize, bool)>,
+    /// Where the accounts of the present piece of work begin.
+    work: usize,
+    common: bool,
+    /// Whether that was so before the present piece of work.
+    common_before: bool,
+    /// Whether the present piece of work wrote anything that is set about an account.
+    settings: bool,
+}
+
+impl Written {
+    /// Begins a piece of work, which locks the accounts it writes to.
+    pub(super) fn begin_work(&mut self) {
+        self.work = self.accounts.len();
+        self.common_before = self.common;
+        self.settings = false;
+    }
+
+    /// Forgets the present piece of work: it was taken back.
+    pub(super) fn forget_work(&mut self) {
+        self.accounts.truncate(self.work);
+        self.common = self.common_before;
+    }
+
+    /// Notes that an account is locked.
+    pub(super) fn lock(&mut self, account: &AccountId) {
+        self.accounts.push((mark_of(account), self.settings));
+    }
+
+    /// Notes a statement.
+    pub(super) fn statement(&mut self, sql: &str) {
+        let of_work = &mut self.accounts[self.work..];
+        match kind(sql) {
+            Kind::Unkept => {}
+            Kind::OfAccount if !of_work.is_empty() => {}
+            Kind::Setting if !of_work.is_empty() => {
+                for (_, settings) in of_work {
+                    *settings = true;
+                }
+                self.settings = true;
+            }
+            Kind::OfAccount | Kind::Setting | Kind::Common => self.common = true,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.accounts.is_empty() && !self.common
+    }
+}
+
+/// What a statement writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Nothing, or what nobody keeps in memory.
+    Unkept,
+    /// What only happens to an account that is locked.
+    OfAccount,
+    /// What is set about an account that is locked.
+    Setting,
+    /// Anything else.
+    Common,
+}
+
+fn kind(sql: &str) -> Kind {
+    let (name, rest) = match sql.split_once('\n') {
+        Some((name, rest)) if name.starts_with("--") => (name, rest.trim_ascii_start()),
+        _ => ("", sql.trim_ascii_start()),
+    };
+    let table = match rest.split_once(' ') {
+        Some(("SELECT" | "PRAGMA", _)) => return Kind::Unkept,
+        Some(("UPDATE", rest)) => rest,
+        Some(("INSERT", rest)) => rest.strip_prefix("INTO ").unwrap_or_default(),
+        Some(("DELETE", rest)) => rest.strip_prefix("FROM ").unwrap_or_default(),
+        _ => return Kind::Common,
+    };
+    let end =
+        table.bytes().position(|byte| !byte.is_ascii_alphanumeric() && byte != b'_').unwrap_or(table.len());
+    match &table[..end] {
+        "entry" | "debit" | "idempotency" | "idempotency_before" | "delivery" | "shop_order"
+        | "order_line" | "lookup" | "parked_retry" | "store_health" | "reconciliation" | "signing_secret"
+        | "correction" | "turn" => Kind::Unkept,
+        "slice" | "activity" | "spending" | "spending_hour" | "credit_grant" | "plan_grant" | "hold"
+        | "hold_slice" | "holding" | "reversal" | "claw_due" | "grant_freeze" => Kind::OfAccount,
+        "account" if name.starts_with("-- ledger::") => Kind::OfAccount,
+        "subscription" | "debt" | "spending_limit" | "spending_policy" | "brake" => Kind::Setting,
+        _ => Kind::Common,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_tells_by_its_table_what_it_changes() {
+        for (sql, expected) in [
+            ("-- a::b\n             SELECT 1 FROM site", Kind::Unkept),
+            ("-- a::b\n UPDATE entry SET x = 1", Kind::Unkept),
+            ("-- ledger::store::lock\n UPDATE account SET version = version + 1", Kind::OfAccount),
+            ("-- site::store::rename\n UPDATE account SET name = $1", Kind::Common),
+            ("-- a::b\n INSERT INTO spending_limit (a) VALUES ($1)", Kind::Setting),
+            ("-- a::b\n INSERT INTO spending(a) VALUES ($1)", Kind::OfAccount),
+            ("-- a::b\n DELETE FROM site WHERE id = $1", Kind::Common),
+            ("-- a::b\n INSERT OR REPLACE INTO entry VALUES ($1)", Kind::Common),
+            ("WITH x AS (SELECT 1) INSERT INTO entry SELECT * FROM x", Kind::Common),
+            ("UPDATE what_is_new SET x = 1", Kind::Common),
+        ] {
+            assert_eq!(kind(sql), expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_later_is_told_and_nothing_else() {
+        let (changes, one, other) = (Changes::new(), AccountId::new(), AccountId::new());
+        let write = |locked: &[&AccountId], sql: &str| {
+            let mut written = Written::default();
+            written.begin_work();
+            for account in locked {
+                written.lock(account);
+            }
+            written.statement(sql);
+            changes.tell(&written);
+        };
+        let before = changes.moment();
+        write(&[&one], "UPDATE slice SET remaining = 1");
+        assert!(!changes.none_of_account_since(&one, before) && changes.no_setting_since(&one, before));
+        assert!(changes.none_of_account_since(&other, before) && changes.none_since(before));
+        assert!(changes.none_of_account_since(&one, changes.moment()));
+        write(&[&one], "UPDATE debt SET amount = 1");
+        assert!(!changes.no_setting_since(&one, before) && changes.no_setting_since(&other, before));
+        // Nobody was locked: nobody knows whose it is.
+        write(&[], "UPDATE slice SET remaining = 1");
+        assert!(!changes.none_of_account_since(&other, before));
+    }
+
+    #[test]
+    fn a_commit_of_another_program_changes_everything_and_ones_own_nothing() {
+        let changes = Changes::new();
+        changes.take_turn(7);
+        changes.see_turn(7);
+        let before = changes.moment();
+        changes.see_turn(7);
+        assert!(changes.none_since(before));
+        // The other one wrote, and wrote again, and then this one.
+        for (own, seen) in [(7, 8), (7, 8), (9, 9)] {
+            let before = changes.moment();
+            changes.take_turn(own);
+            changes.see_turn(seen);
+            assert!(!changes.none_since(before), "{own} {seen}");
+        }
+        let before = changes.moment();
+        changes.see_turn(9);
+        assert!(changes.none_since(before));
+    }
+}

@@ -1,0 +1,155 @@
+//! What was read of wallets, kept in memory for exactly as long as it is true.
+//!
+//! Two things, each by the name it was asked for: what surrounds a wallet, which is good until somebody writes any of
+//! that; and the last page about it, which is good until somebody writes anything of its account, or time changes what
+//! it says. Only the instant it is true for is written anew for each reader. Who may see it is asked each time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::page::Answer;
+use super::{Around, Wallet};
+use crate::access::Caller;
+use crate::db::{Changes, Moment};
+use crate::time::Timestamp;
+
+/// How many pages are kept, and how many bytes of them: four thousand customers who have them open.
+const PAGES_MAX: usize = 10_000;
+const PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Of how many wallets the surroundings are kept; of most they take a few hundred bytes.
+const AROUND_MAX: usize = 20_000;
+
+/// How long a page is kept at most: as long as readers may keep it themselves.
+const PAGE_MS_MAX: i64 = 15_000;
+
+/// All that is kept. Cloning it shares it.
+#[derive(Clone, Debug, Default)]
+pub struct Kept(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    pages: Mutex<Shelf<Page>>,
+    around: Mutex<Shelf<Surroundings>>,
+}
+
+/// The surroundings of a wallet, and the moment before they were read.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    moment: Moment,
+    /// What they are.
+    pub around: Arc<Around>,
+}
+
+#[derive(Debug)]
+struct Page {
+    moment: Moment,
+    wallet: Wallet,
+    from: Timestamp,
+    until: Timestamp,
+    answer: Answer,
+}
+
+impl Surroundings {
+    /// Whether nobody has written any of it.
+    #[must_use]
+    pub fn are_true(&self, changes: &Changes) -> bool {
+        changes.no_setting_since(self.around.account(), self.moment)
+    }
+}
+
+impl Kept {
+    /// What surrounds the wallet `name`, if that is kept and true.
+    #[must_use]
+    pub fn around(&self, name: &str, changes: &Changes) -> Option<Surroundings> {
+        let found = lock(&self.0.around).get(name)?;
+        found.are_true(changes).then(|| (*found).clone())
+    }
+
+    /// Keeps what surrounds the wallet `name`, as read after `moment`.
+    pub fn keep_around(&self, name: &str, moment: Moment, around: Arc<Around>) {
+        lock(&self.0.around).put(name, Surroundings { moment, around }, 0, [AROUND_MAX, usize::MAX]);
+    }
+
+    /// The page about the wallet `name` as it is `now`, if that is kept and true and `caller` may see it.
+    #[must_use]
+    pub fn page(&self, name: &str, caller: &Caller, changes: &Changes, now: Timestamp) -> Option<Answer> {
+        let page = lock(&self.0.pages).get(name)?;
+        let is_true = (page.from..page.until).contains(&now)
+            && changes.none_of_account_since(&page.wallet.account, page.moment)
+            && caller.may_see(&page.wallet.subject());
+        is_true.then(|| page.answer.at(now))
+    }
+
+    /// Keeps the page about the wallet `name`, as read after `moment`, for what it says from its instant to `until`.
+    pub fn keep_page(&self, name: &str, moment: Moment, wallet: Wallet, answer: Answer, until: Timestamp) {
+        let from = answer.as_of;
+        let until = until.min(from.plus_millis(PAGE_MS_MAX));
+        let bytes = answer.len();
+        let page = Page { moment, wallet, from, until, answer };
+        lock(&self.0.pages).put(name, page, bytes, [PAGES_MAX, PAGE_BYTES_MAX]);
+    }
+}
+
+/// Things by name, the ones that were not asked for longest thrown out first, half of all at a time.
+#[derive(Debug)]
+struct Shelf<T> {
+    new: HashMap<Box<str>, (Arc<T>, usize)>,
+    old: HashMap<Box<str>, (Arc<T>, usize)>,
+    /// How large what is new is.
+    bytes: usize,
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self { new: HashMap::new(), old: HashMap::new(), bytes: 0 }
+    }
+}
+
+impl<T> Shelf<T> {
+    fn get(&mut self, name: &str) -> Option<Arc<T>> {
+        if let Some((found, _)) = self.new.get(name) {
+            return Some(Arc::clone(found));
+        }
+        let (name, (found, bytes)) = self.old.remove_entry(name)?;
+        self.bytes += bytes;
+        self.new.insert(name, (Arc::clone(&found), bytes));
+        Some(found)
+    }
+
+    fn put(&mut self, name: &str, thing: T, bytes: usize, [number_max, bytes_max]: [usize; 2]) {
+        if self.new.len() >= number_max / 2 || self.bytes + bytes > bytes_max / 2 {
+            self.old = std::mem::take(&mut self.new);
+            self.bytes = 0;
+        }
+        self.old.remove(name);
+        let before = self.new.insert(name.into(), (Arc::new(thing), bytes));
+        self.bytes = self.bytes + bytes - before.map_or(0, |(_, bytes)| bytes);
+    }
+}
+
+/// None of these locks is held over anything that can panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shelf_keeps_what_is_asked_for_and_never_more_than_it_may() {
+        let mut shelf = Shelf::default();
+        for number in 0..1000_usize {
+            shelf.put(&number.to_string(), number, 10, [100, 400]);
+            assert_eq!(shelf.get("0").as_deref(), Some(&0));
+            assert!(shelf.new.len() + shelf.old.len() <= 42, "{} and {}", shelf.new.len(), shelf.old.len());
+            let bytes: usize = shelf.new.values().map(|(_, bytes)| bytes).sum();
+            assert_eq!(shelf.bytes, bytes);
+        }
+        assert_eq!(shelf.get("999").as_deref(), Some(&999));
+        assert!(shelf.get("1").is_none());
+        shelf.put("999", 7, 10, [100, 400]);
+        assert_eq!(shelf.get("999").as_deref(), Some(&7));
+    }
+}

@@ -1,0 +1,293 @@
+//! What is kept in memory is never older than what was answered, whoever wrote it.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use nivella_wallet::calendar::Per;
+use nivella_wallet::db::{self, Db, Durability};
+use nivella_wallet::feed::{self, page, wallet};
+use nivella_wallet::id::AccountId;
+use nivella_wallet::ledger::LockedAccount;
+use nivella_wallet::ledger::limit::{Brake, Limit, OnReached};
+use nivella_wallet::ledger::plan::NewPlan;
+use nivella_wallet::ledger::slice::{Category, Compartment};
+use nivella_wallet::ledger::store::{self as ledger, Expiry, NewGrant, Shown, plan};
+use nivella_wallet::site::{AccountRef, Field, store as sites};
+use nivella_wallet::time::{DAY_MS, HOUR_MS, Timestamp, Validity};
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use reqwest::Method;
+use reqwest::header::{ETAG, IF_NONE_MATCH};
+use serde_json::Value;
+
+use crate::app::{TestApp, key, write};
+use crate::support::{new_debit, new_hold, seeded};
+
+/// Another program on the same file.
+fn other(app: &TestApp) -> Db {
+    Db::open(app.db().url(), Durability::Process, app.clock.clone()).unwrap()
+}
+
+/// An account with sites that have nothing yet.
+fn account(db: &Db, all: &'static [&'static str]) -> AccountId {
+    write(db, move |tx| {
+        let account = sites::open(tx, &"lab:customer:1".parse::<AccountRef>().unwrap()).unwrap();
+        for site in all {
+            sites::assign(tx, &site.parse().unwrap(), &account, &Field::Keep, &Field::Keep).unwrap();
+        }
+        Ok::<_, db::Error>(account)
+    })
+}
+
+fn grant(credits: &str, at: Compartment, expiry: Expiry) -> NewGrant {
+    NewGrant {
+        compartment: at,
+        amount: credits.parse().unwrap(),
+        category: Category::Paid,
+        priority: None,
+        label: "AI Credits".to_owned(),
+        reason: None,
+        effective_at: None,
+        expiry,
+        purchase: None,
+        shown_as: Shown::TopUp,
+    }
+}
+
+fn never() -> Expiry {
+    Expiry::After(Validity::Never)
+}
+
+/// What the next request is answered after the command line did something.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_another_program_wrote_is_in_the_very_next_answer() {
+    let app = TestApp::start().await;
+    let outside = tokio::task::spawn_blocking({
+        let app = other(&app);
+        move || app
+    })
+    .await
+    .unwrap();
+    let (account, id, secret) = tokio::task::block_in_place(|| {
+        let account = account(app.db(), &["shop"]);
+        let secret = key(app.db(), "site:shop");
+        let keys = app.db().read(nivella_wallet::access::store::list).unwrap();
+        (account, keys.last().unwrap().id.clone(), secret)
+    });
+    let run = |args: &[&str]| {
+        let done = Command::new(env!("CARGO_BIN_EXE_nivella-wallet"))
+            .args(["--database", &app.db().url().to_string()])
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    let ask =
+        async || app.http.get(app.url("/v1/wallets/me/feed")).bearer_auth(&secret).send().await.unwrap();
+    let feed = async || {
+        // Twice: what was read and what was kept.
+        let one: Value = ask().await.json().await.unwrap();
+        let two: Value = ask().await.json().await.unwrap();
+        assert_eq!(one, two);
+        two
+    };
+    assert_eq!(feed().await["available"], "0");
+
+    for number in 1..=20_i64 {
+        let to = account.clone();
+        tokio::task::block_in_place(|| {
+            write(&outside, move |tx| {
+                LockedAccount::lock(tx, &to)?.grant(&grant("5", Compartment::Pool, never()))
+            });
+        });
+        assert_eq!(feed().await["available"], (5 * number).to_string());
+    }
+    tokio::task::block_in_place(|| {
+        run(&["site", "assign", "shop", "--account", "lab:customer:1", "--label", "My shop"]);
+    });
+    assert_eq!(feed().await["site"]["label"], "My shop");
+    assert_eq!(feed().await["packages"], serde_json::json!([]));
+    tokio::task::block_in_place(|| {
+        run(&["package", "set", "--store", "lab", "--product", "13", "--credits", "50"]);
+    });
+    assert_eq!(feed().await["packages"][0]["credits"], "50");
+    tokio::task::block_in_place(|| run(&["key", "revoke", id.as_str()]));
+    assert_eq!(ask().await.status(), 401);
+}
+
+/// 64 readers, eight writers here and one in another program: whatever a reader is told is no older than what was
+/// answered before it asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_answer_is_older_than_a_write_that_was_answered_before() {
+    const SITES: [&str; 3] = ["a", "b", "c"];
+    const ROUNDS: usize = 60;
+    let app = Arc::new(TestApp::start().await);
+    let outside = tokio::task::block_in_place(|| other(&app));
+    let account = tokio::task::block_in_place(|| {
+        let account = account(app.db(), &SITES);
+        let to = account.clone();
+        write(app.db(), move |tx| {
+            let mut account = LockedAccount::lock(tx, &to)?;
+            for site in SITES {
+                account.grant(&grant("100000", Compartment::Site(site.parse().unwrap()), never()))?;
+            }
+            Ok::<_, ledger::Error>(())
+        });
+        account
+    });
+    // Whole credits that were spent and given for each site, and answered.
+    let done: Arc<[[AtomicI64; 2]; 3]> = Arc::default();
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..8 {
+        let (app, done, mut random) = (Arc::clone(&app), Arc::clone(&done), seeded());
+        tasks.spawn(async move {
+            for round in 0..ROUNDS {
+                let at = random.random_range(0..SITES.len());
+                let answer = app.debit(SITES[at], "1", &format!("{writer}-{round}")).await;
+                assert_eq!(answer.status(), 201);
+                done[at][0].fetch_add(1, Ordering::SeqCst);
+            }
+        });
+    }
+    tasks.spawn_blocking({
+        let (done, mut random) = (Arc::clone(&done), seeded());
+        move || {
+            for _ in 0..ROUNDS {
+                let (at, to) = (random.random_range(0..SITES.len()), account.clone());
+                write(&outside, move |tx| {
+                    let place = Compartment::Site(SITES[at].parse().unwrap());
+                    LockedAccount::lock(tx, &to)?.grant(&grant("1", place, never()))
+                });
+                done[at][1].fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    for _ in 0..64 {
+        let (app, done, mut random) = (Arc::clone(&app), Arc::clone(&done), seeded());
+        tasks.spawn(async move {
+            for _ in 0..ROUNDS {
+                let at = random.random_range(0..SITES.len());
+                let [spent, given] = [0, 1].map(|what| done[at][what].load(Ordering::SeqCst));
+                let wallet = app.get(&format!("/v1/wallets/site:{}/feed", SITES[at])).await;
+                let number = |name: &str| wallet[name].as_str().unwrap().parse::<i64>().unwrap();
+                assert!(number("used") >= spent, "{spent} were spent for {}: {wallet}", SITES[at]);
+                assert!(number("total") >= 100_000 + given, "{given} were given to {}: {wallet}", SITES[at]);
+                assert_eq!(number("available") + number("used"), number("total"));
+            }
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+}
+
+fn brake() -> Brake {
+    nivella_wallet::app::brake(&nivella_wallet::config::Config::default())
+}
+
+/// What can be done to a wallet between two looks at its page.
+fn act(db: &Db, account: &AccountId, random: &mut StdRng, now: Timestamp) {
+    const SITES: [&str; 2] = ["a", "b"];
+    let account = account.clone();
+    let site = SITES[random.random_range(0..SITES.len())];
+    let amount = random.random_range(1..50).to_string();
+    let at = if random.random() { Compartment::Pool } else { Compartment::Site(site.parse().unwrap()) };
+    let soon = now.plus_millis(random.random_range(1..40 * HOUR_MS));
+    let what = random.random_range(0..10);
+    write(db, move |tx| {
+        // What is refused is refused: the page is the same before and after.
+        let _refused = tx.attempt(|tx| {
+            if what == 0 {
+                sites::rename(tx, &account, &amount)?;
+                return Ok(());
+            }
+            if what == 1 {
+                sites::set_uses_pool(tx, &site.parse().unwrap(), amount.len() > 1)?;
+                return Ok(());
+            }
+            let mut locked = LockedAccount::lock(tx, &account)?;
+            match what {
+                2 | 3 => drop(locked.grant(&grant(&amount, at, Expiry::At(soon)))?),
+                4 => {
+                    let later = NewGrant { effective_at: Some(soon), ..grant(&amount, at, never()) };
+                    drop(locked.grant(&later)?);
+                }
+                5 => drop(locked.debit(&new_debit(site, &amount), &brake())?),
+                6 => {
+                    let mut hold = new_hold(site, &amount);
+                    hold.lasts_s = if amount.len() > 1 { 3600 } else { 1800 };
+                    drop(locked.hold(&hold)?);
+                }
+                7 => drop(locked.start_plan(&"daily".parse().unwrap(), &at, Some(soon))?),
+                8 => drop(locked.stop_plan(&"daily".parse().unwrap(), &at)?),
+                _ => locked.set_limit(
+                    &site.parse().unwrap(),
+                    &Limit {
+                        agent: None,
+                        per: Per::Day,
+                        credits: amount.parse().unwrap(),
+                        on_reached: OnReached::Stop,
+                    },
+                )?,
+            }
+            Ok::<_, ledger::Error>(())
+        });
+        Ok::<_, db::Error>(())
+    });
+}
+
+/// Whatever is written and however the clock is turned, a page from memory is the page that is read anew, byte for
+/// byte.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_from_memory_is_the_page_that_is_read() {
+    let mut random = seeded();
+    let app = TestApp::start().await;
+    let outside = tokio::task::block_in_place(|| other(&app));
+    let account = tokio::task::block_in_place(|| {
+        let account = account(app.db(), &["a", "b"]);
+        let new = NewPlan {
+            name: "daily".parse().unwrap(),
+            credits: "20".parse().unwrap(),
+            per: Per::Day,
+            rollover: "5".parse().unwrap(),
+            label: None,
+        };
+        write(app.db(), move |tx| plan::set(tx, &new));
+        account
+    });
+    let mut now = app.clock.now();
+    for step in 0..400 {
+        let named = ["site:a", "site:b", &format!("account:{account}")][random.random_range(0..3)].to_owned();
+        let path = format!("/v1/wallets/{named}/feed");
+        let mut tag = None;
+        for look in 0..2 {
+            let answer = app.request(Method::GET, &path).send().await.unwrap();
+            tag = answer.headers().get(ETAG).cloned();
+            let body = answer.text().await.unwrap();
+            let fresh = app.db().read(|tx| {
+                let wallet = wallet::open(tx, &named.parse().unwrap())?.unwrap();
+                page::read(tx, &wallet, &feed::Settings::default())
+            });
+            let fresh = fresh.unwrap_or_else(|error: db::Error| panic!("{error}")).answer().unwrap();
+            assert_eq!(body.as_bytes(), fresh.body(), "step {step}, look {look} at {named}");
+        }
+        let again = app.request(Method::GET, &path).header(IF_NONE_MATCH, tag.unwrap()).send().await.unwrap();
+        assert_eq!(again.status(), 304, "step {step}");
+
+        match random.random_range(0..4) {
+            0 => {
+                let db = if random.random() { app.db() } else { &outside };
+                tokio::task::block_in_place(|| act(db, &account, &mut random, now));
+            }
+            1 => now = now.plus_millis(random.random_range(1..3000)),
+            2 => now = now.plus_millis(random.random_range(1..DAY_MS)),
+            _ => {
+                // To the very instant at which the next hour begins, or one beside it.
+                let hour = now.hour().plus_millis(HOUR_MS + random.random_range(-1..2));
+                now = now.max(hour);
+            }
+        }
+        app.clock.turn_to(now);
+    }
+}
