@@ -21,6 +21,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub use self::memory::Memory;
+pub use self::thread::GROUP_LENGTH_MAX;
 use self::thread::{Manner, Writer};
 pub use self::tx::{FromColumn, Param, Row, Tx};
 use crate::time::Clock;
@@ -145,15 +146,25 @@ struct Inner {
 impl Db {
     /// Opens the database, brings its schema up to date and starts the writer.
     pub fn open(url: &DatabaseUrl, durability: Durability, clock: Clock) -> Result<Self, Error> {
+        Self::open_with(url, durability, GROUP_LENGTH_MAX, clock)
+    }
+
+    /// [`Db::open`]; at most `group_max` writes share a commit.
+    pub fn open_with(
+        url: &DatabaseUrl,
+        durability: Durability,
+        group_max: u32,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         let (writer, readers) = match url {
             DatabaseUrl::Sqlite(path) => {
                 let connection = sqlite::open(path, durability)?;
                 let readers = sqlite::Readers::new(path.clone());
-                (Writer::start_sqlite(connection, clock.clone())?, readers)
+                (Writer::start_sqlite(connection, clock.clone(), group_max)?, readers)
             }
             DatabaseUrl::Postgres(text) => {
                 let text = text.clone();
-                (Writer::start_postgres(text, clock.clone())?, sqlite::Readers::none())
+                (Writer::start_postgres(text, clock.clone(), group_max)?, sqlite::Readers::none())
             }
         };
         Ok(Self { inner: Arc::new(Inner { url: url.clone(), clock, writer, readers }) })
