@@ -40,7 +40,7 @@ $$ SELECT (extract(epoch FROM date_trunc(a_period, a_time AT TIME ZONE 'UTC')) *
 CREATE FUNCTION debit(a_key text, a_site text, a_agent text, a_amount bigint, a_label text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
-    found idempotency%ROWTYPE;
+    stored idempotency%ROWTYPE;
     wallet account%ROWTYPE;
     part record;
     a_digest bytea := sha256(convert_to(a_site || '|' || a_agent || '|' || a_amount || '|' || a_label, 'UTF8'));
@@ -56,10 +56,10 @@ DECLARE
     slices text := '';
     answer text;
 BEGIN
-    SELECT * INTO found FROM idempotency WHERE key = a_key;
+    SELECT * INTO stored FROM idempotency WHERE key = a_key;
     IF FOUND THEN
-        IF found.digest <> a_digest THEN RAISE EXCEPTION 'idempotency_mismatch'; END IF;
-        RETURN found.body;
+        IF stored.digest <> a_digest THEN RAISE EXCEPTION 'idempotency_mismatch'; END IF;
+        RETURN stored.body;
     END IF;
     SELECT * INTO wallet FROM account WHERE site = a_site FOR UPDATE;
     IF NOT FOUND THEN RAISE EXCEPTION 'not_found'; END IF;

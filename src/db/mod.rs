@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub use self::memory::Memory;
 pub use self::thread::GROUP_LENGTH_MAX;
 use self::thread::{Manner, Writer};
-pub use self::tx::{FromColumn, Param, Row, Tx};
+pub use self::tx::{FromColumn, Param, Row, Tx, statements};
 use crate::time::Clock;
 
 /// Why the database did not do as it was told.
