@@ -122,8 +122,12 @@ struct Wallets {
 
 impl Wallets {
     fn start(database: &Database, sites: usize) -> Self {
+        Self::with(database, sites, &[])
+    }
+
+    fn with(database: &Database, sites: usize, settings: &[(&str, &str)]) -> Self {
         let bytes = database.bytes();
-        let daemon = Daemon::start(database);
+        let daemon = Daemon::with(database, settings);
         let tally = Tally::read(&mut daemon.caller(), sites, "run");
         Self { daemon, tally, sites, bytes }
     }
@@ -240,7 +244,8 @@ impl<'s> Stage<'s> {
                 database.run(&[&store[..], &keys].concat());
                 database.run(&["package", "set", "--store", "fair", "--product", "10", "--credits", "1000"]);
             }
-            Wallets::start(&database, settings.sites)
+            // Of itself the daemon reads the shop's orders at the start, when there are none.
+            Wallets::with(&database, settings.sites, &[("NIVELLA_WALLET_RECONCILE__EVERY", "24h")])
         });
         if spending.is_some() {
             let fresh = Daemon::start(&base.ready(seeds).copy(&folder.join("idle.db")));
@@ -446,10 +451,8 @@ impl<'s> Stage<'s> {
         let Some(rate) = book.last(HALF) else { return };
         let mut at_shop = Caller::new(*shop, "");
         at_shop.json("POST", "/change", "", b"");
-        // The shop's sign that it could not make a delivery: the daemon reads its orders at once.
-        let lost = br#"{"code":"woocommerce_rest_cannot_view","message":"no","data":{"status":401}}"#;
-        let headers = signed(lost, "order.updated");
-        wallets.daemon.caller().json("POST", "/webhooks/woocommerce/fair", &headers, lost);
+        // A store that was set anew is compared at once, by the daemon itself.
+        wallets.daemon.database.run(&["store", "set", "fair", "--url", &format!("http://{shop}")]);
         let mut shown = move || at_shop.json("GET", "/shown", "", b"").as_u64().unwrap_or(0);
         let start = Instant::now();
         while shown() == 0 {

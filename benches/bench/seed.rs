@@ -91,7 +91,8 @@ impl Plan {
         load::closed(running.address, talks.collect(), ENDLESS);
         runtime.block_on(running.stop()).expect("it stops");
         runtime.shutdown_timeout(Duration::from_secs(5));
-        let waiting = std::fs::metadata(format!("{}-wal", database.path.display())).map_or(0, |log| log.len());
+        let waiting =
+            std::fs::metadata(format!("{}-wal", database.path.display())).map_or(0, |log| log.len());
         assert_eq!(waiting, 0, "one file holds everything");
     }
 }

@@ -67,7 +67,7 @@ async fn change(State(shop): State<Arc<Shop>>) -> Response {
     let now = Clock::system().now();
     let made = (0..ORDERS).map(|index| {
         // In ascending order, the last one a moment ago.
-        let age_ms = i64::try_from(ORDERS - index).expect("small") * 10;
+        let age_ms = i64::try_from(ORDERS - index).expect("small");
         let date = woo_date(now.plus_millis(-age_ms));
         let total = format!("{}.00", quantity * 10);
         order["id"] = (5_000_000 + index).into();

@@ -23,7 +23,9 @@ pub(crate) fn transfers(folder: &Path, count: u32) -> Result<f64, String> {
             .map_err(|_| "no registry has its server, and TIGERBEETLE names none".to_owned())?;
         said = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         let line = said.lines().find_map(|line| line.trim().strip_prefix("load accepted = "));
-        if let Some(rate) = line.and_then(|line| line.split_whitespace().next()?.replace(',', "").parse().ok()) {
+        if let Some(rate) =
+            line.and_then(|line| line.split_whitespace().next()?.replace(',', "").parse().ok())
+        {
             return Ok(rate);
         }
     }

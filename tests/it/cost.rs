@@ -92,7 +92,8 @@ async fn debits(app: &TestApp, from: u64, count: u64) {
     for number in from..from + count {
         let body = json!({ "site": "site-1", "agent": "helper", "credits": "0.01", "action": "chat",
                            "label": "Answered a visitor question" });
-        let request = app.request(Method::POST, "/v1/debits").header("Idempotency-Key", format!("key-{number}"));
+        let request =
+            app.request(Method::POST, "/v1/debits").header("Idempotency-Key", format!("key-{number}"));
         let answer = request.body(body.to_string()).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::CREATED);
     }
