@@ -209,8 +209,8 @@ impl Book {
                 target.as_ref().map_or("", |target| target.verdict(median(&values))).to_owned(),
             ]));
         }
-        for (name, why) in &self.missing {
-            rows.push(Row::text(name, format!("not measured: {why}")));
+        for name in self.missing.keys() {
+            rows.push(Row::text(name, "not measured".to_owned()));
         }
         for Ratio { name, values, target, why_not } in &self.ratios {
             let words = target.words();
@@ -251,6 +251,9 @@ impl Book {
             }
         }
         println!();
+        for (name, why) in &self.missing {
+            println!("{name} was not measured: {why}");
+        }
         for note in &self.notes {
             println!("{note}");
         }
