@@ -72,7 +72,8 @@ impl<'c> Tx<'c> {
     /// Forgets what the writer remembers if another program wrote since.
     pub(super) fn forget_if_outdated(&mut self) -> Result<(), Error> {
         if let Engine::Sqlite(connection) = &self.engine {
-            let version: i64 = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+            let version: i64 =
+                connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
             if let Some(memory) = &mut self.memory {
                 memory.is_of(version);
             }

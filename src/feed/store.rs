@@ -240,7 +240,8 @@ fn with_unsettled(
         if let Some(place) = place {
             if let Some(known) = settled.iter_mut().find(|known| known.place == place) {
                 known.credits = Delta::from_micro(known.credits.micro().saturating_sub(line.credits));
-                known.quantity = known.quantity.zip(line.quantity).map(|(sum, more)| sum.saturating_add(more));
+                known.quantity =
+                    known.quantity.zip(line.quantity).map(|(sum, more)| sum.saturating_add(more));
             }
             continue;
         }

@@ -186,7 +186,9 @@ pub async fn create(
     let Fields(fields) = extract::parse(&body)?;
     let (settings, brake) = (Arc::clone(&app.feed), app.brake);
     app.db
-        .write_remembering("debits::create", move |tx| book(tx, &settings, &brake, &caller, &requested, &fields))
+        .write_remembering("debits::create", move |tx| {
+            book(tx, &settings, &brake, &caller, &requested, &fields)
+        })
         .await
         .map(idempotent::respond)
 }

@@ -241,11 +241,7 @@ pub(super) fn written_slices(
 }
 
 /// [`written_slices`] without what is unsettled.
-fn settled_slices(
-    tx: &mut Tx<'_>,
-    account: &AccountId,
-    view: &View,
-) -> Result<Vec<Slice>, db::Error> {
+fn settled_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<Vec<Slice>, db::Error> {
     let read = |row: &Row<'_>| {
         Ok(Slice {
             grant: row.get(0)?,

@@ -130,7 +130,8 @@ impl Unsettled {
         match self.lines.iter_mut().find(|known| known.site == line.site && known.label == line.label) {
             Some(known) => {
                 known.credits += line.credits;
-                known.quantity = known.quantity.zip(line.quantity).map(|(sum, more)| sum.saturating_add(more));
+                known.quantity =
+                    known.quantity.zip(line.quantity).map(|(sum, more)| sum.saturating_add(more));
             }
             None => self.lines.push(line),
         }

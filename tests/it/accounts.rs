@@ -688,7 +688,8 @@ fn nothing_is_made_or_lost_whatever_is_merged() {
             let owned = sum("slice_now", "remaining") - sum("debt", "amount");
             let granted: i64 = drafts.values().map(Draft::target).sum();
             assert_eq!(owned, granted - spent, "after step {step}");
-            let in_merged = "slice_now s JOIN account a ON a.id = s.account_id WHERE a.merged_into IS NOT NULL";
+            let in_merged =
+                "slice_now s JOIN account a ON a.id = s.account_id WHERE a.merged_into IS NOT NULL";
             assert_eq!(sum(in_merged, "s.remaining"), 0, "nothing lies where nobody looks");
         }
     }

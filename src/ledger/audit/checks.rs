@@ -219,10 +219,9 @@ pub(super) const COUNTERS: &[Check] = &[
 ];
 
 /// Whose lines do not add up.
-pub(super) const ACTIVITY: &[Check] = &[
-    Check {
-        rule: "activity",
-        sql: "-- ledger::audit::checks::activity
+pub(super) const ACTIVITY: &[Check] = &[Check {
+    rule: "activity",
+    sql: "-- ledger::audit::checks::activity
               SELECT a.id, 'its lines add up to ' || CAST(COALESCE(l.sum, 0) AS TEXT)
                      || ', its slices hold ' || CAST(COALESCE(s.sum, 0) AS TEXT)
               FROM account a
@@ -234,8 +233,7 @@ pub(super) const ACTIVITY: &[Check] = &[
               LEFT JOIN (SELECT account_id, SUM(remaining + held) AS sum FROM slice_now GROUP BY account_id) s
                 ON s.account_id = a.id
               WHERE COALESCE(l.sum, 0) <> COALESCE(s.sum, 0)",
-    },
-];
+}];
 
 /// Tells what the statements find.
 pub(super) fn run(tx: &mut Tx<'_>, checks: &[Check], report: &mut Report) -> Result<(), db::Error> {

@@ -77,7 +77,9 @@ impl Refusal {
         match self {
             Self::Frozen(reason) => Error::Frozen(reason),
             Self::Paused(pause) => Error::Paused(pause),
-            Self::LimitReached { limit, available } => Error::LimitReached { needed: amount, available, limit },
+            Self::LimitReached { limit, available } => {
+                Error::LimitReached { needed: amount, available, limit }
+            }
             Self::Short { available, obstacles } => {
                 Error::InsufficientCredits { needed: amount, available, obstacles }
             }

@@ -145,11 +145,19 @@ impl Account {
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let head = &self.head;
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        due(head.next_release) || due(head.next_renewal) || due(head.next_expiry) || head.unsettled.is_due(now)
+        due(head.next_release)
+            || due(head.next_renewal)
+            || due(head.next_expiry)
+            || head.unsettled.is_due(now)
     }
 
     /// Spends credits for a site, all or nothing.
-    pub(super) fn debit(&mut self, tx: &mut Tx<'_>, new: &NewDebit, limits: &Brake) -> Result<Debited, Error> {
+    pub(super) fn debit(
+        &mut self,
+        tx: &mut Tx<'_>,
+        new: &NewDebit,
+        limits: &Brake,
+    ) -> Result<Debited, Error> {
         let now = tx.now();
         if self.sites.get(&new.site).is_none_or(|site| site.over_at <= now) {
             let site = Site::read(tx, &self.head, &new.site)?;
@@ -181,7 +189,8 @@ impl Account {
                 amount: part.credits,
                 booked_at: now,
             })?;
-            account.posted = (if account.next_entry() == first + 1 { entry } else { account.posted.0 }, entry);
+            account.posted =
+                (if account.next_entry() == first + 1 { entry } else { account.posted.0 }, entry);
         }
         account.insert_debit(&id, new, None)?;
         let taken = parts.iter().map(|part| (&*shown[part.slice], part.credits));
@@ -234,9 +243,8 @@ impl Site {
 
     fn terms(&self, head: &Head, new: &NewDebit) -> Terms {
         let agent = new.agent.as_ref();
-        let counts = |standing: &&Standing| {
-            standing.limit.agent.is_none() || standing.limit.agent.as_ref() == agent
-        };
+        let counts =
+            |standing: &&Standing| standing.limit.agent.is_none() || standing.limit.agent.as_ref() == agent;
         let said = self.agents.iter().find(|(known, _)| Some(known) == agent);
         Terms {
             frozen: head.frozen_reason.clone(),

@@ -137,7 +137,8 @@ fn standing_with(
         |row| row.get(0),
     )?;
     let held = hold::held(tx, account, site, limit.agent.as_ref())?;
-    let captured = captured.unwrap_or(0) + unsettled.spent(site, limit.agent.as_ref(), (starts_at, resets_at));
+    let captured =
+        captured.unwrap_or(0) + unsettled.spent(site, limit.agent.as_ref(), (starts_at, resets_at));
     // More can be given back in a period than was spent in it, where the account's time zone was changed.
     let spent = Credits::from_micro(captured.max(0)).unwrap_or(Credits::MAX);
     Ok(Standing { limit, spent, held, resets_at })

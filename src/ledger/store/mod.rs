@@ -195,7 +195,10 @@ impl Head {
                     frozen_reason: row.get(1)?,
                     grant_seq: row.get(2)?,
                     entry_seq: row.get(3)?,
-                    entry_hash: row.get::<Vec<u8>>(4)?.try_into().map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
+                    entry_hash: row
+                        .get::<Vec<u8>>(4)?
+                        .try_into()
+                        .map_err(|bytes| wrong(4, format!("{bytes:?}")))?,
                     next_expiry: row.get(5)?,
                     next_renewal: row.get(7)?,
                     next_release: row.get(8)?,

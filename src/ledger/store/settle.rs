@@ -26,7 +26,9 @@ impl Unsettled {
             return Ok(None);
         }
         let written = serde_json::to_string(self);
-        written.map(Some).map_err(|error| db::Error::Unusable(format!("what is unsettled cannot be written: {error}")))
+        written
+            .map(Some)
+            .map_err(|error| db::Error::Unusable(format!("what is unsettled cannot be written: {error}")))
     }
 }
 
