@@ -62,8 +62,8 @@ test-wordpress: ## the plugin in a real WordPress, driven by a real browser
 	@scripts/stage 'browser tests' node --test --test-reporter=spec $(WORDPRESS_TESTS)
 
 .PHONY: bench
-bench: ## measures the release build; ROUNDS= sets how often
-	@scripts/setup demo
+bench: ## measures the release build beside PostgreSQL and Redis; ROUNDS= SECS= ENTRIES= ONLY= MARKDOWN=1
+	@scripts/setup bench
 	@$(CARGO) bench --quiet --bench bench
 
 .PHONY: fmt

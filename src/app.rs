@@ -75,7 +75,7 @@ impl Running {
         if matches!(config.database, DatabaseUrl::Postgres(_)) {
             bail!("serving from PostgreSQL is not supported yet: set database to sqlite:PATH");
         }
-        let db = Db::open(&config.database, config.durability, clock)?;
+        let db = Db::open_with(&config.database, config.durability, config.write_group_max.get(), clock)?;
         let listener = server::bind(config.listen).with_context(|| {
             format!(
                 "cannot listen on {}: is another program using it? Set `listen` to another address",

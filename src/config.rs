@@ -20,7 +20,7 @@ use serde::de::{Deserializer, Error as _};
 use toml::{Table, Value};
 
 pub use self::durations::{Every, Retention};
-use crate::db::{DatabaseUrl, Durability};
+use crate::db::{DatabaseUrl, Durability, GROUP_LENGTH_MAX};
 use crate::ledger::position::AlertLevel;
 use crate::ledger::store::Shortfall;
 use crate::order::target::{Discount, OnDelete};
@@ -46,6 +46,8 @@ pub struct Config {
     pub unit: UnitName,
     /// What an answered write survives: a power cut (`full`) or a crash of the process (`process`).
     pub durability: Durability,
+    /// How many writes may share a commit; 1 gives each a commit of its own.
+    pub write_group_max: Bounded<1, GROUP_LENGTH_MAX>,
     /// The balances at which a customer is told.
     pub low_balance: AlertLevels,
     /// Received deliveries.
@@ -239,7 +241,7 @@ pub enum Error {
 }
 
 /// Every key, as it is written in docs and after `NIVELLA_WALLET_` (upper case, `__` for the dot).
-pub const KEYS: [&str; 28] = [
+pub const KEYS: [&str; 29] = [
     "listen",
     "database",
     "public_url",
@@ -247,6 +249,7 @@ pub const KEYS: [&str; 28] = [
     "docs_url",
     "unit",
     "durability",
+    "write_group_max",
     "low_balance",
     "inbox.retention",
     "orders.on_delete",
@@ -320,6 +323,7 @@ impl Default for Config {
             docs_url: None,
             unit: UnitName::default(),
             durability: Durability::default(),
+            write_group_max: Bounded::of(GROUP_LENGTH_MAX),
             low_balance: AlertLevels::default(),
             inbox: Inbox::default(),
             orders: Orders::default(),

@@ -24,8 +24,9 @@ use std::sync::Arc;
 use self::changes::Turn;
 pub use self::changes::{Changes, Moment};
 pub use self::memory::Memory;
+pub use self::thread::GROUP_LENGTH_MAX;
 use self::thread::{Manner, Writer};
-pub use self::tx::{FromColumn, Param, Row, Tx};
+pub use self::tx::{FromColumn, Param, Row, Tx, statements};
 use crate::time::Clock;
 
 /// Why the database did not do as it was told.
@@ -149,17 +150,27 @@ struct Inner {
 impl Db {
     /// Opens the database, brings its schema up to date and starts the writer.
     pub fn open(url: &DatabaseUrl, durability: Durability, clock: Clock) -> Result<Self, Error> {
+        Self::open_with(url, durability, GROUP_LENGTH_MAX, clock)
+    }
+
+    /// [`Db::open`]; at most `group_max` writes share a commit.
+    pub fn open_with(
+        url: &DatabaseUrl,
+        durability: Durability,
+        group_max: u32,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         let changes = Arc::new(Changes::new());
         let (writer, readers) = match url {
             DatabaseUrl::Sqlite(path) => {
                 let connection = sqlite::open(path, durability)?;
                 let readers = sqlite::Readers::new(path.clone());
                 let turn = Turn::new(Arc::clone(&changes));
-                (Writer::start_sqlite(connection, clock.clone(), turn)?, readers)
+                (Writer::start_sqlite(connection, clock.clone(), group_max, turn)?, readers)
             }
             DatabaseUrl::Postgres(text) => {
                 let text = text.clone();
-                (Writer::start_postgres(text, clock.clone())?, sqlite::Readers::none())
+                (Writer::start_postgres(text, clock.clone(), group_max)?, sqlite::Readers::none())
             }
         };
         Ok(Self { inner: Arc::new(Inner { url: url.clone(), clock, writer, readers, changes }) })

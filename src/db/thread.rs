@@ -16,8 +16,8 @@ use crate::time::Clock;
 /// How many writes may wait. At ten thousand a second this is the work of under half a second.
 const QUEUE_LENGTH_MAX: usize = 4096;
 
-/// How many writes share a commit at most: beyond this a larger group saves next to nothing.
-const GROUP_LENGTH_MAX: usize = 512;
+/// How many writes share a commit at most, unless fewer are wished: beyond this a larger group saves next to nothing.
+pub const GROUP_LENGTH_MAX: u32 = 512;
 
 /// A piece of work for the writer: answers after the commit.
 pub(super) struct Job {
@@ -85,9 +85,11 @@ impl Writer {
     pub(super) fn start_sqlite(
         connection: rusqlite::Connection,
         clock: Clock,
+        group_max: u32,
         mut turn: Turn,
     ) -> Result<Self, Error> {
         Self::start(
+            group_max,
             move || Ok(connection),
             move |connection, memory, jobs| {
                 let mut tx = Tx::sqlite(connection, clock.now()).remembering(memory);
@@ -98,8 +100,9 @@ impl Writer {
         )
     }
 
-    pub(super) fn start_postgres(url: String, clock: Clock) -> Result<Self, Error> {
+    pub(super) fn start_postgres(url: String, clock: Clock, group_max: u32) -> Result<Self, Error> {
         Self::start(
+            group_max,
             move || postgres::open(&url),
             move |client, memory, jobs| {
                 run_group(&mut Tx::postgres(client, clock.now()).remembering(memory), "BEGIN", jobs, None);
@@ -112,6 +115,7 @@ impl Writer {
 
     /// Opens the connection on the writer's own thread and waits until it is open.
     fn start<C>(
+        group_max: u32,
         open: impl FnOnce() -> Result<C, Error> + Send + 'static,
         mut run: impl FnMut(&mut C, &mut Memory, Vec<Job>) + Send + 'static,
         close: impl FnOnce(C) + Send + 'static,
@@ -133,7 +137,7 @@ impl Writer {
                 };
                 let _ = opened.send(Ok(()));
                 let mut memory = Memory::default();
-                while let Some(group) = next_group(&waiting) {
+                while let Some(group) = next_group(&waiting, group_max) {
                     run(&mut connection, &mut memory, group);
                 }
                 close(connection);
@@ -177,9 +181,9 @@ impl Drop for StopFlag {
 }
 
 /// Waits for work and takes all that is there, up to a limit; `None` when nobody can send any more.
-fn next_group(waiting: &Receiver<Job>) -> Option<Vec<Job>> {
+fn next_group(waiting: &Receiver<Job>, group_max: u32) -> Option<Vec<Job>> {
     let mut group = vec![waiting.recv().ok()?];
-    group.extend(waiting.try_iter().take(GROUP_LENGTH_MAX - 1));
+    group.extend(waiting.try_iter().take(group_max.saturating_sub(1) as usize));
     Some(group)
 }
 

@@ -1,5 +1,7 @@
 //! A transaction, its parameters and its rows, the same on both engines.
 
+use std::cell::Cell;
+
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::Error;
@@ -30,6 +32,17 @@ impl std::fmt::Debug for Tx<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tx").field("now", &self.now).finish_non_exhaustive()
     }
+}
+
+thread_local! {
+    static STATEMENTS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many statements this thread has run: the writer's in a write, the caller's own elsewhere. Tests count with it
+/// what an act costs.
+#[must_use]
+pub fn statements() -> u64 {
+    STATEMENTS.get()
 }
 
 impl<'c> Tx<'c> {
@@ -190,6 +203,7 @@ impl<'c> Tx<'c> {
     }
 
     fn noted<T>(&mut self, done: Result<T, Error>) -> Result<T, Error> {
+        STATEMENTS.set(STATEMENTS.get() + 1);
         self.failed |= done.is_err();
         done
     }

@@ -34,6 +34,7 @@ mod plans;
 mod model;
 mod crash;
 mod tidy;
+mod cost;
 mod errors;
 mod openapi;
 mod twists;
