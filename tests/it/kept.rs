@@ -206,6 +206,10 @@ fn act(db: &Db, account: &AccountId, random: &mut StdRng, now: Timestamp) {
                 sites::set_uses_pool(tx, &site.parse().unwrap(), amount.len() > 1)?;
                 return Ok(());
             }
+            if what == 5 {
+                ledger::spend(tx, &account, &new_debit(site, &amount), &brake())?;
+                return Ok(());
+            }
             let mut locked = LockedAccount::lock(tx, &account)?;
             match what {
                 2 | 3 => drop(locked.grant(&grant(&amount, at, Expiry::At(soon)))?),
@@ -213,7 +217,6 @@ fn act(db: &Db, account: &AccountId, random: &mut StdRng, now: Timestamp) {
                     let later = NewGrant { effective_at: Some(soon), ..grant(&amount, at, never()) };
                     drop(locked.grant(&later)?);
                 }
-                5 => drop(locked.debit(&new_debit(site, &amount), &brake())?),
                 6 => {
                     let mut hold = new_hold(site, &amount);
                     hold.lasts_s = if amount.len() > 1 { 3600 } else { 1800 };
