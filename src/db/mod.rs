@@ -10,6 +10,7 @@
 //! No `await` happens inside a transaction: everything below [`Db::write`] is synchronous.
 
 mod changes;
+mod checkpoint;
 mod memory;
 mod migrate;
 mod postgres;
@@ -22,6 +23,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use self::changes::Turn;
+use self::checkpoint::Checkpointer;
 pub use self::changes::{Changes, Moment};
 pub use self::memory::Memory;
 pub use self::thread::GROUP_LENGTH_MAX;
@@ -166,7 +168,7 @@ impl Db {
                 let connection = sqlite::open(path, durability)?;
                 let readers = sqlite::Readers::new(path.clone());
                 let turn = Turn::new(Arc::clone(&changes));
-                (Writer::start_sqlite(connection, clock.clone(), group_max, turn)?, readers)
+                (Writer::start_sqlite(connection, clock.clone(), group_max, turn, Checkpointer::new(path))?, readers)
             }
             DatabaseUrl::Postgres(text) => {
                 let text = text.clone();

@@ -9,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::changes::{self, Changes};
+use super::checkpoint::LOG_PAGES_MAX;
 use super::{Durability, Error, Tx, migrate};
 use crate::time::Clock;
 
@@ -48,6 +49,7 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Er
     set_and_check(&connection, "foreign_keys", "ON")?;
     set_and_check(&connection, "trusted_schema", "OFF")?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
     // Less than nothing: in KiB, not in pages.
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     keep_plans(&connection)?;

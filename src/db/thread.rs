@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use super::changes::Turn;
+use super::checkpoint::Checkpointer;
 use super::memory::Memory;
 use super::{Error, Keep, Tx, postgres};
 use crate::time::Clock;
@@ -87,13 +88,16 @@ impl Writer {
         clock: Clock,
         group_max: u32,
         mut turn: Turn,
+        mut checkpointer: Checkpointer,
     ) -> Result<Self, Error> {
         Self::start(
             group_max,
             move || Ok(connection),
             move |connection, memory, jobs| {
+                let writes = jobs.len();
                 let mut tx = Tx::sqlite(connection, clock.now()).remembering(memory);
                 run_group(&mut tx, "BEGIN IMMEDIATE", jobs, Some(&mut turn));
+                checkpointer.committed(writes);
             },
             // After a clean stop one file holds everything, so that copying it copies everything.
             |connection| drop(connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")),
@@ -140,6 +144,8 @@ impl Writer {
                 while let Some(group) = next_group(&waiting, group_max) {
                     run(&mut connection, &mut memory, group);
                 }
+                // Whatever it has beside the connection ends first.
+                drop(run);
                 close(connection);
             })
             .map_err(|error| Error::Unusable(format!("the writer's thread cannot start: {error}")))?;

@@ -11,6 +11,7 @@ mod scale;
 mod tell;
 mod walk;
 
+use self::rows::Uneven;
 use crate::db::{self, Db};
 
 /// Something in the books that does not add up.
@@ -57,20 +58,16 @@ fn verify_at_once(
         rows::grants(tx, &mut found)?;
         tell::suspects(tx, &found, &mut report)?;
         tell::debts_between(&found, &mut report);
-        let balance = rows::others(tx, &mut found)?;
+        let uneven = rows::others(tx, &mut found)?;
         checks::run(tx, checks::CHECKS, &mut report)?;
-        for (is_even, statements) in [
-            (balance.debits, checks::DEBITS),
-            (balance.reversals, checks::REVERSALS),
-            (balance.counters, checks::COUNTERS),
-            (balance.activity, checks::ACTIVITY),
-        ] {
-            if !is_even {
-                checks::run(tx, statements, &mut report)?;
+        for what in uneven {
+            match what {
+                Uneven::Debits => checks::run(tx, checks::DEBITS, &mut report)?,
+                Uneven::Reversals => checks::run(tx, checks::REVERSALS, &mut report)?,
+                Uneven::Counters => checks::run(tx, checks::COUNTERS, &mut report)?,
+                Uneven::Activity => checks::run(tx, checks::ACTIVITY, &mut report)?,
+                Uneven::Hours => checks::hours(tx, &mut report)?,
             }
-        }
-        if !balance.hours {
-            checks::hours(tx, &mut report)?;
         }
         Ok(report)
     })

@@ -61,36 +61,38 @@ pub(super) fn grants(tx: &mut Tx<'_>, found: &mut Found) -> Result<(), db::Error
     )
 }
 
-/// What is as it should be.
-pub(super) struct Even {
-    pub(super) debits: bool,
-    pub(super) reversals: bool,
-    pub(super) counters: bool,
-    pub(super) activity: bool,
-    pub(super) hours: bool,
+/// What is not as it should be, and wants to be looked at row by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Uneven {
+    Debits,
+    Reversals,
+    Counters,
+    Activity,
+    Hours,
 }
 
 /// Weighs debits, reversals, counters and the lines that customers read.
-pub(super) fn others(tx: &mut Tx<'_>, found: &mut Found) -> Result<Even, db::Error> {
+pub(super) fn others(tx: &mut Tx<'_>, found: &mut Found) -> Result<Vec<Uneven>, db::Error> {
     let mut captured = Captured::default();
     debits(tx, found, &mut captured)?;
     reversals(tx, found)?;
     counters(tx, found, &mut captured)?;
-    Ok(Even {
-        debits: found.debits.is_even(),
-        reversals: found.reversals.is_even(),
-        counters: captured.by_day.is_even() && captured.by_month.is_even(),
-        activity: activity(tx, found)?.is_even(),
-        hours: captured.by_hour.is_even(),
-    })
+    let weighed = [
+        (Uneven::Debits, found.debits.is_even()),
+        (Uneven::Reversals, found.reversals.is_even()),
+        (Uneven::Counters, captured.day.is_even() && captured.month.is_even()),
+        (Uneven::Activity, activity(tx, found)?.is_even()),
+        (Uneven::Hours, captured.hour.is_even()),
+    ];
+    Ok(weighed.into_iter().filter(|(_, is_even)| !is_even).map(|(what, _)| what).collect())
 }
 
 /// What was captured by the debits, less what the counters say.
 #[derive(Default)]
 struct Captured {
-    by_day: Balance,
-    by_month: Balance,
-    by_hour: Balance,
+    day: Balance,
+    month: Balance,
+    hour: Balance,
 }
 
 fn debits(tx: &mut Tx<'_>, found: &mut Found, captured: &mut Captured) -> Result<(), db::Error> {
@@ -131,12 +133,12 @@ fn debits(tx: &mut Tx<'_>, found: &mut Found, captured: &mut Captured) -> Result
             let spent = credits - reversed;
             for agent in std::iter::once("").chain(row.text_opt(3)?) {
                 let number = scale.number(Sort::Counter, &[owner, site, agent]);
-                captured.by_day.add(number, spent);
-                captured.by_month.add(number, spent);
+                captured.day.add(number, spent);
+                captured.month.add(number, spent);
             }
             let at: i64 = row.get(8)?;
             if hours_from.is_some_and(|from| from <= at) {
-                captured.by_hour.add(hour(found, owner, site, at - at.rem_euclid(3_600_000)), spent);
+                captured.hour.add(hour(found, owner, site, at - at.rem_euclid(3_600_000)), spent);
             }
             Ok(())
         },
@@ -169,7 +171,7 @@ fn counters(tx: &mut Tx<'_>, found: &Found, captured: &mut Captured) -> Result<(
         params![],
         |row| {
             let number = found.scale.number(Sort::Counter, &[row.text(0)?, row.text(1)?, row.text(2)?]);
-            let of = if row.text(4)? == "day" { &mut captured.by_day } else { &mut captured.by_month };
+            let of = if row.text(4)? == "day" { &mut captured.day } else { &mut captured.month };
             of.add(number, -row.get::<i64>(3)?);
             Ok(())
         },
@@ -180,7 +182,7 @@ fn counters(tx: &mut Tx<'_>, found: &Found, captured: &mut Captured) -> Result<(
         params![],
         |row| {
             let number = hour(found, row.text(0)?, row.text(1)?, row.get(2)?);
-            captured.by_hour.add(number, -row.get::<i64>(3)?);
+            captured.hour.add(number, -row.get::<i64>(3)?);
             Ok(())
         },
     )?;
@@ -191,10 +193,10 @@ fn counters(tx: &mut Tx<'_>, found: &Found, captured: &mut Captured) -> Result<(
         |row| {
             let (account, site, agent, sum) = (row.text(0)?, row.text(1)?, row.text(2)?, row.get::<i64>(3)?);
             let number = found.scale.number(Sort::Counter, &[account, site, agent]);
-            captured.by_day.add(number, -sum);
-            captured.by_month.add(number, -sum);
+            captured.day.add(number, -sum);
+            captured.month.add(number, -sum);
             if agent.is_empty() {
-                captured.by_hour.add(hour(found, account, site, row.get(4)?), -sum);
+                captured.hour.add(hour(found, account, site, row.get(4)?), -sum);
             }
             Ok(())
         },

@@ -209,7 +209,7 @@ impl Account {
 
         let mut paid = Vec::with_capacity(parts.len());
         for part in &parts {
-            let slice = &mut shown[part.slice];
+            let slice = &mut *shown[part.slice];
             slice.remaining = slice.remaining.saturating_sub(part.credits);
             paid.push((slice.grant.clone(), part.credits));
         }
