@@ -139,11 +139,11 @@ impl Turn {
 
     /// To be called before a commit: takes the turn if another program had it, and tells what is about to be written,
     /// so that nobody sees it beside what they kept and does not know. Where nothing is written nothing is.
-    pub(super) fn announce(&mut self, tx: &mut Tx<'_>) -> Result<(), Error> {
+    /// `version` is what SQLite says about commits of others.
+    pub(super) fn announce(&mut self, tx: &mut Tx<'_>, version: Option<i64>) -> Result<(), Error> {
         if tx.note_writes().is_empty() {
             return Ok(());
         }
-        let version = Some(data_version(tx)?);
         if version != self.version {
             let number = RandomState::new().hash_one(version).cast_signed();
             tx.execute(
@@ -228,6 +228,11 @@ impl Written {
     fn is_empty(&self) -> bool {
         self.accounts.is_empty() && !self.common
     }
+
+    /// Whether anything was written that is of no one account.
+    pub(super) fn is_common(&self) -> bool {
+        self.common
+    }
 }
 
 /// What a statement writes.
@@ -262,7 +267,7 @@ fn kind(sql: &str) -> Kind {
         | "order_line" | "lookup" | "parked_retry" | "store_health" | "reconciliation" | "signing_secret"
         | "correction" | "turn" => Kind::Unkept,
         "slice" | "activity" | "spending" | "spending_hour" | "credit_grant" | "plan_grant" | "hold"
-        | "hold_slice" | "holding" | "reversal" | "claw_due" | "grant_freeze" => Kind::OfAccount,
+        | "hold_slice" | "holding" | "reversal" | "claw_due" => Kind::OfAccount,
         "account" if name.starts_with("-- ledger::") => Kind::OfAccount,
         "subscription" | "debt" | "spending_limit" | "spending_policy" | "brake" => Kind::Setting,
         _ => Kind::Common,

@@ -23,8 +23,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use self::changes::Turn;
-use self::checkpoint::Checkpointer;
 pub use self::changes::{Changes, Moment};
+use self::checkpoint::Checkpointer;
 pub use self::memory::Memory;
 pub use self::thread::GROUP_LENGTH_MAX;
 use self::thread::{Manner, Writer};
@@ -168,7 +168,16 @@ impl Db {
                 let connection = sqlite::open(path, durability)?;
                 let readers = sqlite::Readers::new(path.clone());
                 let turn = Turn::new(Arc::clone(&changes));
-                (Writer::start_sqlite(connection, clock.clone(), group_max, turn, Checkpointer::new(path))?, readers)
+                (
+                    Writer::start_sqlite(
+                        connection,
+                        clock.clone(),
+                        group_max,
+                        turn,
+                        Checkpointer::new(path),
+                    )?,
+                    readers,
+                )
             }
             DatabaseUrl::Postgres(text) => {
                 let text = text.clone();

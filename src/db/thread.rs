@@ -219,7 +219,8 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>, mut turn: Option<&mut
     let mut answers = Vec::with_capacity(jobs.len());
     let outcome = (|| {
         begin_patiently(tx, begin)?;
-        tx.forget_if_outdated()?;
+        // Nobody else commits before this is over.
+        let version = tx.forget_if_outdated()?;
         for job in jobs {
             if turn.is_some() {
                 tx.note_writes().begin_work();
@@ -231,16 +232,19 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>, mut turn: Option<&mut
                     answers.push(answer);
                     match keep {
                         Keep::Effects => tx.batch("RELEASE SAVEPOINT job")?,
-                        Keep::Nothing => {
-                            tx.batch("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job")?;
-                            if turn.is_some() {
-                                tx.note_writes().forget_work();
-                            }
-                        }
+                        Keep::Nothing => tx.batch("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job")?,
                     }
-                    tx.forget();
+                    // An account that it locked is forgotten already.
+                    let is_known = turn.is_some() && keep == Keep::Effects && !tx.note_writes().is_common();
+                    if !is_known {
+                        tx.forget();
+                    }
+                    if turn.is_some() && keep == Keep::Nothing {
+                        tx.note_writes().forget_work();
+                    }
                 }
                 Manner::Remembering => {
+                    tx.forget_failure();
                     let (_, answer) = (job.run)(tx);
                     answers.push(answer);
                     if tx.has_failed() {
@@ -250,7 +254,7 @@ fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>, mut turn: Option<&mut
             }
         }
         if let Some(turn) = &mut turn {
-            turn.announce(tx)?;
+            turn.announce(tx, version)?;
         }
         tx.batch("COMMIT")
     })();

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::Error;
-use super::changes::Written;
+use super::changes::{self, Written};
 use super::memory::Memory;
 use crate::id;
 use crate::time::Timestamp;
@@ -73,18 +73,24 @@ impl<'c> Tx<'c> {
     }
 
     /// Forgets what the writer remembers if another program wrote since.
-    pub(super) fn forget_if_outdated(&mut self) -> Result<(), Error> {
-        if let Engine::Sqlite(connection) = &self.engine {
-            let version: i64 =
-                connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-            if let Some(memory) = &mut self.memory {
-                memory.is_of(version);
-            }
+    /// Answers what SQLite says about commits of others.
+    pub(super) fn forget_if_outdated(&mut self) -> Result<Option<i64>, Error> {
+        if matches!(self.engine, Engine::Postgres(_)) {
+            return Ok(None);
         }
-        Ok(())
+        let version = changes::data_version(self)?;
+        if let Some(memory) = &mut self.memory {
+            memory.is_of(version);
+        }
+        Ok(Some(version))
     }
 
-    /// Whether the database failed any statement so far.
+    /// Begins to watch for failures anew.
+    pub(super) fn forget_failure(&mut self) {
+        self.failed = false;
+    }
+
+    /// Whether the database failed any statement since.
     pub(super) fn has_failed(&self) -> bool {
         self.failed
     }

@@ -188,9 +188,8 @@ fn one(
     caller: &Caller,
     item: &RawValue,
 ) -> Result<Outcome, db::Error> {
-    let booked = read(item).and_then(|(requested, fields)| {
-        debits::book(tx, settings, brake, caller, &requested, &fields)
-    });
+    let booked = read(item)
+        .and_then(|(requested, fields)| debits::book(tx, settings, brake, caller, &requested, &fields));
     match booked {
         Ok(answered) => Ok(Outcome {
             status: answered.answer().status,

@@ -115,7 +115,11 @@ fn what_another_program_changed_counts_for_the_very_next_debit() {
         assert!(stage.spend("10").starts_with("10 credits needed, 5 left under"), "{}", stage.spend("10"));
         assert_eq!(stage.spend("5"), "2465");
         stage.elsewhere(|tx, alice| {
-            LockedAccount::lock(tx, alice)?.remove_limit(&shop(), None, nivella_wallet::calendar::Per::Day)?;
+            LockedAccount::lock(tx, alice)?.remove_limit(
+                &shop(),
+                None,
+                nivella_wallet::calendar::Per::Day,
+            )?;
             Ok(sites::set_uses_pool(tx, &shop(), false)?)
         });
         assert_eq!(stage.spend("5"), "2460", "the caller says whether the pool counts");
@@ -175,7 +179,10 @@ fn what_the_database_fails_half_way_takes_its_group_with_it() {
             tx.execute(row, params![&alice])?;
             Ok::<_, Error>(())
         }));
-        assert!(matches!(failed, Err(Error::Database(db::Error::Sqlite(_) | db::Error::Postgres(_)))), "{failed:?}");
+        assert!(
+            matches!(failed, Err(Error::Database(db::Error::Sqlite(_) | db::Error::Postgres(_)))),
+            "{failed:?}"
+        );
         assert_eq!(stage.number("COUNT(*) FROM debit"), 0);
         assert_eq!(stage.spend("10"), "1990", "nothing is remembered of it");
     }

@@ -1,0 +1,304 @@
+//! The history, line by line, and what was used.
+
+use crate::db::{self, Row, Tx};
+use crate::feed::activity::{Filter, Line};
+use crate::feed::page::Used;
+use crate::feed::usage::Group;
+use crate::feed::wallet::Wallet;
+use crate::id::SiteId;
+use crate::ledger::slice::Compartment;
+use crate::ledger::store::{Shown, settle};
+use crate::params;
+use crate::rate;
+use crate::time::Timestamp;
+use crate::units::Delta;
+
+/// Up to `limit` lines before a place, newest first; of one compartment, or of the whole account.
+pub(in crate::feed) fn lines_before(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    compartment: Option<&Compartment>,
+    filter: &Filter,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<Line>, db::Error> {
+    let (kind, from, to) = bounds(filter);
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let settled = match compartment {
+        None => tx.query(
+            "-- feed::store::lines::lines_before (account)
+             SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
+             WHERE account_id = $1 AND seq < $2 AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
+             ORDER BY seq DESC LIMIT $6",
+            params![&wallet.account, before, kind, from, to, most],
+            written,
+        ),
+        Some(compartment) => tx.query(
+            "-- feed::store::lines::lines_before (compartment)
+             SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
+             WHERE account_id = $1 AND site = $7 AND seq < $2
+               AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
+             ORDER BY seq DESC LIMIT $6",
+            params![&wallet.account, before, kind, from, to, most, compartment.column()],
+            written,
+        ),
+    }?;
+    let (settled, mut lines) = with_unsettled(tx, wallet, compartment, filter, settled)?;
+    lines.retain(|line| line.place < before);
+    lines.sort_by_key(|line| -line.place);
+    lines.extend(settled);
+    lines.truncate(limit);
+    Ok(lines.into_iter().map(Written::told).collect())
+}
+
+/// Up to `limit` lines after one place and up to another, oldest first.
+pub(in crate::feed) fn lines_after(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    compartment: Option<&Compartment>,
+    filter: &Filter,
+    (after, last): (i64, i64),
+    limit: usize,
+) -> Result<Vec<Line>, db::Error> {
+    let (kind, from, to) = bounds(filter);
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let settled = match compartment {
+        None => tx.query(
+            "-- feed::store::lines::lines_after (account)
+             SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
+             WHERE account_id = $1 AND seq > $2 AND seq <= $7
+               AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
+             ORDER BY seq LIMIT $6",
+            params![&wallet.account, after, kind, from, to, most, last],
+            written,
+        ),
+        Some(compartment) => tx.query(
+            "-- feed::store::lines::lines_after (compartment)
+             SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
+             WHERE account_id = $1 AND site = $8 AND seq > $2 AND seq <= $7
+               AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
+             ORDER BY seq LIMIT $6",
+            params![&wallet.account, after, kind, from, to, most, last, compartment.column()],
+            written,
+        ),
+    }?;
+    let (mut lines, mut newer) = with_unsettled(tx, wallet, compartment, filter, settled)?;
+    newer.retain(|line| after < line.place && line.place <= last);
+    newer.sort_by_key(|line| line.place);
+    lines.extend(newer);
+    lines.truncate(limit);
+    Ok(lines.into_iter().map(Written::told).collect())
+}
+
+/// Settled lines with what is unsettled of them, and the unsettled ones that are lines of their own: those are newer
+/// than all that are settled.
+fn with_unsettled(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    compartment: Option<&Compartment>,
+    filter: &Filter,
+    mut settled: Vec<Written>,
+) -> Result<(Vec<Written>, Vec<Written>), db::Error> {
+    let usage = Shown::Usage.as_str();
+    let (kind, from, to) = bounds(filter);
+    let mut newer = Vec::new();
+    for line in settle::unsettled(tx, &wallet.account)?.lines() {
+        let at = Timestamp::from_millis(line.at);
+        let place = tx.query_opt(
+            "-- feed::store::lines::with_unsettled
+             SELECT seq FROM activity
+             WHERE account_id = $1 AND hour = $2 AND site = $3 AND label = $4 AND kind = 'usage'",
+            params![&wallet.account, at.hour(), &line.site, &line.label],
+            |row| row.get::<i64>(0),
+        )?;
+        if let Some(place) = place {
+            if let Some(known) = settled.iter_mut().find(|known| known.place == place) {
+                known.credits = Delta::from_micro(known.credits.micro().saturating_sub(line.credits));
+                known.quantity =
+                    known.quantity.zip(line.quantity).map(|(sum, more)| sum.saturating_add(more));
+            }
+            continue;
+        }
+        let compartment_of = Compartment::Site(line.site.clone());
+        if compartment.is_none_or(|compartment| *compartment == compartment_of)
+            && (kind.is_empty() || kind == usage)
+            && (from..to).contains(&line.at)
+        {
+            newer.push(Written {
+                place: line.seq,
+                at,
+                kind: usage.to_owned(),
+                label: line.label.clone(),
+                credits: Delta::from_micro(-line.credits),
+                compartment: compartment_of,
+                order: None,
+                quantity: line.quantity,
+            });
+        }
+    }
+    Ok((settled, newer))
+}
+
+/// The filter as a statement takes it: no kind is any kind, no bound is the furthest one.
+fn bounds(filter: &Filter) -> (&'static str, i64, i64) {
+    (
+        filter.kind.map_or("", |kind| kind.as_str()),
+        filter.from.map_or(i64::MIN, Timestamp::millis),
+        filter.to.map_or(i64::MAX, Timestamp::millis),
+    )
+}
+
+/// A line as it is written: where its words tell how much, without that.
+struct Written {
+    place: i64,
+    at: Timestamp,
+    kind: String,
+    label: String,
+    credits: Delta,
+    compartment: Compartment,
+    order: Option<i64>,
+    quantity: Option<i64>,
+}
+
+fn written(row: &Row<'_>) -> Result<Written, db::Error> {
+    Ok(Written {
+        place: row.get(0)?,
+        at: row.get(1)?,
+        kind: row.get(2)?,
+        label: row.get(3)?,
+        credits: row.get(4)?,
+        compartment: row.get(5)?,
+        order: row.get(6)?,
+        quantity: row.get(7)?,
+    })
+}
+
+impl Written {
+    fn told(self) -> Line {
+        Line {
+            place: self.place,
+            at: self.at,
+            kind: self.kind,
+            label: rate::say(self.label, self.quantity),
+            credits: self.credits,
+            site: self.compartment.site().cloned(),
+            order: self.order.map(|order| order.to_string()),
+        }
+    }
+}
+
+/// The place of the account's newest line; 0 without any.
+pub(in crate::feed) fn newest_line(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<i64, db::Error> {
+    let unsettled = settle::unsettled(tx, &wallet.account)?;
+    let settled: i64 = tx.query_one(
+        "-- feed::store::lines::newest_line
+         SELECT CAST(COALESCE(MAX(seq), 0) AS BIGINT) FROM activity WHERE account_id = $1",
+        params![&wallet.account],
+        |row| row.get(0),
+    )?;
+    Ok(unsettled.lines().iter().map(|line| line.seq).fold(settled, i64::max))
+}
+
+// Usage --------------------------------------------------------------------------------------------
+
+/// The wallet's sites that any line of the history is about.
+pub(in crate::feed) fn active_sites(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<Vec<SiteId>, db::Error> {
+    let mut sites = sites_of(tx, wallet, |tx, after| {
+        tx.query_opt(
+            "-- feed::store::lines::active_sites
+             SELECT site FROM activity WHERE account_id = $1 AND kind = 'usage' AND site > $2
+             ORDER BY site LIMIT 1",
+            params![&wallet.account, after],
+            |row| row.get(0),
+        )
+    })?;
+    if wallet.shows.compartments().is_none() {
+        let unsettled = settle::unsettled(tx, &wallet.account)?;
+        sites.extend(unsettled.lines().iter().map(|line| line.site.clone()));
+        sites.sort_unstable();
+        sites.dedup();
+    }
+    Ok(sites)
+}
+
+/// The wallet's sites that any debit is for.
+pub(in crate::feed) fn used_sites(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<Vec<SiteId>, db::Error> {
+    sites_of(tx, wallet, |tx, after| {
+        tx.query_opt(
+            "-- feed::store::lines::used_sites
+             SELECT site FROM debit WHERE account_id = $1 AND site > $2 ORDER BY site LIMIT 1",
+            params![&wallet.account, after],
+            |row| row.get(0),
+        )
+    })
+}
+
+/// The wallet's sites; of a whole account by asking for one after another, which costs a look into an index
+/// each, however long the history is.
+fn sites_of(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    mut next: impl FnMut(&mut Tx<'_>, &str) -> Result<Option<SiteId>, db::Error>,
+) -> Result<Vec<SiteId>, db::Error> {
+    if let Some(compartments) = wallet.shows.compartments() {
+        return Ok(compartments.iter().filter_map(Compartment::site).cloned().collect());
+    }
+    let mut sites: Vec<SiteId> = Vec::new();
+    while let Some(site) = next(tx, sites.last().map_or("", SiteId::as_str))? {
+        sites.push(site);
+    }
+    Ok(sites)
+}
+
+/// Hands every usage line of `site` from `since` to `visit`: its hour, its words as they were written and what
+/// was used.
+pub(in crate::feed) fn usage_lines(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    site: &SiteId,
+    since: Timestamp,
+    mut visit: impl FnMut(Timestamp, &str, Used),
+) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- feed::store::lines::usage_lines
+         SELECT hour, label, credits, quantity FROM activity
+         WHERE account_id = $1 AND kind = 'usage' AND site = $2 AND hour >= $3",
+        params![&wallet.account, site, since],
+        |row| {
+            let used = Used { credits: -row.get::<i64>(2)?, quantity: row.get(3)? };
+            visit(row.get(0)?, &row.get::<String>(1)?, used);
+            Ok(())
+        },
+    )?;
+    for line in settle::unsettled(tx, &wallet.account)?.lines().iter().filter(|line| line.site == *site) {
+        let hour = Timestamp::from_millis(line.at).hour();
+        if since <= hour {
+            visit(hour, &line.label, Used { credits: line.credits, quantity: line.quantity });
+        }
+    }
+    Ok(())
+}
+
+/// Hands what `site` used to `visit`, by day and, if asked, by group: the day's start, the name, the sum.
+pub(in crate::feed) fn used_by_day(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    site: &SiteId,
+    (from, to): (Timestamp, Timestamp),
+    group: Option<Group>,
+    mut visit: impl FnMut(Timestamp, Option<String>, i64),
+) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- feed::store::lines::used_by_day
+         SELECT CAST(booked_at / 86400000 AS BIGINT) * 86400000,
+                CASE CAST($5 AS TEXT) WHEN 'action' THEN action WHEN 'site' THEN site WHEN 'agent' THEN agent END,
+                CAST(SUM(credits - reversed) AS BIGINT)
+         FROM debit WHERE account_id = $1 AND site = $2 AND booked_at >= $3 AND booked_at < $4
+         GROUP BY 1, 2",
+        params![&wallet.account, site, from, to, group.map_or("", Group::as_str)],
+        |row| {
+            visit(row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(())
+        },
+    )
+}
