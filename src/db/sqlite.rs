@@ -50,6 +50,8 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Er
     set_and_check(&connection, "trusted_schema", "OFF")?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES_MAX)?;
+    // What a savepoint would take back is kept for as long as a group lasts: not worth a file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     // Less than nothing: in KiB, not in pages.
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     keep_plans(&connection)?;

@@ -23,10 +23,8 @@ use super::openapi::Routes;
 use super::openapi::operation::{Field, Operation, SPEND, Tag};
 use super::problem::Problem;
 use crate::access::Caller;
-use crate::db::{self, Tx};
-use crate::feed::Settings;
+use crate::db;
 use crate::idempotency::Answer;
-use crate::ledger::limit::Brake;
 use crate::schema::IdempotencyKey;
 
 /// Most debits of one batch.
@@ -125,7 +123,8 @@ pub async fn create(
     let mut results = Vec::with_capacity(items.len());
     let mut items = items.into_iter().peekable();
     while items.peek().is_some() {
-        let step: Vec<Box<RawValue>> = items.by_ref().take(STEP).collect();
+        // Read before it is their turn: the writer only writes.
+        let step: Vec<_> = items.by_ref().take(STEP).map(|item| read(&item)).collect();
         let (size, is_first, is_last) = (step.len(), results.is_empty(), items.peek().is_none());
         let before = if is_last { results.clone() } else { Vec::new() };
         let (settings, brake) = (Arc::clone(&app.feed), app.brake);
@@ -141,8 +140,12 @@ pub async fn create(
                     Err(_) => false,
                 };
                 let done = step
-                    .iter()
-                    .map(|item| one(tx, &settings, &brake, &caller, item))
+                    .into_iter()
+                    .map(|item| {
+                        let (requested, fields) = item?;
+                        debits::book(tx, &settings, &brake, &caller, &requested, &fields)
+                    })
+                    .map(outcome)
                     .collect::<Result<Vec<_>, db::Error>>()?;
                 if is_last && keeps {
                     let results: Vec<Outcome> = before.into_iter().chain(done.iter().cloned()).collect();
@@ -180,21 +183,13 @@ enum Step {
     Refused(Problem),
 }
 
-/// Books one item; what it refuses is its answer, and wrote nothing.
-fn one(
-    tx: &mut Tx<'_>,
-    settings: &Settings,
-    brake: &Brake,
-    caller: &Caller,
-    item: &RawValue,
-) -> Result<Outcome, db::Error> {
-    let booked = read(item)
-        .and_then(|(requested, fields)| debits::book(tx, settings, brake, caller, &requested, &fields));
+/// What came of an item; what refused it wrote nothing.
+fn outcome(booked: Result<Answered, Problem>) -> Result<Outcome, db::Error> {
     match booked {
         Ok(answered) => Ok(Outcome {
             status: answered.answer().status,
-            body: raw(answered.answer().body.clone())?,
             replayed: answered.is_replayed(),
+            body: raw(answered.into_body())?,
         }),
         Err(problem) => refused(&problem),
     }

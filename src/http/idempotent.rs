@@ -129,6 +129,12 @@ impl Answered {
         &self.answer
     }
 
+    /// The JSON that is answered.
+    #[must_use]
+    pub fn into_body(self) -> String {
+        self.answer.body
+    }
+
     /// Whether it was answered before.
     #[must_use]
     pub const fn is_replayed(&self) -> bool {
