@@ -105,7 +105,7 @@ CREATE INDEX delivery_state ON delivery (state, seq);
 -- Debits -------------------------------------------------------------------------------------------
 
 -- What the account's debits changed that the tables do not say yet, as JSON: what they took from slices, what was
--- spent, the lines of the activity. All of it is of the quarter of an hour that begins at `since`.
+-- spent in each quarter of an hour, the lines of the activity.
 ALTER TABLE account ADD COLUMN unsettled TEXT;
 
 -- What slices, grants, counters and lines are with that. The two engines read JSON in words of their own.
@@ -114,7 +114,7 @@ CREATE VIEW unsettled_slice AS
     FROM account a, json_each(a.unsettled, '$.taken') u;
 CREATE VIEW unsettled_spending AS
     SELECT a.id AS account_id, u.value ->> 0 AS site, u.value ->> 1 AS agent, CAST(u.value ->> 2 AS BIGINT) AS captured,
-           CAST(a.unsettled ->> 'since' AS BIGINT) AS since
+           CAST(u.value ->> 3 AS BIGINT) AS since
     FROM account a, json_each(a.unsettled, '$.spent') u;
 CREATE VIEW unsettled_line AS
     SELECT a.id AS account_id, u.value ->> 'site' AS site, u.value ->> 'label' AS label,

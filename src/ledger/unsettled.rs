@@ -3,11 +3,12 @@
 //! A debit changes many numbers a little: its slices, its grants' tallies, what was spent today, this month and this
 //! hour, the line the customer reads. Each lies in another place of the file, and to write a place costs more than to
 //! work out what is to be written. So a debit writes its entries, itself and this: all it changed beside them, in the
-//! row of its account, added to what the debits before it changed. Once in a while it is settled, which is to add it
-//! to the tables, and so it is whenever anybody locks the account for anything else. Until then every reader adds it
-//! to what the tables say.
+//! row of its account, added to what the debits before it changed. When it has come to be many things it is settled,
+//! which is to add it to the tables, and so it is whenever anybody locks the account for anything else. Until then every
+//! reader adds it to what the tables say.
 //!
-//! All of it is of one quarter of an hour: of one hour, and of one local day wherever clocks are turned by quarters.
+//! What was spent is kept by the quarter of an hour: that is of one hour, and of one local day wherever clocks are
+//! turned by quarters.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +25,6 @@ const THINGS_MAX: usize = 48;
 /// What is not settled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unsettled {
-    /// The start of its quarter of an hour, in milliseconds.
-    since: i64,
     /// What was taken from slices.
     pub(super) taken: Vec<Taken>,
     /// What was spent for sites, and by each of their assistants.
@@ -38,9 +37,10 @@ pub struct Unsettled {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Taken(pub(super) GrantId, pub(super) String, pub(super) i64);
 
-/// What was spent: the site, the assistant or nothing for the whole site, micro-credits.
+/// What was spent in a quarter of an hour: the site, the assistant or nothing for the whole site, micro-credits, the
+/// start of the quarter in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Spent(pub(super) SiteId, pub(super) String, pub(super) i64);
+pub(super) struct Spent(pub(super) SiteId, pub(super) String, pub(super) i64, pub(super) i64);
 
 /// One line of usage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,12 @@ pub struct Line {
 }
 
 impl Line {
+    /// The hour that it stands for.
+    #[must_use]
+    pub fn hour(&self) -> Timestamp {
+        Timestamp::from_millis(self.at).hour()
+    }
+
     /// The line of a debit whose first entry has the number `entry`.
     #[must_use]
     pub fn of(now: Timestamp, entry: i64, new: &NewDebit) -> Self {
@@ -90,18 +96,10 @@ impl Unsettled {
         self.lines.is_empty()
     }
 
-    /// The start of the quarter of an hour that all of it is of.
+    /// Whether it is to be settled before another debit is added.
     #[must_use]
-    pub fn since(&self) -> Timestamp {
-        Timestamp::from_millis(self.since)
-    }
-
-    /// Whether it is to be settled before a debit at `now` can be added.
-    #[must_use]
-    pub fn is_due(&self, now: Timestamp) -> bool {
-        !self.is_empty()
-            && (self.since != quarter(now)
-                || self.taken.len() + self.spent.len() + self.lines.len() >= THINGS_MAX)
+    pub fn is_due(&self) -> bool {
+        self.taken.len() + self.spent.len() + self.lines.len() >= THINGS_MAX
     }
 
     /// Adds a debit whose first entry has the number `entry`: what it took from each slice.
@@ -112,7 +110,7 @@ impl Unsettled {
         new: &NewDebit,
         taken: impl Iterator<Item = (&'a Slice, Credits)>,
     ) {
-        self.since = quarter(now);
+        let since = quarter(now);
         for (slice, credits) in taken {
             let column = slice.compartment.column();
             match self.taken.iter_mut().find(|taken| taken.0 == slice.grant && taken.1 == column) {
@@ -121,13 +119,17 @@ impl Unsettled {
             }
         }
         for agent in std::iter::once("").chain(new.agent.as_ref().map(AgentId::as_str)) {
-            match self.spent.iter_mut().find(|spent| spent.0 == new.site && spent.1 == agent) {
+            let same = |spent: &&mut Spent| spent.3 == since && spent.0 == new.site && spent.1 == agent;
+            match self.spent.iter_mut().find(same) {
                 Some(spent) => spent.2 += new.amount.micro(),
-                None => self.spent.push(Spent(new.site.clone(), agent.to_owned(), new.amount.micro())),
+                None => self.spent.push(Spent(new.site.clone(), agent.to_owned(), new.amount.micro(), since)),
             }
         }
         let line = Line::of(now, entry, new);
-        match self.lines.iter_mut().find(|known| known.site == line.site && known.label == line.label) {
+        let same = |known: &&mut Line| {
+            known.hour() == line.hour() && known.site == line.site && known.label == line.label
+        };
+        match self.lines.iter_mut().find(same) {
             Some(known) => {
                 known.credits += line.credits;
                 known.quantity =
@@ -145,23 +147,28 @@ impl Unsettled {
         Credits::from_micro(micro).unwrap_or(Credits::ZERO)
     }
 
-    /// What was spent for a site, or by one of its assistants, if any of it lies between two instants.
+    /// What was spent for a site, or by one of its assistants, between two instants that quarters of an hour begin at.
     #[must_use]
     pub fn spent(&self, site: &SiteId, agent: Option<&AgentId>, (from, to): (Timestamp, Timestamp)) -> i64 {
-        if !(from..to).contains(&self.since()) {
-            return 0;
-        }
         let agent = agent.map_or("", AgentId::as_str);
-        self.spent.iter().filter(|spent| spent.0 == *site && spent.1 == agent).map(|spent| spent.2).sum()
+        let between = from.millis()..to.millis();
+        let of = |spent: &&Spent| spent.0 == *site && spent.1 == agent && between.contains(&spent.3);
+        self.spent.iter().filter(of).map(|spent| spent.2).sum()
     }
 
-    /// What was spent for all of the account's sites, if any of it lies between two instants.
+    /// As [`Unsettled::spent`], for all of the account's sites.
     #[must_use]
     pub fn spent_in_all(&self, (from, to): (Timestamp, Timestamp)) -> i64 {
-        if !(from..to).contains(&self.since()) {
-            return 0;
-        }
-        self.spent.iter().filter(|spent| spent.1.is_empty()).map(|spent| spent.2).sum()
+        let between = from.millis()..to.millis();
+        let of = |spent: &&Spent| spent.1.is_empty() && between.contains(&spent.3);
+        self.spent.iter().filter(of).map(|spent| spent.2).sum()
+    }
+
+    /// What was spent for a site in each hour.
+    #[must_use]
+    pub fn by_hour(&self, site: &SiteId) -> Vec<(Timestamp, i64)> {
+        let of = self.spent.iter().filter(|spent| spent.0 == *site && spent.1.is_empty());
+        of.map(|spent| (Timestamp::from_millis(spent.3).hour(), spent.2)).collect()
     }
 
     /// What the customer reads of it, the first first.

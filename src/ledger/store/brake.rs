@@ -3,7 +3,9 @@
 //! A debit costs it one upsert. Only an hour above the floor is compared with the hours before, and what is usual
 //! is worked out once an hour.
 
-use super::{Error, LockedAccount};
+use std::collections::BTreeMap;
+
+use super::{Error, LockedAccount, settle};
 use crate::db::{self, Tx};
 use crate::id::{AccountId, SiteId};
 use crate::ledger::limit::{Brake, Pause, typical};
@@ -199,13 +201,22 @@ fn learn(
     site: &SiteId,
     hour: Timestamp,
 ) -> Result<Option<Credits>, db::Error> {
-    let hours: Vec<(Timestamp, Credits)> = tx.query(
+    let from = hour.plus_millis(-Brake::WINDOW_MS);
+    let settled: Vec<(Timestamp, i64)> = tx.query(
         "-- ledger::store::brake::learn
          SELECT hour, captured FROM spending_hour
-         WHERE account_id = $1 AND site = $2 AND hour > $3 AND hour < $4 AND captured > 0",
-        params![account, site, hour.plus_millis(-Brake::WINDOW_MS), hour],
+         WHERE account_id = $1 AND site = $2 AND hour > $3 AND hour < $4",
+        params![account, site, from, hour],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
+    let mut hours: BTreeMap<Timestamp, i64> = settled.into_iter().collect();
+    for (of, spent) in settle::unsettled(tx, account)?.by_hour(site) {
+        if from < of && of < hour {
+            *hours.entry(of).or_default() += spent;
+        }
+    }
+    let captured = |micro: i64| Credits::from_micro(micro.max(0)).unwrap_or(Credits::MAX);
+    let hours: Vec<_> = hours.into_iter().map(|(of, micro)| (of, captured(micro))).collect();
     let usual = typical(&hours);
     tx.execute(
         "-- ledger::store::brake::learn (keep)

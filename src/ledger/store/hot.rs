@@ -66,8 +66,8 @@ struct Site {
     pause: Option<Pause>,
     /// What it captured in the present hour.
     captured: Delta,
-    /// The brake need not look before it has captured more.
-    fine_until: i64,
+    /// Set so, the brake need not look before it has captured more.
+    fine: Option<(Brake, i64)>,
     /// From then on another hour or period counts.
     over_at: Timestamp,
 }
@@ -145,10 +145,7 @@ impl Account {
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let head = &self.head;
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        due(head.next_release)
-            || due(head.next_renewal)
-            || due(head.next_expiry)
-            || head.unsettled.is_due(now)
+        due(head.next_release) || due(head.next_renewal) || due(head.next_expiry) || head.unsettled.is_due()
     }
 
     /// Spends credits for a site, all or nothing.
@@ -197,9 +194,10 @@ impl Account {
         let taken = parts.iter().map(|part| (&*shown[part.slice], part.credits));
         self.head.unsettled.add(now, first, new, taken);
         site.captured = Delta::from_micro(site.captured.micro().saturating_add(new.amount.micro()));
-        if site.captured.micro() > site.fine_until {
+        let is_fine = |(brake, until): (Brake, i64)| brake == *limits && site.captured.micro() <= until;
+        if !site.fine.is_some_and(is_fine) {
             match brake::look(account.tx, &self.head.id, &new.site, site.captured, limits)? {
-                Look::Fine(until) => site.fine_until = until,
+                Look::Fine(until) => site.fine = Some((*limits, until)),
                 Look::Paused(pause) => site.pause = Some(pause),
             }
         }
@@ -238,7 +236,7 @@ impl Site {
             agents: limit::agents(tx, &head.id, site)?,
             pause: brake::pause(tx, &head.id, site)?,
             captured: Delta::from_micro(settled.micro().saturating_add(unsettled)),
-            fine_until: 0,
+            fine: None,
         })
     }
 

@@ -45,8 +45,8 @@ impl LockedAccount<'_, '_> {
         for Taken(grant, site, credits) in &unsettled.taken {
             self.settle_taken(grant, site, *credits)?;
         }
-        let at = unsettled.since();
-        for Spent(site, agent, credits) in &unsettled.spent {
+        for Spent(site, agent, credits, since) in &unsettled.spent {
+            let at = Timestamp::from_millis(*since);
             self.count(site, agent, at, Delta::from_micro(*credits))?;
             if agent.is_empty() {
                 self.count_hour(site, at, Delta::from_micro(*credits))?;

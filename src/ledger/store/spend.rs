@@ -27,7 +27,8 @@ pub(super) const COUNTED: [Per; 2] = [Per::Day, Per::Month];
 /// # Errors
 /// As [`LockedAccount::lock`] and [`admit`].
 pub fn spend(tx: &mut Tx<'_>, id: &AccountId, new: &NewDebit, brake: &Brake) -> Result<Debited, Error> {
-    let mut account = match remembered(tx, id) {
+    let remembered = tx.memory().and_then(|memory| memory.of::<Hot>().take(id));
+    let mut account = match remembered {
         Some(account) => account,
         None => Account::read(tx, id)?,
     };
@@ -51,10 +52,6 @@ pub fn spend(tx: &mut Tx<'_>, id: &AccountId, new: &NewDebit, brake: &Brake) -> 
         memory.of::<Hot>().keep(id, account);
     }
     done
-}
-
-fn remembered(tx: &mut Tx<'_>, id: &AccountId) -> Option<Account> {
-    tx.memory()?.of::<Hot>().take(id)
 }
 
 impl LockedAccount<'_, '_> {
