@@ -430,7 +430,7 @@ impl<'s> Stage<'s> {
             let sample = self.closed(wallets.daemon.pid(), wallets.daemon.address, talks);
             book.note(name, Unit::PerSecond, sample);
         }
-        let tiny = growth.tiny.copy(&self.folder.join("tiny.db"));
+        let tiny = growth.tiny.copy(&self.folder.join(format!("tiny-{round}.db")));
         let tiny = Wallets::start(&tiny, TINY.sites);
         let all: Vec<usize> = (1..=TINY.sites).collect();
         let time = self.settings.time / 2;

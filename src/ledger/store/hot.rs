@@ -68,7 +68,8 @@ struct Site {
     captured: Delta,
     /// Set so, the brake need not look before it has captured more.
     fine: Option<(Brake, i64)>,
-    /// From then on another hour or period counts.
+    /// Before that, where a clock was set back, and from then on, another hour or period counts.
+    since: Timestamp,
     over_at: Timestamp,
 }
 
@@ -157,7 +158,7 @@ impl Account {
     ) -> Result<Debited, Error> {
         tx.note_lock(&self.head.id);
         let now = tx.now();
-        if self.sites.get(&new.site).is_none_or(|site| site.over_at <= now) {
+        if self.sites.get(&new.site).is_none_or(|site| !(site.since..site.over_at).contains(&now)) {
             let site = Site::read(tx, &self.head, &new.site)?;
             self.sites.insert(new.site.clone(), site);
         }
@@ -230,6 +231,7 @@ impl Site {
         let settled = brake::captured(tx, &head.id, site, now)?;
         let unsettled = head.unsettled.spent(site, None, (now.hour(), next_hour));
         Ok(Self {
+            since: now.hour(),
             over_at: limits.iter().map(|standing| standing.resets_at).fold(next_hour, Timestamp::min),
             limits,
             said: limit::said(tx, &head.id, site, None)?,
