@@ -22,6 +22,9 @@ use crate::units::Credits;
 /// As many different things may be unsettled; more make reading it dearer than settling it.
 const THINGS_MAX: usize = 48;
 
+/// As many, once some of them are of an earlier quarter of an hour: of these no debit adds to what is there already.
+const OLD_THINGS_MAX: usize = 16;
+
 /// What is not settled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unsettled {
@@ -96,10 +99,12 @@ impl Unsettled {
         self.lines.is_empty()
     }
 
-    /// Whether it is to be settled before another debit is added.
+    /// Whether it is to be settled before a debit at `now` is added.
     #[must_use]
-    pub fn is_due(&self) -> bool {
-        self.taken.len() + self.spent.len() + self.lines.len() >= THINGS_MAX
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let things = self.taken.len() + self.spent.len() + self.lines.len();
+        let is_old = |spent: &Spent| spent.3 != quarter(now);
+        things >= THINGS_MAX || things >= OLD_THINGS_MAX && self.spent.first().is_some_and(is_old)
     }
 
     /// Adds a debit whose first entry has the number `entry`: what it took from each slice.

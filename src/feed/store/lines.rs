@@ -6,6 +6,7 @@ use crate::feed::page::Used;
 use crate::feed::usage::Group;
 use crate::feed::wallet::Wallet;
 use crate::id::SiteId;
+use crate::ledger;
 use crate::ledger::slice::Compartment;
 use crate::ledger::store::{Shown, settle};
 use crate::params;
@@ -101,18 +102,24 @@ fn with_unsettled(
 ) -> Result<(Vec<Written>, Vec<Written>), db::Error> {
     let usage = Shown::Usage.as_str();
     let (kind, from, to) = bounds(filter);
+    let unsettled = settle::unsettled(tx, &wallet.account)?;
+    let Some(first) = unsettled.lines().iter().map(ledger::unsettled::Line::hour).min() else {
+        return Ok((settled, Vec::new()));
+    };
+    let known: Vec<(Timestamp, SiteId, String, i64)> = tx.query(
+        "-- feed::store::lines::with_unsettled
+         SELECT hour, site, label, seq FROM activity WHERE account_id = $1 AND hour >= $2 AND kind = 'usage'",
+        params![&wallet.account, first],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+    )?;
     let mut newer = Vec::new();
-    for line in settle::unsettled(tx, &wallet.account)?.lines() {
+    for line in unsettled.lines() {
         let at = Timestamp::from_millis(line.at);
-        let place = tx.query_opt(
-            "-- feed::store::lines::with_unsettled
-             SELECT seq FROM activity
-             WHERE account_id = $1 AND hour = $2 AND site = $3 AND label = $4 AND kind = 'usage'",
-            params![&wallet.account, at.hour(), &line.site, &line.label],
-            |row| row.get::<i64>(0),
-        )?;
-        if let Some(place) = place {
-            if let Some(known) = settled.iter_mut().find(|known| known.place == place) {
+        let same = |(hour, site, label, _): &&(Timestamp, SiteId, String, i64)| {
+            *hour == line.hour() && *site == line.site && *label == line.label
+        };
+        if let Some((.., place)) = known.iter().find(same) {
+            if let Some(known) = settled.iter_mut().find(|known| known.place == *place) {
                 known.credits = Delta::from_micro(known.credits.micro().saturating_sub(line.credits));
                 known.quantity =
                     known.quantity.zip(line.quantity).map(|(sum, more)| sum.saturating_add(more));

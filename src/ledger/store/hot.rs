@@ -20,7 +20,7 @@ use crate::time::{HOUR_MS, Timestamp};
 use crate::units::Delta;
 
 /// How many accounts, and how many sites, are remembered at least; at most twice as many.
-const KEPT: usize = 8_192;
+const KEPT: usize = 6_000;
 
 /// What is remembered.
 #[derive(Debug, Default)]
@@ -146,7 +146,10 @@ impl Account {
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let head = &self.head;
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        due(head.next_release) || due(head.next_renewal) || due(head.next_expiry) || head.unsettled.is_due()
+        due(head.next_release)
+            || due(head.next_renewal)
+            || due(head.next_expiry)
+            || head.unsettled.is_due(now)
     }
 
     /// Spends credits for a site, all or nothing.
