@@ -274,17 +274,8 @@ impl LockedAccount<'_, '_> {
             None => self.counted_on(debit)?,
         };
         for counted in std::iter::once("").chain(debit.agent.as_ref().map(AgentId::as_str)) {
-            for per in [Per::Day, Per::Month] {
-                let start = start_of_day(per.first_day(day), self.zone);
-                self.tx.execute(
-                    "-- ledger::store::reverse::uncount_spending
-                     INSERT INTO spending (account_id, site, agent, per, period_start, captured)
-                     VALUES ($1, $2, $3, $4, $5, $6)
-                     ON CONFLICT (account_id, site, agent, per, period_start)
-                     DO UPDATE SET captured = spending.captured + excluded.captured",
-                    params![&self.id, &debit.site, counted, per.as_str(), start, Delta::minus(credits)],
-                )?;
-            }
+            let start = |per: Per, zone| start_of_day(per.first_day(day), zone);
+            self.count(&debit.site, counted, start, Delta::minus(credits))?;
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! What is unsettled, in the database: read by all, settled under the account's lock.
 
+use chrono_tz::Tz;
+
 use super::{Error, LockedAccount};
+use crate::calendar::Per;
 use crate::db::{self, FromColumn, Row, Tx};
 use crate::id::{AccountId, GrantId, SiteId};
 use crate::ledger::unsettled::{Spent, Taken, Unsettled};
@@ -47,7 +50,7 @@ impl LockedAccount<'_, '_> {
         }
         for Spent(site, agent, credits, since) in &unsettled.spent {
             let at = Timestamp::from_millis(*since);
-            self.count(site, agent, at, Delta::from_micro(*credits))?;
+            self.count(site, agent, |per, zone| per.start(at, zone), Delta::from_micro(*credits))?;
             if agent.is_empty() {
                 self.count_hour(site, at, Delta::from_micro(*credits))?;
             }
@@ -79,12 +82,12 @@ impl LockedAccount<'_, '_> {
         Ok(())
     }
 
-    /// Adds `change` to what was spent for the site, or by one of its assistants, in the periods of `at`.
+    /// Adds `change` to what was spent for the site, or by one of its assistants, in the periods that begin at `start`.
     pub(super) fn count(
         &mut self,
         site: &SiteId,
         agent: &str,
-        at: Timestamp,
+        start: impl Fn(Per, Tz) -> Timestamp,
         change: Delta,
     ) -> Result<(), Error> {
         for per in super::spend::COUNTED {
@@ -94,7 +97,7 @@ impl LockedAccount<'_, '_> {
                  VALUES ($1, $2, $3, $4, $5, $6)
                  ON CONFLICT (account_id, site, agent, per, period_start)
                  DO UPDATE SET captured = spending.captured + excluded.captured",
-                params![&self.id, site, agent, per.as_str(), per.start(at, self.zone), change],
+                params![&self.id, site, agent, per.as_str(), start(per, self.zone), change],
             )?;
         }
         Ok(())
