@@ -118,7 +118,7 @@ function delete_transient( $name ) {
 	unset( World::$transients[ $name ] );
 	return true;
 }
-function wp_remote_get( $url, $args = array() ) {
+function wp_remote_request( $url, $args = array() ) {
 	World::$requests[] = array( $url, $args );
 	return ( World::$daemon )( $url, $args );
 }
@@ -165,6 +165,9 @@ function add_settings_error( $page, $code, $message ) {
 }
 function taxonomy_exists() {
 	return false;
+}
+function wp_generate_uuid4() {
+	return sprintf( '%08x-0000-4000-8000-000000000000', count( World::$requests ) );
 }
 function wp_unique_id( $prefix ) {
 	static $id = 0;
@@ -303,5 +306,8 @@ function seed(): int {
 	return $seed;
 }
 
+foreach ( glob( __DIR__ . '/fakes/*.php' ) as $fake ) {
+	require $fake;
+}
 World::fresh();
 require PLUGIN . '/nivella-credit-wallet.php';

@@ -2,9 +2,9 @@
 /**
  * Talks to the daemon.
  *
- * Only reads. A page never waits longer than `WAIT_S` in all, however many things it asks for. No redirect is followed, so
- * the key goes to the address in the settings and nowhere else; no cookie is sent; an answer that is too long is cut.
- * Every request says which website asks, so that a copy of this one is not taken for it.
+ * `ask()` reads, `tell()` changes something. A page never waits longer than `WAIT_S` in all, however many things it asks
+ * for. No redirect is followed, so the key goes to the address in the settings and nowhere else; no cookie is sent; an
+ * answer that is too long is cut. Every request says which website asks, so that a copy of this one is not taken for it.
  *
  * @package Nivella\CreditWallet
  */
@@ -18,6 +18,9 @@ const WAIT_S = 2.5;
 
 /** Below this rest of the wait a request is not begun: WordPress waits a second at least. */
 const WAIT_LEAST_S = 1.0;
+
+/** How long somebody who changes something waits for it: they pressed a button and want to know. */
+const CHANGE_WAIT_S = 8.0;
 
 /** An agency's feed with a thousand sites is about one megabyte. */
 const ANSWER_BYTES_MAX = 2097152;
@@ -37,28 +40,76 @@ function customer_wallet_path( int $user_id ): string {
  * @param string $path    From the first slash on, encoded.
  * @param array  $query   Names and values, not encoded; empty values are left out.
  * @param array  $headers More headers.
- * @param array  $args    More arguments for `wp_remote_get`; a `timeout` of its own is not counted against the page.
+ * @param array  $args    More arguments for `wp_remote_request`; a `timeout` of its own is not counted against the page.
  * @return array{ status: int, body: string, etag: string, type: string }|\WP_Error The answer when it is 200 or 304,
  *               otherwise what is wrong; `explain()` knows every code.
  */
 function ask( string $path, array $query = array(), array $headers = array(), array $args = array() ) {
-	$settings = settings();
-	if ( '' === $settings['url'] || '' === $settings['key'] ) {
-		return new \WP_Error( 'nivella_not_connected', 'No address or no key is set.' );
-	}
-
 	$is_paged = ! isset( $args['timeout'] );
 	$timeout  = $is_paged ? WAIT_S - waited_s() : (float) $args['timeout'];
 	if ( $timeout < WAIT_LEAST_S ) {
 		return new \WP_Error( 'nivella_timeout', 'The page has waited long enough.' );
 	}
 
-	$query = array_diff( array_map( 'strval', $query ), array( '' ) );
-	$url   = $settings['url'] . $path . ( array() === $query ? '' : '?' . http_build_query( $query, '', '&', PHP_QUERY_RFC3986 ) );
-	$begun = microtime( true );
-	// Not wp_safe_remote_get: the daemon may well be on this machine or a private network, and only an administrator can name it.
-	$response = wp_remote_get(
-		$url,
+	$query    = array_diff( array_map( 'strval', $query ), array( '' ) );
+	$begun    = microtime( true );
+	$response = send_request(
+		'GET',
+		$path . ( array() === $query ? '' : '?' . http_build_query( $query, '', '&', PHP_QUERY_RFC3986 ) ),
+		$headers,
+		array( 'timeout' => $timeout ) + $args
+	);
+	if ( $is_paged ) {
+		waited_s( microtime( true ) - $begun );
+	}
+	if ( isset( $args['filename'] ) && is_array( $response ) && 200 !== (int) wp_remote_retrieve_response_code( $response ) ) {
+		// What is wrong was written to the file like any other answer.
+		// phpcs:ignore WordPress.WP.AlternativeFunctions.file_get_contents_file_get_contents -- A local file.
+		$response['body'] = (string) file_get_contents( $args['filename'], false, null, 0, 65536 );
+	}
+	return read_answer( $response, array( 200, 304 ) );
+}
+
+/**
+ * Has the daemon change something. Only ever called for somebody who pressed a button and may, never to show a page.
+ *
+ * @param string $method  POST, PUT or DELETE.
+ * @param string $path    From the first slash on, encoded.
+ * @param array  $body    What to send, as JSON; empty sends none.
+ * @param string $once    The idempotency key: the same act sent twice has one effect. '' makes one.
+ * @return array{ status: int, body: string, etag: string, type: string }|\WP_Error The answer when it is a success,
+ *               otherwise what is wrong; `explain()` knows every code.
+ */
+function tell( string $method, string $path, array $body = array(), string $once = '' ) {
+	$headers = array();
+	$args    = array( 'timeout' => CHANGE_WAIT_S );
+	if ( 'POST' === $method ) {
+		$headers['Idempotency-Key'] = '' === $once ? wp_generate_uuid4() : $once;
+	}
+	if ( array() !== $body ) {
+		$headers['Content-Type'] = 'application/json';
+		$args['body']            = (string) wp_json_encode( $body );
+	}
+	return read_answer( send_request( $method, $path, $headers, $args ), array( 200, 201, 202, 204 ) );
+}
+
+/**
+ * Sends a request with the key.
+ *
+ * @param string $method  GET, POST, PUT or DELETE.
+ * @param string $target  Path and query, encoded.
+ * @param array  $headers More headers.
+ * @param array  $args    More arguments for `wp_remote_request`.
+ * @return array|\WP_Error
+ */
+function send_request( string $method, string $target, array $headers, array $args ) {
+	$settings = settings();
+	if ( '' === $settings['url'] || '' === $settings['key'] ) {
+		return new \WP_Error( 'nivella_not_connected', 'No address or no key is set.' );
+	}
+	// Not wp_safe_remote_request: the daemon may well be on this machine or a private network, and only an administrator can name it.
+	return wp_remote_request(
+		$settings['url'] . $target,
 		array_merge(
 			array(
 				'redirection'         => 0,
@@ -68,7 +119,7 @@ function ask( string $path, array $query = array(), array $headers = array(), ar
 			),
 			$args,
 			array(
-				'timeout' => $timeout,
+				'method'  => $method,
 				'headers' => array_merge(
 					array(
 						'Authorization' => 'Bearer ' . $settings['key'],
@@ -81,15 +132,6 @@ function ask( string $path, array $query = array(), array $headers = array(), ar
 			)
 		)
 	);
-	if ( $is_paged ) {
-		waited_s( microtime( true ) - $begun );
-	}
-	if ( isset( $args['filename'] ) && is_array( $response ) && 200 !== (int) wp_remote_retrieve_response_code( $response ) ) {
-		// What is wrong was written to the file like any other answer.
-		// phpcs:ignore WordPress.WP.AlternativeFunctions.file_get_contents_file_get_contents -- A local file.
-		$response['body'] = (string) file_get_contents( $args['filename'], false, null, 0, 65536 );
-	}
-	return read_answer( $response );
 }
 
 /**
@@ -106,17 +148,21 @@ function waited_s( float $more_s = 0.0 ): float {
 /**
  * Sorts an answer into one that can be used and the reasons why not.
  *
- * @param array|\WP_Error $response From `wp_remote_get`.
+ * @param array|\WP_Error $response From `wp_remote_request`.
+ * @param int[]            $good     The statuses of answers that can be used.
  * @return array|\WP_Error
  */
-function read_answer( $response ) {
+function read_answer( $response, array $good ) {
+	if ( is_wp_error( $response ) && 'nivella_not_connected' === $response->get_error_code() ) {
+		return $response;
+	}
 	if ( is_wp_error( $response ) ) {
 		return new \WP_Error( transport_problem( $response ), $response->get_error_message() );
 	}
 
 	$status = (int) wp_remote_retrieve_response_code( $response );
 	$body   = wp_remote_retrieve_body( $response );
-	if ( 200 === $status || 304 === $status ) {
+	if ( in_array( $status, $good, true ) ) {
 		return array(
 			'status' => $status,
 			'body'   => $body,
@@ -144,7 +190,7 @@ function read_answer( $response ) {
 /**
  * The name of what is wrong when there was no answer at all.
  *
- * @param \WP_Error $error From `wp_remote_get`.
+ * @param \WP_Error $error From `wp_remote_request`.
  */
 function transport_problem( \WP_Error $error ): string {
 	if ( 'http_request_not_executed' === $error->get_error_code() ) {
@@ -166,7 +212,7 @@ function transport_problem( \WP_Error $error ): string {
 }
 
 /**
- * The name of what is wrong with an answer that is neither 200 nor 304.
+ * The name of what is wrong with an answer that is no success.
  *
  * @param int  $status     The HTTP status.
  * @param bool $is_problem Whether the body is a problem document, as the daemon's are.
@@ -194,7 +240,7 @@ function answer_problem( int $status, bool $is_problem ): string {
 /**
  * A header that was sent once and is short, or ''.
  *
- * @param array  $response From `wp_remote_get`.
+ * @param array  $response From `wp_remote_request`.
  * @param string $name     The header.
  */
 function single_header( array $response, string $name ): string {
