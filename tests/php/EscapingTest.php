@@ -24,7 +24,7 @@ final class EscapingTest extends TestCase {
 	}
 
 	public function test_only_templates_print(): void {
-		foreach ( glob( PLUGIN . '/includes/*.php' ) as $file ) {
+		foreach ( array_merge( glob( PLUGIN . '/includes/*.php' ), glob( PLUGIN . '/includes/*/*.php' ) ) as $file ) {
 			foreach ( token_get_all( file_get_contents( $file ) ) as $token ) {
 				$this->assertNotContains( is_array( $token ) ? $token[0] : null, array( T_ECHO, T_PRINT, T_INLINE_HTML, T_OPEN_TAG_WITH_ECHO ), basename( $file ) . ' prints' );
 			}
