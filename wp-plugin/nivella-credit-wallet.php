@@ -52,4 +52,14 @@ require_once __DIR__ . '/includes/dashboard.php';
 require_once __DIR__ . '/includes/shortcode.php';
 require_once __DIR__ . '/includes/my-account.php';
 require_once __DIR__ . '/includes/lifecycle.php';
+
+// Selling.
+require_once __DIR__ . '/includes/selling/product.php';
+require_once __DIR__ . '/includes/selling/product-fields.php';
+require_once __DIR__ . '/includes/selling/promise.php';
+require_once __DIR__ . '/includes/selling/sites.php';
+require_once __DIR__ . '/includes/selling/settings.php';
+require_once __DIR__ . '/includes/selling/site-field.php';
+require_once __DIR__ . '/includes/selling/block-checkout.php';
+
 require_once __DIR__ . '/includes/hooks.php';

@@ -21,7 +21,7 @@ function load_translations(): void {
  * My Account has.
  */
 function settings_changed(): void {
-	forget_options( array( 'last_', 'fresh_', 'down_' ) );
+	forget_options( array( 'last_', 'fresh_', 'down_', 'sites_' ) );
 	forget_rewrite_rules();
 }
 
@@ -36,7 +36,7 @@ function forget_rewrite_rules(): void {
  * The plugin is switched off: settings stay, what was only remembered goes.
  */
 function deactivate(): void {
-	forget_options( array( 'last_', 'fresh_', 'down_', 'test_' ) );
+	forget_options( array( 'last_', 'fresh_', 'down_', 'test_', 'sites_' ) );
 	forget_rewrite_rules();
 }
 
