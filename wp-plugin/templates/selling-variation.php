@@ -6,11 +6,9 @@
  * @var array $view array{ fields: array } from product_fields_view().
  */
 
-use function Nivella\CreditWallet\show;
-
 defined( 'ABSPATH' ) || exit;
 ?>
 <fieldset class="nivella-variation-fields" data-nivella="variation-fields">
 	<legend><?php esc_html_e( 'AI Credits', 'nivella-credit-wallet' ); ?></legend>
-	<?php show( 'selling-fields', $view['fields'] + array( 'row' => 'form-row form-row-full' ) ); ?>
+	<?php \Nivella\CreditWallet\show( 'selling-fields', $view['fields'] + array( 'row' => 'form-row form-row-full' ) ); ?>
 </fieldset>

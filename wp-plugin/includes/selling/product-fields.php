@@ -130,7 +130,7 @@ function save_product_fields( $product ): void {
 	}
 	// phpcs:ignore WordPress.Security.ValidatedSanitizedInput.InputNotSanitized -- Each part is checked by read_product_fields().
 	$read = read_product_fields( wp_unslash( $_POST[ PRODUCT_FIELD ] ), own_promise( $product ) );
-	if ( '' === $read['promise']['credits'] && ! $product->is_type( array( 'variable', 'variable-subscription' ) ) ) {
+	if ( '' === $read['promise']['credits'] && array() === $read['problems'] && ! $product->is_type( array( 'variable', 'variable-subscription' ) ) ) {
 		// Without credits there is nothing that could be valid.
 		$read['promise'] = array_fill_keys( array_keys( PROMISE_META ), '' );
 	}
