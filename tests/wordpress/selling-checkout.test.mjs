@@ -73,6 +73,7 @@ describe("buying credits with WooCommerce", { skip }, () => {
           assert.match(flat, /Website: alice-blog/, where);
         };
         await says("the thank-you page", await page.locator("main").innerText());
+        assert.doesNotMatch(await page.locator("main").innerText(), /Additional information/, "a heading with nothing below");
         await pictures(page, `selling-thanks-${kind}`);
         await says("the mails", await shop.mails());
         await page.goto(`${site.url}/my-account/view-order/${order}/`);

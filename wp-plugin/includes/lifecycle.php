@@ -57,6 +57,7 @@ function forget_customer( $user_id ): void {
 	$path = customer_wallet_path( (int) $user_id );
 	drop_short_cache( $path, false );
 	delete_option( OPTION_PREFIX . 'last_' . wallet_digest( $path ) );
+	delete_transient( sites_name( buyer_account( (int) $user_id ) ) );
 }
 
 /**

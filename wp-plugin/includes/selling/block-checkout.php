@@ -86,6 +86,8 @@ function register_block_site_field(): void {
 	if ( ! asks_for_site() || ! has_block_site_field() ) {
 		return;
 	}
+	// WooCommerce wants to know the fields before the plugin's words are loaded by themselves.
+	load_translations();
 	$account = own_account();
 	$known   = is_checkout_request() ? account_sites( $account ) : known_sites( $account );
 	$asks    = cart_rule( true );
@@ -224,6 +226,10 @@ function stamp_block_order( $order, $request ): void {
 		)
 	);
 	$site   = is_site_id( $site ) && cart_asks_for_site() ? $site : '';
+	// What was said is on the lines from here on, and said only there: they can be for several websites.
+	foreach ( array( BLOCK_SITE, BLOCK_SITE_OTHER ) as $field ) {
+		$order->delete_meta_data( '_wc_other/' . $field );
+	}
 	if ( 'POST' === $request->get_method() ) {
 		refuse_foreign_sites( $order, $site );
 	}

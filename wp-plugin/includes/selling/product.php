@@ -57,7 +57,7 @@ function promise_of( \WC_Product $product ): array {
  * @param \WC_Data $about What has the meta.
  * @return array{ credits: string, validity: string, kind: string }
  */
-function own_promise( \WC_Data $about ): array {
+function own_promise( $about ): array {
 	return array(
 		'credits'  => clean_credits( $about->get_meta( META_CREDITS ) ),
 		'validity' => clean_validity( $about->get_meta( META_VALIDITY ) ),

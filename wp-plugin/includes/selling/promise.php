@@ -87,7 +87,7 @@ function stamp_new_item( $item ): void {
  * @param \WC_Order_Item_Product $item The line.
  * @return bool Whether anything was written.
  */
-function stamp_promise( \WC_Order_Item_Product $item ): bool {
+function stamp_promise( $item ): bool {
 	// A refund's line tells what came back of another line; and a line that says how many credits it brings was stamped.
 	if ( '' !== $item->get_meta( '_refunded_item_id' ) || '' !== own_promise( $item )['credits'] || $item->get_quantity() < 0 ) {
 		return false;

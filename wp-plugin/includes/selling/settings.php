@@ -35,6 +35,9 @@ function asks_for_site(): bool {
  * Tells the Settings API about the section.
  */
 function register_selling_settings(): void {
+	if ( ! is_shop() ) {
+		return;
+	}
 	register_setting(
 		SETTINGS_GROUP,
 		SELLING_OPTION,
@@ -44,9 +47,6 @@ function register_selling_settings(): void {
 			'show_in_rest'      => false,
 		)
 	);
-	if ( ! is_shop() ) {
-		return;
-	}
 	add_settings_section( 'selling', __( 'Selling', 'nivella-credit-wallet' ), '__return_null', SETTINGS_PAGE );
 	add_settings_field(
 		'site_field',

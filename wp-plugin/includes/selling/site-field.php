@@ -123,7 +123,7 @@ function site_problem( string $site, string $verdict, bool $is_required ): strin
 	}
 	if ( SITE_FOREIGN === $verdict ) {
 		/* translators: %s: the id of a website. */
-		return sprintf( __( 'Credits for the website "%s" cannot be bought with this account. Please check the id, or log in with the account the website belongs to.', 'nivella-credit-wallet' ), $site );
+		return sprintf( __( 'Credits for the website "%s" cannot be bought with this account. Please check the id. If the website is yours, log in with the account it belongs to, or contact us.', 'nivella-credit-wallet' ), $site );
 	}
 	return '';
 }
