@@ -2,10 +2,55 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { accessibilityFaults, at, follow, pictures, visit } from "./lib/browser.mjs";
+import { openLab } from "./lib/lab.mjs";
 import { openShop } from "./lib/shop.mjs";
 
 const skip = !process.env.WOOCOMMERCE_ZIP && "WOOCOMMERCE_ZIP names no WooCommerce";
 const NOT_THEIRS = /Credits for the website "bob-site" cannot be bought with this account/;
+
+describe("whether customers are asked for the website", () => {
+  let lab, page;
+
+  before(async () => {
+    lab = await openLab();
+    await lab.site.settings({ url: lab.daemon.url, key: await lab.daemon.key("admin"), store: "lab" });
+    page = await visit(lab.browser, lab.site, "admin", "/wp-admin/admin.php?page=nivella-credit-wallet-settings");
+  });
+  after(() => lab?.close());
+
+  const save = () => follow(page, () => page.getByRole("button", { name: "Save and connect" }).click());
+
+  it("is a setting of the shop", async () => {
+    const setting = page.getByLabel("Ask for the website");
+    assert.equal(await setting.inputValue(), "optional");
+    await setting.selectOption("required");
+    await save();
+    assert.equal(await setting.inputValue(), "required");
+    await pictures(page, "selling-setting");
+    assert.deepEqual(await accessibilityFaults(page, ".nivella-wrap"), []);
+  });
+
+  it("keeps its value when another makes no sense", async () => {
+    const setting = page.getByLabel("Ask for the website");
+    await setting.evaluate((element) => (element.options[0].value = "sometimes"));
+    await setting.selectOption("sometimes");
+    await save();
+    assert.match(await page.locator(".nivella-wrap").innerText(), /choose one of the three/);
+    assert.equal(await setting.inputValue(), "required");
+  });
+
+  it("is none of a customer's site", async () => {
+    await lab.site.settings({ url: lab.daemon.url, key: await lab.daemon.key("admin"), store: "" });
+    await page.reload();
+    assert.equal(await page.getByLabel("Ask for the website").count(), 0);
+  });
+
+  it("is gone when the plugin is deleted", async () => {
+    await lab.site.wp("plugin", "uninstall", "nivella-credit-wallet", "--deactivate");
+    assert.equal(await lab.site.wp("option", "list", "--search=*nivella*", "--field=option_name"), "");
+    assert.equal(await lab.site.debugLog(), "");
+  });
+});
 
 describe("selling credits with WooCommerce", { skip }, () => {
   let shop, site, browser, admin;
@@ -267,29 +312,11 @@ describe("selling credits with WooCommerce", { skip }, () => {
     it("made by a subscription carries promise and website", async () => {
       const printed = await shop.php(
         `$s = wc_create_order(); $s->add_product( wc_get_product( ${shop.credits} ) ); $i = current( $s->get_items() ); $i->update_meta_data( '_nivella_site_id', 'alice-shop' ); $i->update_meta_data( '_nivella_credits', '900' ); $i->save(); $s = wc_get_order( $s->get_id() );
-        $o = wc_create_order(); $o->add_product( wc_get_product( ${shop.credits} ) ); $j = current( $o->get_items() ); foreach ( array( 'site_id', 'credits', 'validity', 'kind' ) as $k ) { $j->delete_meta_data( "_nivella_$k" ); } $j->save();
+        $o = wc_create_order(); $o->add_product( wc_get_product( ${shop.credits} ) ); $o->add_product( wc_get_product( ${shop.shirt} ) ); $j = current( $o->get_items() ); foreach ( array( 'site_id', 'credits', 'validity', 'kind' ) as $k ) { $j->delete_meta_data( "_nivella_$k" ); } $j->save();
         $o = apply_filters( 'wcs_renewal_order_created', wc_get_order( $o->get_id() ), $s ); echo $o->get_id();`,
       );
-      assert.deepEqual(await shop.lines(Number(printed.split("\n").pop())), [["AI Credits 1,000", { credits: "900", kind: "paid", site_id: "alice-shop", validity: "30d" }]]);
+      assert.deepEqual(await shop.lines(Number(printed.split("\n").pop())), [["AI Credits 1,000", { credits: "900", kind: "paid", site_id: "alice-shop", validity: "30d" }], ["T-Shirt", {}]]);
     });
-  });
-
-  it("asks as the settings say", async () => {
-    await shop.ask("optional");
-    await admin.goto(`${site.url}/wp-admin/admin.php?page=nivella-credit-wallet-settings`);
-    const setting = admin.getByLabel("Ask for the website");
-    assert.equal(await setting.inputValue(), "optional");
-    await setting.selectOption("required");
-    await follow(admin, () => admin.getByRole("button", { name: "Save and connect" }).click());
-    assert.equal(await setting.inputValue(), "required");
-    await setting.evaluate((element) => (element.options[0].value = "sometimes"));
-    await setting.selectOption("sometimes");
-    await follow(admin, () => admin.getByRole("button", { name: "Save and connect" }).click());
-    assert.match(await admin.locator(".nivella-wrap").innerText(), /choose one of the three/);
-    assert.equal(await setting.inputValue(), "required");
-    await pictures(admin, "selling-setting");
-    assert.deepEqual(await accessibilityFaults(admin, ".nivella-wrap"), []);
-    await shop.ask("optional");
   });
 
   it("reads from right to left and without scripts", async () => {

@@ -123,7 +123,8 @@ function stamp_renewal( $order, $subscription ) {
 		$of_product[ $item->get_product_id() . '/' . $item->get_variation_id() ][] = $item;
 	}
 	foreach ( $order->get_items() as $item ) {
-		$from = array_shift( $of_product[ $item->get_product_id() . '/' . $item->get_variation_id() ] );
+		$product = $item->get_product_id() . '/' . $item->get_variation_id();
+		$from    = isset( $of_product[ $product ] ) ? array_shift( $of_product[ $product ] ) : null;
 		foreach ( $from ? array_merge( array( META_SITE ), array_values( PROMISE_META ) ) : array() as $key ) {
 			if ( '' === (string) $item->get_meta( $key ) && '' !== (string) $from->get_meta( $key ) ) {
 				$item->update_meta_data( $key, $from->get_meta( $key ) );
