@@ -1,7 +1,7 @@
 <?php
 
 use PHPUnit\Framework\TestCase;
-use function Nivella\CreditWallet\{ clean_credits, clean_validity, clean_kind, promise_of, promise_text, read_product_fields, stamp_promise, product_fields_view, sent_site, site_problem, check_site, account_sites, known_sites, parse_sites, buyer_account, is_site_id, top_up_cart_url, sanitize_selling_settings, site_field_mode, asks_for_site, add_variation_promise, order_meta_value, add_cart_item_data, tokens_categories };
+use function Nivella\CreditWallet\{ clean_credits, clean_validity, clean_kind, promise_of, promise_text, read_product_fields, stamp_promise, product_fields_view, sent_site, site_problem, check_site, account_sites, remembered_sites, read_site_list, buyer_account, is_site_id, top_up_cart_url, sanitize_selling_settings, site_field_mode, asks_for_site, add_variation_promise, order_meta_value, add_cart_item_data, tokens_categories };
 
 /**
  * What a product promises, and for which website it can be bought.
@@ -313,12 +313,12 @@ final class SellingTest extends TestCase {
 
 	/** @dataProvider nonsense */
 	public function test_nonsense_is_no_list( string $json ): void {
-		$this->assertInstanceOf( WP_Error::class, parse_sites( $json ) );
+		$this->assertInstanceOf( WP_Error::class, read_site_list( $json ) );
 		World::$daemon = static function () use ( $json ) {
 			return answer( 200, $json );
 		};
 		$this->assertSame( 'unchecked', check_site( 't5-any', 'lab:customer:2' ) );
-		$this->assertSame( array(), known_sites( 'lab:customer:2' )['sites'] );
+		$this->assertSame( array(), remembered_sites( 'lab:customer:2' )['sites'] );
 	}
 
 	public function nonsense(): array {
@@ -340,7 +340,7 @@ final class SellingTest extends TestCase {
 		for ( $i = 0; $i < 300; $i++ ) {
 			$items[] = array( 'id' => "s{$i}", 'label' => '<img src=x onerror=alert(1)>Shop', 'account' => array( 'id' => 'acc_1' ) );
 		}
-		$told = parse_sites( json_encode( array( 'items' => $items ) ) );
+		$told = read_site_list( json_encode( array( 'items' => $items ) ) );
 		$this->assertCount( 200, $told['sites'] );
 		$this->assertSame( 'Shop', $told['sites']['s0'] );
 	}

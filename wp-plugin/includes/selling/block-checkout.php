@@ -89,7 +89,7 @@ function register_block_site_field(): void {
 	// WooCommerce wants to know the fields before the plugin's words are loaded by themselves.
 	load_translations();
 	$account = own_account();
-	$known   = is_checkout_request() ? account_sites( $account ) : known_sites( $account );
+	$known   = is_checkout_request() ? account_sites( $account ) : remembered_sites( $account );
 	$asks    = cart_rule( true );
 	$sites   = array();
 	foreach ( $known['sites'] as $site => $label ) {
@@ -221,8 +221,8 @@ function stamp_block_order( $order, $request ): void {
 	$fields = (array) ( $request['additional_fields'] ?? array() );
 	$site   = sent_site(
 		array(
-			SITE_FIELD       => $fields[ BLOCK_SITE ] ?? SITE_OTHER,
-			SITE_FIELD_OTHER => $fields[ BLOCK_SITE_OTHER ] ?? '',
+			SITE_PARAM       => $fields[ BLOCK_SITE ] ?? SITE_OTHER,
+			SITE_PARAM_OTHER => $fields[ BLOCK_SITE_OTHER ] ?? '',
 		)
 	);
 	$site   = is_site_id( $site ) && cart_asks_for_site() ? $site : '';

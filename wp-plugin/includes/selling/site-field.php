@@ -14,10 +14,10 @@ namespace Nivella\CreditWallet;
 defined( 'ABSPATH' ) || exit;
 
 /** What the website is called in a form and in a link. */
-const SITE_FIELD = 'nivella_site_id';
+const SITE_PARAM = 'nivella_site_id';
 
 /** What the id of a website is called that is not in the list. */
-const SITE_FIELD_OTHER = 'nivella_site_id_other';
+const SITE_PARAM_OTHER = 'nivella_site_id_other';
 
 /** What the list says when the website is not in it. It can be no id. */
 const SITE_OTHER = '*';
@@ -46,7 +46,7 @@ function register_selling_style(): void {
  */
 function top_up_cart_url( int $product_id, string $site ): string {
 	$url = add_query_arg( 'add-to-cart', $product_id, function_exists( 'wc_get_cart_url' ) ? wc_get_cart_url() : home_url( '/' ) );
-	return is_site_id( $site ) ? add_query_arg( SITE_FIELD, rawurlencode( $site ), $url ) : $url;
+	return is_site_id( $site ) ? add_query_arg( SITE_PARAM, rawurlencode( $site ), $url ) : $url;
 }
 
 /**
@@ -89,12 +89,12 @@ function own_account(): string {
  * @param array $sent What was sent, without slashes.
  */
 function sent_site( array $sent ): ?string {
-	if ( ! isset( $sent[ SITE_FIELD ] ) || ! is_string( $sent[ SITE_FIELD ] ) ) {
+	if ( ! isset( $sent[ SITE_PARAM ] ) || ! is_string( $sent[ SITE_PARAM ] ) ) {
 		return null;
 	}
-	$site = trim( $sent[ SITE_FIELD ] );
+	$site = trim( $sent[ SITE_PARAM ] );
 	if ( SITE_OTHER === $site ) {
-		$site = isset( $sent[ SITE_FIELD_OTHER ] ) && is_string( $sent[ SITE_FIELD_OTHER ] ) ? trim( $sent[ SITE_FIELD_OTHER ] ) : '';
+		$site = isset( $sent[ SITE_PARAM_OTHER ] ) && is_string( $sent[ SITE_PARAM_OTHER ] ) ? trim( $sent[ SITE_PARAM_OTHER ] ) : '';
 	}
 	return $site;
 }
@@ -166,8 +166,8 @@ function site_field_view( string $where, ?string $typed, string $more ): array {
 	}
 	return array(
 		'id'          => "nivella-{$where}-site",
-		'name'        => SITE_FIELD,
-		'name_other'  => SITE_FIELD_OTHER,
+		'name'        => SITE_PARAM,
+		'name_other'  => SITE_PARAM_OTHER,
 		'other'       => SITE_OTHER,
 		'is_required' => 'required' === site_field_mode(),
 		'sites'       => $sites,
@@ -235,7 +235,7 @@ function add_site_to_cart_line( $data, $product_id, $variation = 0 ): array {
  */
 function lead_to_cart( $url ) {
 	// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- Only decides where to go.
-	return ! $url && isset( $_GET['add-to-cart'], $_GET[ SITE_FIELD ] ) ? wc_get_cart_url() : $url;
+	return ! $url && isset( $_GET['add-to-cart'], $_GET[ SITE_PARAM ] ) ? wc_get_cart_url() : $url;
 }
 
 /**
@@ -300,7 +300,7 @@ function validate_checkout_site( $data, $errors ): void {
 		$site    = (string) asked_site();
 		$problem = site_problem( $site, '' === $site ? SITE_UNCHECKED : check_site( $site, $account ), 'required' === site_field_mode() );
 		if ( '' !== $problem ) {
-			$errors->add( 'nivella_site', esc_html( $problem ), array( 'id' => account_sites( own_account() )['sites'] && ! is_site_id( $site ) && '' !== $site ? SITE_FIELD_OTHER : SITE_FIELD ) );
+			$errors->add( 'nivella_site', esc_html( $problem ), array( 'id' => account_sites( own_account() )['sites'] && ! is_site_id( $site ) && '' !== $site ? SITE_PARAM_OTHER : SITE_PARAM ) );
 		}
 	}
 	foreach ( cart_line_problems( $account ) as $problem ) {

@@ -56,7 +56,7 @@ function buyer_account( int $user_id, string $email = '' ): string {
  * @param string $account From `buyer_account()`.
  * @return array{ at: int, id: string, sites: array<string, string> } When, the account's own id and labels by site id.
  */
-function known_sites( string $account ): array {
+function remembered_sites( string $account ): array {
 	$kept = get_transient( sites_name( $account ) );
 	if ( is_array( $kept ) && is_int( $kept['at'] ?? null ) && is_string( $kept['id'] ?? null ) && is_array( $kept['sites'] ?? null ) ) {
 		return $kept;
@@ -76,7 +76,7 @@ function known_sites( string $account ): array {
  * @return array{ at: int, id: string, sites: array<string, string>, error: \WP_Error|null } With an error the last ones.
  */
 function account_sites( string $account, int $fresh_s = SITES_FRESH_S ): array {
-	$known = known_sites( $account ) + array( 'error' => null );
+	$known = remembered_sites( $account ) + array( 'error' => null );
 	if ( '' === $account || abs( time() - $known['at'] ) < $fresh_s ) {
 		return $known;
 	}
@@ -89,7 +89,7 @@ function account_sites( string $account, int $fresh_s = SITES_FRESH_S ): array {
 	);
 	$code   = is_wp_error( $answer ) ? $answer->get_error_code() : '';
 	// Who never bought has no account yet, and so no website.
-	$told = 'nivella_not_found' === $code ? array( 'id' => '', 'sites' => array() ) : ( '' === $code ? parse_sites( $answer['body'] ) : $answer );
+	$told = 'nivella_not_found' === $code ? array( 'id' => '', 'sites' => array() ) : ( '' === $code ? read_site_list( $answer['body'] ) : $answer );
 	if ( is_wp_error( $told ) ) {
 		$known['error'] = $told;
 		return $known;
@@ -185,7 +185,7 @@ function ask_carefully( string $path, array $query = array() ) {
  * @param string $json The body of the answer.
  * @return array{ id: string, sites: array<string, string> }|\WP_Error
  */
-function parse_sites( string $json ) {
+function read_site_list( string $json ) {
 	$told = json_decode( $json, true );
 	if ( ! is_array( $told ) || ! is_array( $told['items'] ?? null ) ) {
 		return new \WP_Error( 'nivella_feed', 'The answer is no list of websites.' );
