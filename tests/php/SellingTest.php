@@ -191,18 +191,18 @@ final class SellingTest extends TestCase {
 	}
 
 	public function test_a_link_puts_a_package_for_a_website_into_the_cart(): void {
-		$this->assertSame( 'https://site.example/cart/?add-to-cart=10&nivella_site_id=shop%3A1', top_up_cart_url( 10, 'shop:1' ) );
+		$this->assertSame( 'https://site.example/cart/?add-to-cart=10&nivella_site=shop%3A1', top_up_cart_url( 10, 'shop:1' ) );
 		$this->assertSame( 'https://site.example/cart/?add-to-cart=10', top_up_cart_url( 10, '' ) );
 		$this->assertSame( 'https://site.example/cart/?add-to-cart=10', top_up_cart_url( 10, 'a b&c' ) );
 	}
 
 	public function test_reads_which_website_was_meant(): void {
 		$this->assertNull( sent_site( array() ) );
-		$this->assertNull( sent_site( array( 'nivella_site_id' => array( 'x' ) ) ) );
-		$this->assertSame( '', sent_site( array( 'nivella_site_id' => ' ' ) ) );
-		$this->assertSame( 'a', sent_site( array( 'nivella_site_id' => ' a ', 'nivella_site_id_other' => 'b' ) ) );
-		$this->assertSame( 'b', sent_site( array( 'nivella_site_id' => '*', 'nivella_site_id_other' => ' b ' ) ) );
-		$this->assertSame( '', sent_site( array( 'nivella_site_id' => '*', 'nivella_site_id_other' => array() ) ) );
+		$this->assertNull( sent_site( array( 'nivella_site' => array( 'x' ) ) ) );
+		$this->assertSame( '', sent_site( array( 'nivella_site' => ' ' ) ) );
+		$this->assertSame( 'a', sent_site( array( 'nivella_site' => ' a ', 'nivella_site_other' => 'b' ) ) );
+		$this->assertSame( 'b', sent_site( array( 'nivella_site' => '*', 'nivella_site_other' => ' b ' ) ) );
+		$this->assertSame( '', sent_site( array( 'nivella_site' => '*', 'nivella_site_other' => array() ) ) );
 	}
 
 	public function test_the_form_of_an_id(): void {

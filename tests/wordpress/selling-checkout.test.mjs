@@ -25,7 +25,7 @@ describe("buying credits with WooCommerce", { skip }, () => {
     await shop.php(
       "global $wpdb; $wpdb->query( \"DELETE FROM {$wpdb->prefix}woocommerce_sessions\" ); delete_metadata( 'user', 0, '_woocommerce_persistent_cart_1', '', true );",
     );
-    return visit(browser, site, name, "/shop/", options);
+    return visit(browser, site, name, "/shop/", { patience_ms: 45_000, ...options });
   };
 
   for (const kind of KINDS) {

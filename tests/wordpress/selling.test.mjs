@@ -67,7 +67,7 @@ describe("selling credits with WooCommerce", { skip }, () => {
     await shop.php(
       "global $wpdb; $wpdb->query( \"DELETE FROM {$wpdb->prefix}woocommerce_sessions\" ); delete_metadata( 'user', 0, '_woocommerce_persistent_cart_1', '', true );",
     );
-    return visit(browser, site, name, "/shop/", options);
+    return visit(browser, site, name, "/shop/", { patience_ms: 45_000, ...options });
   };
 
   const meta = async (id) =>
@@ -85,7 +85,7 @@ describe("selling credits with WooCommerce", { skip }, () => {
     const save = () => follow(admin, () => admin.locator("#publish").click());
 
     before(async () => {
-      admin = await visit(browser, site, "admin", "/wp-admin/");
+      admin = await visit(browser, site, "admin", "/wp-admin/", { patience_ms: 45_000 });
     });
 
     it("say how many credits it sells, for how long and of which kind", async () => {
@@ -209,7 +209,7 @@ describe("selling credits with WooCommerce", { skip }, () => {
       await list.focus();
       await page.keyboard.press("End");
       await page.keyboard.press("Tab");
-      assert.equal(await page.evaluate(() => document.activeElement.id), "nivella_site_id_other");
+      assert.equal(await page.evaluate(() => document.activeElement.id), "nivella_site_other");
       await page.keyboard.type("bob-site");
       await pictures(page, "selling-page");
       await follow(page, () => page.keyboard.press("Enter"));

@@ -117,7 +117,7 @@ add_filter( 'query', static function ( $query ) {
 
   /** Puts a product into somebody's cart as a link does. */
   async add(page, product, site) {
-    await page.goto(`${this.site.url}${this.cart}?add-to-cart=${product}${site ? `&nivella_site_id=${encodeURIComponent(site)}` : ""}`);
+    await page.goto(`${this.site.url}${this.cart}?add-to-cart=${product}${site ? `&nivella_site=${encodeURIComponent(site)}` : ""}`);
   }
 
   /** Opens checkout and says who buys and how it is paid. */

@@ -14,10 +14,10 @@ namespace Nivella\CreditWallet;
 defined( 'ABSPATH' ) || exit;
 
 /** What the website is called in a form and in a link. */
-const SITE_PARAM = 'nivella_site_id';
+const SITE_PARAM = 'nivella_site';
 
 /** What the id of a website is called that is not in the list. */
-const SITE_PARAM_OTHER = 'nivella_site_id_other';
+const SITE_PARAM_OTHER = 'nivella_site_other';
 
 /** What the list says when the website is not in it. It can be no id. */
 const SITE_OTHER = '*';
