@@ -1,6 +1,6 @@
 /** Credits bought at a real WooCommerce's two checkouts: for which website, and that the order says so. */
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "node:test";
 import { accessibilityFaults, follow, pictures, visit } from "./lib/browser.mjs";
 import { openShop } from "./lib/shop.mjs";
 
@@ -170,6 +170,7 @@ describe("buying credits with WooCommerce", { skip }, () => {
 
   describe("without the daemon", () => {
     before(() => shop.ask("optional"));
+    afterEach(() => (shop.list.silent = false));
 
     for (const kind of KINDS) {
       it(`the ${kind} checkout waits once at most for one that is silent, and takes any well-formed id`, async () => {
@@ -177,18 +178,24 @@ describe("buying credits with WooCommerce", { skip }, () => {
         await shop.php(`delete_transient( 'nivella_credit_wallet_down_' . Nivella\\CreditWallet\\wallet_digest( '' ) ); Nivella\\CreditWallet\\forget_options( array( 'sites_' ) );`);
         const page = await buyer("bob");
         await shop.add(page, shop.credits);
+        const time = async () => {
+          const begun = Date.now();
+          await page.goto(site.url + shop.checkout);
+          return Date.now() - begun;
+        };
+        const usual = await time();
+        await shop.php("Nivella\\CreditWallet\\forget_options( array( 'sites_' ) );");
         shop.list.asked.length = 0;
         shop.list.silent = true;
-        const begun = Date.now();
-        await page.goto(site.url + shop.checkout);
-        const waited = Date.now() - begun;
-        assert.ok(waited < 3500 + 2500, `the page took ${waited} ms`);
+        const waited = await time();
+        // The machine may do other things: as long as usual, and what a page may wait at most.
+        assert.ok(waited < 3500 + 2 * usual, `the page took ${waited} ms, usually ${usual} ms`);
+        assert.equal(shop.list.asked.length, 1, "it was asked when the page was shown");
         await shop.openCheckout(page);
         await page.getByLabel(/Id of the website for your credits/).fill("alice-shop");
         const order = await shop.place(page);
         assert.equal((await shop.lines(order))[0][1].site_id, "alice-shop", "the daemon puts it right");
         assert.ok(shop.list.asked.length <= 1, `asked a silent daemon ${shop.list.asked.length} times`);
-        shop.list.silent = false;
         await page.context().close();
       });
     }
