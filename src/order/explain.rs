@@ -12,7 +12,7 @@ use super::naming::{Naming, site_of};
 use super::remedy::{self, Missing, Scene};
 use super::store::{self, GrantOf, KnownLine, Lying, Moved};
 use super::target::{self, Decision, Known, LineDecision, LineFacts, Standing, Working};
-use super::{Order, words};
+use super::{DELETED, Order, words};
 use crate::db::{self, Tx};
 use crate::id::{AccountId, SiteId};
 use crate::inbox::store::{self as inbox, Delivery};
@@ -279,7 +279,7 @@ fn facts(lines: &[KnownLine], known: &store::Known, shop: &Store) -> Known {
     Known {
         facts: facts.collect(),
         removed: removed.collect(),
-        is_confirmed: known.seen.is_shown(),
+        is_confirmed: known.seen.is_shown() || known.order.status == DELETED,
         can_ask: shop.has_rest_keys,
     }
 }

@@ -12,7 +12,7 @@ use crate::id::{AccountId, GrantId, SiteId};
 use crate::ledger::entry::{Kind, Place as At};
 use crate::ledger::slice::Compartment;
 use crate::params;
-use crate::time::Timestamp;
+use crate::time::{ShopTime, Timestamp};
 use crate::units::Credits;
 
 /// What is known of an order.
@@ -38,6 +38,18 @@ pub struct Known {
     pub applied_at: Timestamp,
     /// When its buyer's name and address were removed; no later state brings them back.
     pub erased_at: Option<Timestamp>,
+}
+
+impl Known {
+    /// The same after the shop told of it once more.
+    #[must_use]
+    pub fn told_again(&self, told_at: Option<ShopTime>, seen: Seen, now: Timestamp) -> Self {
+        let order = Order { told_at, ..self.order.clone() };
+        // What the shop showed when it was asked stays that.
+        let (seen, applied_at) =
+            if self.seen.is_shown() { (self.seen, self.applied_at) } else { (seen, now) };
+        Self { order, seen, applied_at, ..self.clone() }
+    }
 }
 
 /// What is remembered of a line.

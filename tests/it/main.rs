@@ -8,6 +8,7 @@ mod fake_shop;
 mod server;
 mod shop;
 mod sites;
+mod told;
 mod transfer;
 mod keys;
 mod kept;
