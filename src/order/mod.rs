@@ -20,6 +20,7 @@ pub mod explain;
 pub mod money;
 pub mod naming;
 pub mod newer;
+pub mod preview;
 pub mod reading;
 pub mod remedy;
 pub mod store;
@@ -278,6 +279,17 @@ impl Order {
                 known.iter().find(|refund| refund.id == named.id && refund.amount == named.amount).cloned()
             })
             .collect();
+    }
+
+    /// Whether somebody means this order by `words`, in lower case: its number or how that begins, or part of the
+    /// buyer's name or address.
+    #[must_use]
+    pub fn is_meant_by(&self, words: &str) -> bool {
+        let number = words.strip_prefix('#').unwrap_or(words);
+        self.number.to_lowercase().starts_with(number)
+            || self.id.to_string() == number
+            || self.email.contains(words)
+            || self.buyer_name.to_lowercase().contains(words)
     }
 
     /// Removes who bought it: name and address. The customer's number stays, which is the shop's.

@@ -16,6 +16,7 @@ mod kept;
 mod accounts;
 mod catalog;
 mod orders;
+mod order_acts;
 mod feed;
 mod cli;
 mod books;

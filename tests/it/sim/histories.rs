@@ -104,7 +104,7 @@ fn deliveries_alone_end_where_the_orders_say() {
         30,
         |seed| {
             Plan::random(seed, ORDERS, |kind| {
-                if seed % 3 == 0 {
+                if seed.is_multiple_of(3) {
                     telling(kind);
                 }
             })
@@ -190,7 +190,7 @@ fn with_the_plugin_deliveries_alone_end_as_the_shop() {
 fn permutable(seed: u64) -> Plan {
     let one = Plan::random(seed, 1, |kind| {
         (kind.lost, kind.repeated, kind.late, kind.learns, kind.moves) = (0, 0, 0, false, true);
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             telling(kind);
         }
         kind.policy.shortfall = super::model::Bears::Buyer;
