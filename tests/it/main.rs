@@ -46,3 +46,4 @@ mod sim;
 mod pains;
 mod repeats;
 mod paging;
+mod pairing;

@@ -21,6 +21,8 @@ pub enum Tag {
     ByHand,
     /// Who there is.
     Accounts,
+    /// The shops themselves.
+    Shops,
     /// What a shop sends, and what came of it.
     Orders,
     /// The program itself.
@@ -29,8 +31,15 @@ pub enum Tag {
 
 impl Tag {
     /// All of them.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Wallets, Self::Spending, Self::ByHand, Self::Accounts, Self::Orders, Self::Daemon];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Wallets,
+        Self::Spending,
+        Self::ByHand,
+        Self::Accounts,
+        Self::Shops,
+        Self::Orders,
+        Self::Daemon,
+    ];
 
     /// Its name, and what it is about.
     pub(super) const fn words(self) -> (&'static str, &'static str) {
@@ -39,6 +48,7 @@ impl Tag {
             Self::Spending => ("Spending", "What the assistant service does."),
             Self::ByHand => ("Credits by hand", "What an administrator does to credits."),
             Self::Accounts => ("Accounts and sites", "Who there is, and which websites belong to whom."),
+            Self::Shops => ("Shops", "Which shops there are, how they stand, and how they are paired."),
             Self::Orders => ("Orders", "What a shop sends, and what came of it."),
             Self::Daemon => ("The daemon", "Health, counts and this document."),
         }
