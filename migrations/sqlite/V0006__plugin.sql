@@ -30,3 +30,8 @@ CREATE TABLE store_events (
     url      TEXT    NOT NULL,
     secret   TEXT    NOT NULL  -- whsec_ and base64 of 32 random bytes, as Standard Webhooks has it
 ) STRICT;
+
+-- Accounts -----------------------------------------------------------------------------------------
+
+-- Since when it is frozen; NULL: it is not, or it was before this was written down.
+ALTER TABLE account ADD COLUMN frozen_at INTEGER;

@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod orders;
 pub mod pairing;
+pub mod people;
 pub mod problem;
 pub mod query;
 pub mod server;
@@ -105,6 +106,7 @@ fn documented() -> Routes {
         .merge(batch::routes())
         .merge(holds::routes())
         .merge(grants::routes())
+        .merge(people::routes())
         .merge(accounts::routes())
         .merge(keys::routes())
         .merge(limits::routes())

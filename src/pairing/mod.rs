@@ -280,18 +280,15 @@ pub fn pair(tx: &mut Tx<'_>, token: &Token, asked: Asked) -> Result<Paired, Erro
     }
     let consumer_key = rest.as_ref().map(|keys| keys.key().to_owned());
     let now = tx.now();
-    let (store, before) = match known {
-        Some(store) => {
-            let mut settings = shops::settings(tx, store.id)?.ok_or(db::Error::NoRow)?;
-            settings.url = url;
-            settings.change_secret(webhook_secret, Some(now.plus_millis(OLD_SECRET_VALID_MS)));
-            settings.rest_keys = rest.or(settings.rest_keys);
-            (shops::update(tx, store.id, &settings)?, store::of(tx, store.id)?)
-        }
-        None => {
-            let settings = Settings { rest_keys: rest, ..Settings::new(url, webhook_secret) };
-            (shops::add(tx, &code.store, &settings)?, None)
-        }
+    let (store, before) = if let Some(store) = known {
+        let mut settings = shops::settings(tx, store.id)?.ok_or(db::Error::NoRow)?;
+        settings.url = url;
+        settings.change_secret(webhook_secret, Some(now.plus_millis(OLD_SECRET_VALID_MS)));
+        settings.rest_keys = rest.or(settings.rest_keys);
+        (shops::update(tx, store.id, &settings)?, store::of(tx, store.id)?)
+    } else {
+        let settings = Settings { rest_keys: rest, ..Settings::new(url, webhook_secret) };
+        (shops::add(tx, &code.store, &settings)?, None)
     };
     if let Some(before) = &before {
         access::store::revoke(tx, &before.key)?;

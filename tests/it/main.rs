@@ -47,3 +47,4 @@ mod pains;
 mod repeats;
 mod paging;
 mod pairing;
+mod people;

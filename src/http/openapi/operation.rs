@@ -3,6 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use crate::feed::cursor;
 use crate::http::problem::Code;
 use crate::http::query::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::schema::Instant;
@@ -422,10 +423,10 @@ impl Operation {
     pub fn pages(self) -> Self {
         let limit =
             json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT });
-        let cursor = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
+        let cursor = json!({ "type": "string", "minLength": 1, "maxLength": cursor::LENGTH_MAX });
         self.in_query("limit", "How many items the page has at most.", Kind::Literal(limit), None).in_query(
             "cursor",
-            "`next_cursor` of the page before, as it was.",
+            "`next_cursor` of the page before, as it was; or `prev_cursor` of the page after, where there is one.",
             Kind::Literal(cursor),
             None,
         )
