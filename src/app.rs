@@ -20,6 +20,7 @@ use crate::ledger::limit::Brake;
 use crate::ledger::store::brake::Paused;
 use crate::ledger::{self, LockedAccount};
 use crate::order::apply::Rules;
+use crate::pairing::Guesses;
 use crate::reconcile::{answers, schedule};
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
@@ -136,6 +137,7 @@ pub fn handlers(db: Db, config: &Config) -> http::Services {
         kept: feed::Kept::default(),
         callers: Callers::default(),
         uses: Uses::default(),
+        guesses: Guesses::default(),
         refusals: Refusals::default(),
         wake_worker: Arc::new(Notify::new()),
     }

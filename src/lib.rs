@@ -8,6 +8,7 @@
 //! - [`db`]: the floor; one SQL text on two engines
 //! - [`shop`], [`catalog`]: the WooCommerce shops, and what their products grant
 //! - [`site`], [`access`]: accounts, clients and sites; API keys
+//! - [`pairing`]: a shop and this program exchange their secrets
 //! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
 //! - [`reconcile`]: the shops' orders compared with all that
 //! - [`idempotency`]: requests that may be sent again; [`rate`]: what an action costs
@@ -34,6 +35,8 @@ pub mod catalog;
 
 pub mod site;
 pub mod access;
+
+pub mod pairing;
 
 pub mod inbox;
 pub mod order;

@@ -48,3 +48,5 @@ mod sim;
 mod pains;
 mod repeats;
 mod paging;
+mod pairing;
+mod people;
