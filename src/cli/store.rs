@@ -15,6 +15,8 @@ use crate::app;
 use crate::catalog::store as packages;
 use crate::config::Config;
 use crate::db;
+use crate::event;
+use crate::event::store::Receiver;
 use crate::reconcile;
 use crate::reconcile::store::Run;
 use crate::shop::health::{self, Code, Finding, Known, Severity};
@@ -240,6 +242,8 @@ struct Compared {
     #[serde(flatten)]
     shown: Shown,
     reconciliation: Option<Run>,
+    /// How it takes events, if it wants any.
+    events: Option<Receiver>,
 }
 
 /// A shop after it was changed.
@@ -489,16 +493,17 @@ fn list(session: &mut Session<'_>) -> Result<(), Failure> {
 }
 
 fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
-    let (store, known, reconciliation) = session.read(|tx| {
+    let (store, known, reconciliation, events) = session.read(|tx| {
         let store = package::find(tx, name)?;
         let known = shops::health(tx, store.id)?;
         let run = reconcile::store::runs(tx, Some(store.id))?.pop();
-        Ok::<_, shops::Error>((store, known, run))
+        let events = event::store::receiver(tx, store.id)?;
+        Ok::<_, shops::Error>((store, known, run, events))
     })?;
     let now = Clock::system().now();
-    let compared = Compared { shown: shown(&session.config, store, known), reconciliation };
+    let compared = Compared { shown: shown(&session.config, store, known), reconciliation, events };
     session.out.show(&compared, |page| {
-        let Compared { shown, reconciliation } = &compared;
+        let Compared { shown, reconciliation, events } = &compared;
         let store = &shown.store;
         page.facts([
             ("Store", store.name.to_string()),
@@ -518,6 +523,9 @@ fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
             ("Webhooks", standing(&shown.health, now)),
             ("Reconciled", last_run(reconciliation.as_ref())),
         ]);
+        if let Some(events) = events {
+            page.facts([("Events", told(events))]);
+        }
         let findings = shown.health.findings.iter();
         let wrong: Vec<Finding> =
             findings.filter(|finding| finding.severity != Severity::Ok).cloned().collect();
@@ -554,6 +562,25 @@ fn standing(known: &Known, now: Timestamp) -> String {
             count(warnings, "warning", "warnings")
         ),
     }
+}
+
+/// How a shop takes events, in words.
+fn told(events: &Receiver) -> String {
+    let mut parts = vec![match (events.taken_at, events.failed_at) {
+        (_, Some(since)) => format!("none taken since {} UTC", minute(since)),
+        (Some(at), None) => format!("taken, the last {} UTC", minute(at)),
+        (None, None) => "none told yet".to_owned(),
+    }];
+    if let Some(failure) = &events.failure {
+        parts.push(format!("the shop {failure}"));
+    }
+    if events.waiting > 0 {
+        parts.push(format!("{} on the way", events.waiting));
+    }
+    if let Some(at) = events.given_up_at {
+        parts.push(format!("{} given up after three days, the last {} UTC", events.given_up, minute(at)));
+    }
+    parts.join("; ")
 }
 
 /// How a shop was last compared with the books, in words.

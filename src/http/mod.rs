@@ -8,6 +8,7 @@ pub mod auth;
 pub mod batch;
 pub mod claims;
 pub mod debits;
+pub mod events;
 pub mod explain;
 pub mod extract;
 mod fields;
@@ -105,6 +106,7 @@ fn documented() -> Routes {
         .merge(limits::routes())
         .merge(claims::routes())
         .merge(orders::routes())
+        .merge(events::routes())
         .merge(webhooks::routes())
         .merge(health::routes())
         .merge(metrics::routes())

@@ -234,6 +234,10 @@ pub fn remove(tx: &mut Tx<'_>, name: &StoreName) -> Result<(), Error> {
          DELETE FROM product WHERE store_id = $1",
         "-- shop::store::remove (category)
          DELETE FROM category WHERE store_id = $1",
+        "-- shop::store::remove (events)
+         DELETE FROM event_push WHERE store_id = $1",
+        "-- shop::store::remove (receiver)
+         DELETE FROM event_receiver WHERE store_id = $1",
         "-- shop::store::remove (delivery)
          DELETE FROM delivery WHERE store_id = $1",
         "-- shop::store::remove (health)

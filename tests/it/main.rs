@@ -13,6 +13,7 @@ mod keys;
 mod kept;
 
 mod accounts;
+mod alerts;
 mod catalog;
 mod orders;
 mod feed;
@@ -40,6 +41,7 @@ mod openapi;
 mod twists;
 mod upgrade;
 mod proof;
+mod pushes;
 mod explain;
 mod assign;
 mod sim;
