@@ -216,6 +216,11 @@ impl Walk {
             // Every other step looks at what it has touched by itself.
             if matches!(step, Step::Clock(_)) {
                 self.world.wake()?;
+                for account in 0..ACCOUNTS {
+                    if self.books.accounts[account].into.is_none() {
+                        self.books.catch_up(account);
+                    }
+                }
             }
             alerts.look(&self.books);
             self.world.compare_alerts(alerts)?;
