@@ -1,7 +1,13 @@
 //! Who is told that credits run low, worked out from the books after each step: every crossing by itself, every balance
 //! anew. It knows nothing of the program.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::books::{Books, Comp, Micro, Ms};
+
+/// How often somebody was told in all walks, and how often later than the level was crossed.
+pub(super) static TOLD: AtomicU64 = AtomicU64::new(0);
+pub(super) static LATE: AtomicU64 = AtomicU64::new(0);
 
 /// The levels of the standard configuration: their names, and how many percent they are.
 const LEVELS: [(&str, i128); 3] = [("credits.low", 20), ("credits.critical", 5), ("credits.empty", 0)];
@@ -15,6 +21,7 @@ pub(super) type Told = (Ms, usize, Comp, &'static str, Micro);
 #[derive(Clone, Copy, Debug, Default)]
 struct Level {
     crossed: bool,
+    crossed_at: Ms,
     owed: bool,
     told: Option<Ms>,
 }
@@ -58,7 +65,7 @@ impl Alerts {
         for (level, (_, percent)) in levels.iter_mut().zip(LEVELS) {
             let is_armed = left * 100 >= whole * (percent + 10);
             if reached(percent) && !level.crossed {
-                (level.crossed, level.owed) = (true, is_there);
+                (level.crossed, level.crossed_at, level.owed) = (true, books.now, is_there);
             } else if !reached(percent) && is_armed {
                 (level.crossed, level.owed) = (false, false);
             }
@@ -70,6 +77,10 @@ impl Alerts {
         let level = &mut levels[deepest];
         if level.owed && level.told.is_none_or(|told| books.now - told >= GAP) {
             (level.owed, level.told) = (false, Some(books.now));
+            if level.crossed_at < books.now {
+                LATE.fetch_add(1, Ordering::Relaxed);
+            }
+            TOLD.fetch_add(1, Ordering::Relaxed);
             self.told.push((books.now, place.0, place.1, LEVELS[deepest].0, available));
         }
     }

@@ -11,6 +11,7 @@ mod steps;
 mod world;
 
 use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -72,6 +73,9 @@ fn walk_share(share: u64) {
             );
         }
     }
+    let [told, late] = [&alerts::TOLD, &alerts::LATE].map(|count| count.load(Ordering::Relaxed));
+    println!("{told} alerts so far, {late} of them had to wait");
+    assert!(walks < 1_000 || (told > 100 && late > 0), "walks in which nobody is told anything prove nothing");
 }
 
 /// When a walk begins, and its steps.
