@@ -12,7 +12,7 @@
 //! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
 //! - [`reconcile`]: the shops' orders compared with all that
 //! - [`idempotency`]: requests that may be sent again; [`rate`]: what an action costs
-//! - [`account`]: merging, claiming and erasing a whole account
+//! - [`account`]: merging, claiming and erasing a whole account; [`event`]: what somebody outside is told
 //! - [`ledger`], [`feed`]: who holds how many credits and why; what a customer sees of it
 //! - [`http`], [`cli`]: the two thin edges; [`demo`]: all of it on one machine
 //!
@@ -45,6 +45,7 @@ pub mod reconcile;
 pub mod idempotency;
 pub mod rate;
 pub mod ledger;
+pub mod event;
 pub mod account;
 pub mod feed;
 

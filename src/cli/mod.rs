@@ -207,7 +207,8 @@ impl Session<'_> {
     }
 
     fn open(&self, url: &DatabaseUrl) -> Result<Db, Failure> {
-        Ok(Db::open(url, self.config.durability, Clock::system())?)
+        let db = Db::open(url, self.config.durability, Clock::system())?;
+        Ok(db.watched_by(crate::app::alerts(&self.config)))
     }
 
     /// As [`Session::change`], for what may be the first thing in a new database.

@@ -15,6 +15,8 @@ use crate::app;
 use crate::catalog::store as packages;
 use crate::config::Config;
 use crate::db;
+use crate::event;
+use crate::event::store::Receiver;
 use crate::pairing::{self, Pairing};
 use crate::reconcile;
 use crate::reconcile::store::Run;
@@ -246,6 +248,8 @@ struct Compared {
     reconciliation: Option<Run>,
     /// How its plugin was connected, if it was.
     pairing: Option<Pairing>,
+    /// How it takes events, if it wants any.
+    events: Option<Receiver>,
 }
 
 /// A shop as it is listed.
@@ -510,17 +514,18 @@ fn list(session: &mut Session<'_>) -> Result<(), Failure> {
 }
 
 fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
-    let (store, known, reconciliation, pairing) = session.read(|tx| {
+    let (store, known, reconciliation, pairing, events) = session.read(|tx| {
         let store = package::find(tx, name)?;
         let known = shops::health(tx, store.id)?;
         let run = reconcile::store::runs(tx, Some(store.id))?.pop();
         let pairing = pairing::store::of(tx, store.id)?;
-        Ok::<_, shops::Error>((store, known, run, pairing))
+        let events = event::store::receiver(tx, store.id)?;
+        Ok::<_, shops::Error>((store, known, run, pairing, events))
     })?;
     let now = Clock::system().now();
-    let compared = Compared { shown: shown(&session.config, store, known), reconciliation, pairing };
+    let compared = Compared { shown: shown(&session.config, store, known), reconciliation, pairing, events };
     session.out.show(&compared, |page| {
-        let Compared { shown, reconciliation, pairing } = &compared;
+        let Compared { shown, reconciliation, pairing, events } = &compared;
         let store = &shown.store;
         page.facts([
             ("Store", store.name.to_string()),
@@ -547,6 +552,9 @@ fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
             ("Webhooks", standing(&shown.health, now)),
             ("Reconciled", last_run(reconciliation.as_ref())),
         ]);
+        if let Some(events) = events {
+            page.facts([("Events", told(events))]);
+        }
         let findings = shown.health.findings.iter();
         let wrong: Vec<Finding> =
             findings.filter(|finding| finding.severity != Severity::Ok).cloned().collect();
@@ -585,6 +593,25 @@ fn standing(known: &Known, now: Timestamp) -> String {
             count(warnings, "warning", "warnings")
         ),
     }
+}
+
+/// How a shop takes events, in words.
+fn told(events: &Receiver) -> String {
+    let mut parts = vec![match (events.taken_at, events.failed_at) {
+        (_, Some(since)) => format!("none taken since {} UTC", minute(since)),
+        (Some(at), None) => format!("taken, the last {} UTC", minute(at)),
+        (None, None) => "none told yet".to_owned(),
+    }];
+    if let Some(failure) = &events.failure {
+        parts.push(format!("the shop {failure}"));
+    }
+    if events.waiting > 0 {
+        parts.push(format!("{} on the way", events.waiting));
+    }
+    if let Some(at) = events.given_up_at {
+        parts.push(format!("{} given up after three days, the last {} UTC", events.given_up, minute(at)));
+    }
+    parts.join("; ")
 }
 
 /// How a shop was last compared with the books, in words.

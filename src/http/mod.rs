@@ -8,6 +8,7 @@ pub mod auth;
 pub mod batch;
 pub mod claims;
 pub mod debits;
+pub mod events;
 pub mod explain;
 pub mod extract;
 mod fields;
@@ -112,6 +113,7 @@ fn documented() -> Routes {
         .merge(limits::routes())
         .merge(claims::routes())
         .merge(orders::routes())
+        .merge(events::routes())
         .merge(webhooks::routes())
         .merge(pairing::routes())
         .merge(stores::routes())

@@ -249,6 +249,10 @@ pub fn remove(tx: &mut Tx<'_>, name: &StoreName) -> Result<(), Error> {
          DELETE FROM told WHERE store_id = $1",
         "-- shop::store::remove (category)
          DELETE FROM category WHERE store_id = $1",
+        "-- shop::store::remove (events)
+         DELETE FROM event_push WHERE store_id = $1",
+        "-- shop::store::remove (receiver)
+         DELETE FROM event_receiver WHERE store_id = $1",
         "-- shop::store::remove (delivery)
          DELETE FROM delivery WHERE store_id = $1",
         "-- shop::store::remove (health)

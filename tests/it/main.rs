@@ -14,6 +14,7 @@ mod keys;
 mod kept;
 
 mod accounts;
+mod alerts;
 mod catalog;
 mod orders;
 mod order_acts;
@@ -42,6 +43,7 @@ mod openapi;
 mod twists;
 mod upgrade;
 mod proof;
+mod pushes;
 mod explain;
 mod assign;
 mod sim;

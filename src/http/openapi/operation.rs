@@ -394,6 +394,12 @@ impl Operation {
         self.in_query(name, what, Kind::Literal(json!({ "type": "string", "maxLength": max })), None)
     }
 
+    /// A parameter of the query with a schema of its own.
+    #[must_use]
+    pub fn query_literal(self, name: &'static str, what: &str, schema: Value) -> Self {
+        self.in_query(name, what, Kind::Literal(schema), None)
+    }
+
     /// A parameter of the query that is one of `words`.
     #[must_use]
     pub fn query_word(self, name: &'static str, what: &str, words: &[&str]) -> Self {
