@@ -123,7 +123,7 @@ async fn a_new_shop_connects_with_a_code_and_its_orders_count() {
     assert_eq!(shown["orders"], json!({ "known": 1, "parked": 0, "attention": 0, "unclaimed": 0 }));
 
     // The key is called after the store, and the code opens nothing a second time.
-    let names = app.db().read(|tx| access::store::list(tx)).unwrap();
+    let names = app.db().read(access::store::list).unwrap();
     assert!(names.iter().any(|key| key.name == "store shop" && paired["key_id"] == key.id.as_str()));
     let (status, again) = app.pair(&asked).await;
     assert_eq!((status, &again["code"]), (410, &Refusal::PairingEnded.as_str().into()));
