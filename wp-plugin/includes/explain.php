@@ -16,9 +16,10 @@ defined( 'ABSPATH' ) || exit;
  * @return array{ reason: string, remedy: string }
  */
 function explain( \WP_Error $error ): array {
-	$host = host_and_port( settings()['url'] );
 	$data = $error->get_error_data();
 	$data = is_array( $data ) ? $data : array();
+	// While connecting it is not the saved address that was asked.
+	$host = host_and_port( is_string( $data['url'] ?? null ) ? $data['url'] : settings()['url'] );
 
 	switch ( $error->get_error_code() ) {
 		case 'nivella_not_connected':

@@ -1,0 +1,120 @@
+<?php
+/**
+ * What could not be delivered at once, and is delivered later: an option for each, so that two requests that write at the
+ * same time do not lose each other's. The body is built when it is sent, so only the newest state ever travels.
+ *
+ * @package Nivella\CreditWallet
+ */
+
+namespace Nivella\CreditWallet;
+
+defined( 'ABSPATH' ) || exit;
+
+/** What the options' names begin with; kind and number follow. */
+const LATER_PREFIX = OPTION_PREFIX . 'later_';
+
+/** How many wait at most. What is beyond comes with WooCommerce's webhooks and the daemon's reconciliation. */
+const LATER_MAX = 500;
+
+/** The event of WP-Cron that delivers them. */
+const CATCH_UP = 'nivella_credit_wallet_catch_up';
+
+/** How long catching up may take in a request that nobody waits for. */
+const CATCH_UP_S = 20.0;
+
+/**
+ * Puts something off.
+ *
+ * @param string $kind order, gone, product or categories.
+ * @param int    $id   Which one.
+ */
+function put_off( string $kind, int $id ): void {
+	$name = LATER_PREFIX . $kind . '_' . $id;
+	if ( false === get_option( $name ) && count_waiting() < LATER_MAX ) {
+		add_option( $name, time(), '', false );
+	}
+	plan_catch_up( LANE_DOWN_S );
+}
+
+/**
+ * Makes sure that catching up is planned.
+ *
+ * @param int $in_s In how many seconds.
+ */
+function plan_catch_up( int $in_s ): void {
+	if ( ! wp_next_scheduled( CATCH_UP ) ) {
+		wp_schedule_single_event( time() + $in_s, CATCH_UP );
+	}
+}
+
+/**
+ * How many things wait.
+ */
+function count_waiting(): int {
+	global $wpdb;
+	// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- There is no function that counts options by prefix.
+	return (int) $wpdb->get_var( $wpdb->prepare( "SELECT COUNT(*) FROM {$wpdb->options} WHERE option_name LIKE %s", $wpdb->esc_like( LATER_PREFIX ) . '%' ) );
+}
+
+/**
+ * What waits, the longest first.
+ *
+ * @return list<array{ name: string, kind: string, id: int }>
+ */
+function waiting(): array {
+	global $wpdb;
+	// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- There is no function that finds options by prefix.
+	$names = $wpdb->get_col( $wpdb->prepare( "SELECT option_name FROM {$wpdb->options} WHERE option_name LIKE %s ORDER BY option_id LIMIT %d", $wpdb->esc_like( LATER_PREFIX ) . '%', LATER_MAX ) );
+	$found = array();
+	foreach ( $names as $name ) {
+		if ( preg_match( '/^(order|gone|product|categories)_(\d+)$/D', substr( $name, strlen( LATER_PREFIX ) ), $parts ) ) {
+			$found[] = array(
+				'name' => $name,
+				'kind' => $parts[1],
+				'id'   => (int) $parts[2],
+			);
+		}
+	}
+	return $found;
+}
+
+/**
+ * WP-Cron's event: delivers what waits. In the background, so it may take its time.
+ */
+function handle_catch_up(): void {
+	catch_up( CATCH_UP_S );
+}
+
+/**
+ * Delivers what waits, and plans the next try while something is left.
+ *
+ * @param float $limit_s How long it may take.
+ */
+function catch_up( float $limit_s ): void {
+	$shop = shop();
+	wp_clear_scheduled_hook( CATCH_UP );
+	if ( array() === $shop ) {
+		forget_options( array( 'later_' ) );
+		return;
+	}
+	$deadline = microtime( true ) + $limit_s;
+	foreach ( waiting() as $thing ) {
+		$left_s = min( $deadline - microtime( true ), CHANGE_WAIT_S );
+		if ( $left_s < WAIT_LEAST_S || ! carry_one( $thing['kind'], $thing['id'], $shop, $left_s ) ) {
+			break;
+		}
+		delete_option( $thing['name'] );
+	}
+	if ( count_waiting() > 0 ) {
+		// Half a minute, a minute, two, four, and then every five.
+		plan_catch_up( (int) min( 300, LANE_DOWN_S * 2 ** min( 8, max( 0, lane_memory()['tries'] - 1 ) ) ) );
+	}
+}
+
+/**
+ * Whether something waits and its time has come. Costs no query: WordPress has its events at hand.
+ */
+function is_catch_up_due(): bool {
+	$at = wp_next_scheduled( CATCH_UP );
+	return false !== $at && $at <= time();
+}
