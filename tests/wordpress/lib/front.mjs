@@ -7,7 +7,10 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { createServer, request } from "node:http";
 
-/** Starts one. `front.mode`: null, "away" (hangs up), "silent" (ten seconds), "late" (`front.late_ms`), "forged" (401). */
+/**
+ * Starts one. `front.withholdsKeys`: the daemon is given no REST keys, and knows what it is told and nothing else.
+ * `front.mode`: null, "away" (hangs up), "silent" (ten seconds), "late" (`front.late_ms`), "forged" (401).
+ */
 export async function startFront(daemon, { store = "shop" } = {}) {
   const front = new Front(daemon, store);
   await front.open();
@@ -21,7 +24,7 @@ class Front {
   #played = null;
 
   constructor(daemon, store) {
-    Object.assign(this, { daemon, store, mode: null, late_ms: 0, deliveries: [], asked: [], secret: null, rest: null });
+    Object.assign(this, { daemon, store, mode: null, late_ms: 0, withholdsKeys: false, deliveries: [], asked: [], secret: null, rest: null });
   }
 
   /** Takes connections; after `close()` again on the same port. */
@@ -87,6 +90,10 @@ class Front {
     if (pairing) return send(answer, ...(await this.#pairing(question, body)));
     const stores = question.url === `/v1/stores/${this.store}` && this.#played;
     if (stores) return send(answer, 200, this.#stores());
+    if (this.withholdsKeys && question.method === "POST" && question.url === "/v1/pairing") {
+      body = Buffer.from(JSON.stringify({ ...JSON.parse(body), rest: null }));
+      question.headers["content-length"] = String(body.length);
+    }
     passOn(this.daemon.url, question, body, answer, (status, text) => {
       if (delivery) Object.assign(delivery, { status, answer: text, answered: Date.now() });
     });

@@ -229,7 +229,10 @@ function remember_fault( string $topic, int $id, \WP_Error $error, string $by = 
  * @param \WP_Error $error From `deliver()`.
  */
 function is_worth_waiting( \WP_Error $error ): bool {
-	return is_silence( $error ) || in_array( $error->get_error_code(), array( 'nivella_unauthorized', 'nivella_not_daemon', 'nivella_redirect', 'nivella_unexpected', 'nivella_late' ), true );
+	$data = $error->get_error_data();
+	// What the daemon refused for itself would be refused again, and keep everything behind it waiting.
+	return is_silence( $error ) || 408 === ( is_array( $data ) ? $data['status'] ?? 0 : 0 )
+		|| in_array( $error->get_error_code(), array( 'nivella_unauthorized', 'nivella_not_daemon', 'nivella_redirect' ), true );
 }
 
 /**

@@ -29,9 +29,10 @@ const CATCH_UP_S = 20.0;
  * @param int    $id   Which one.
  */
 function put_off( string $kind, int $id ): void {
-	$name = LATER_PREFIX . $kind . '_' . $id;
-	if ( false === get_option( $name ) && count_waiting() < LATER_MAX ) {
-		add_option( $name, time(), '', false );
+	static $count = null;
+	$count        = $count ?? count_waiting();
+	if ( $count < LATER_MAX && add_option( LATER_PREFIX . $kind . '_' . $id, time(), '', false ) ) {
+		++$count;
 	}
 	plan_catch_up( LANE_DOWN_S );
 }

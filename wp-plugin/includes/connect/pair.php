@@ -222,9 +222,7 @@ function disconnect(): ?\WP_Error {
 			// A key that the daemon does not know any more needs no giving back.
 			$untold = is_wp_error( $answer ) && 'nivella_unauthorized' !== $answer->get_error_code() ? $answer : null;
 		}
-		if ( has_woocommerce() ) {
-			delete_webhooks( $shop['webhooks'] );
-		}
+		delete_webhooks( $shop['webhooks'] );
 		delete_rest_key( $shop['rest_key'] );
 	}
 	delete_option( OPTION );

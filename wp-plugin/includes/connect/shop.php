@@ -88,5 +88,5 @@ function texts( $list ): array {
  * Whether WooCommerce runs here, with all that a pairing needs of it.
  */
 function has_woocommerce(): bool {
-	return class_exists( 'WooCommerce' ) && class_exists( 'WC_Webhook' ) && function_exists( 'wc_get_order' );
+	return class_exists( 'WooCommerce' ) && class_exists( 'WC_Webhook' );
 }

@@ -29,7 +29,7 @@ function status_view(): array {
 	$faults   = array_map( __NAMESPACE__ . '\\fault_view', array_slice( $memory['faults'], 0, FAULTS_SHOWN ) );
 	$is_well  = array() === array_filter( $webhooks, __NAMESPACE__ . '\\is_faulty' ) && has_woocommerce();
 	// What failed before the last good delivery is over.
-	$is_flowing = array() === $memory['faults'] || (int) ( $memory['faults'][0]['at'] ?? 0 ) < (int) ( $memory['last']['at'] ?? 0 );
+	$is_flowing = array() === $memory['faults'] || (int) ( $memory['faults'][0]['at'] ?? 0 ) <= (int) ( $memory['last']['at'] ?? 0 );
 	return array(
 		'store'        => settings()['store'],
 		'url'          => settings()['url'],
@@ -239,7 +239,21 @@ function ask_store() {
 		return new \WP_Error( 'nivella_feed', $error->getMessage() );
 	}
 	set_transient( $name, $store, FRESH_S );
+	keep_store_rules( $store );
 	return $store;
+}
+
+/**
+ * Keeps what decides which orders are about credits, which may have been changed on the daemon's side since the pairing.
+ *
+ * @param array $store From `read_store()`.
+ */
+function keep_store_rules( array $store ): void {
+	$shop  = shop();
+	$rules = array_filter( $store['rules'] );
+	if ( array() !== $shop && array_merge( $shop, $rules ) !== $shop ) {
+		keep_shop( array_merge( $shop, $rules ) );
+	}
 }
 
 /**
@@ -264,6 +278,11 @@ function read_store( $store ): array {
 		'last_at'    => null === $last ? null : read_time( $last, 'at' ),
 		'refused_at' => isset( $store['last_refused_at'] ) ? read_time( $store, 'last_refused_at' ) : null,
 		'orders'     => $counts,
+		'rules'      => array(
+			'tokens_categories' => texts( $store['tokens_categories'] ?? null ),
+			'paid_statuses'     => texts( $store['paid_statuses'] ?? null ),
+			'site_keys'         => texts( $store['site_keys'] ?? null ),
+		),
 		'findings'   => 'faulty' === ( $webhooks['state'] ?? '' ) ? array_slice( texts( $webhooks['findings'] ?? null ), 0, 10 ) : array(),
 	);
 }

@@ -66,7 +66,16 @@ function find_webhook( int $id ): ?\WC_Webhook {
  * @param int[] $ids Their numbers.
  */
 function delete_webhooks( array $ids ): void {
+	global $wpdb;
 	foreach ( $ids as $id ) {
+		if ( ! has_woocommerce() ) {
+			// Its table outlives it, and they would deliver again as soon as it is back.
+			$shown = $wpdb->suppress_errors();
+			// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- There is nobody else to ask.
+			$wpdb->delete( $wpdb->prefix . 'wc_webhooks', array( 'webhook_id' => $id ), array( '%d' ) );
+			$wpdb->suppress_errors( $shown );
+			continue;
+		}
 		$webhook = find_webhook( $id );
 		if ( $webhook ) {
 			$webhook->delete( true );
