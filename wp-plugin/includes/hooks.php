@@ -86,4 +86,5 @@ add_filter( 'woocommerce_payment_successful_result', __NAMESPACE__ . '\\hold_ans
 add_filter( 'woocommerce_checkout_no_payment_needed_redirect', __NAMESPACE__ . '\\hold_answer', PHP_INT_MAX );
 add_action( 'shutdown', __NAMESPACE__ . '\\announce_length', 0 );
 add_action( 'shutdown', __NAMESPACE__ . '\\run_lane', PHP_INT_MAX );
+add_action( 'woocommerce_webhook_disabled_due_delivery_failures', __NAMESPACE__ . '\\webhook_given_up' );
 add_action( CATCH_UP, __NAMESPACE__ . '\\handle_catch_up' );

@@ -45,12 +45,12 @@ defined( 'ABSPATH' ) || exit;
 		<ul class="nivella-connect-webhooks">
 			<?php foreach ( $view['webhooks'] as $webhook ) : ?>
 				<li data-nivella="webhook" data-nivella-topic="<?php echo esc_attr( $webhook['topic'] ); ?>" data-nivella-state="<?php echo esc_attr( $webhook['state'] ); ?>">
-					<span class="nivella-status <?php echo esc_attr( 'active' === $webhook['state'] ? 'nivella-status-ok' : 'nivella-status-critical' ); ?>"><?php echo esc_html( $webhook['words'] ); ?></span>
 					<?php if ( '' !== $webhook['url'] ) : ?>
 						<a href="<?php echo esc_url( $webhook['url'] ); ?>"><?php echo esc_html( $webhook['what'] ); ?></a>
 					<?php else : ?>
 						<span><?php echo esc_html( $webhook['what'] ); ?></span>
 					<?php endif; ?>
+					<span class="nivella-status <?php echo esc_attr( 'active' === $webhook['state'] ? 'nivella-status-ok' : 'nivella-status-critical' ); ?>"><?php echo esc_html( $webhook['words'] ); ?></span>
 					<?php if ( '' !== $webhook['note'] ) : ?>
 						<span class="nivella-minor"><?php echo esc_html( $webhook['note'] ); ?></span>
 					<?php endif; ?>

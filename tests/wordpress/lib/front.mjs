@@ -24,7 +24,7 @@ class Front {
   #played = null;
 
   constructor(daemon, store) {
-    Object.assign(this, { daemon, store, mode: null, late_ms: 0, withholdsKeys: false, deliveries: [], asked: [], secret: null, rest: null });
+    Object.assign(this, { daemon, store, mode: null, late_ms: 0, withholdsKeys: false, deliveries: [], others: [], asked: [], secret: null, rest: null });
   }
 
   /** Takes connections; after `close()` again on the same port. */
@@ -86,6 +86,11 @@ class Front {
       return send(answer, 401, { status: 401, code: "unauthorized", title: "Unauthorized", detail: "not signed with this store's secret" });
     }
     if (delivery) this.deliveries.push(delivery);
+    // Where other programs of a shop have their webhooks.
+    if (question.url === "/crm") {
+      this.others.push({ url: question.url, raw: body });
+      return send(answer, 200, {});
+    }
     const pairing = question.url === "/v1/pairing" && !(await this.knowsPairing());
     if (pairing) return send(answer, ...(await this.#pairing(question, body)));
     const stores = question.url === `/v1/stores/${this.store}` && this.#played;

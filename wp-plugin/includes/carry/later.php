@@ -99,17 +99,65 @@ function catch_up( float $limit_s ): void {
 		return;
 	}
 	$deadline = microtime( true ) + $limit_s;
-	foreach ( waiting() as $thing ) {
+	$dead     = given_up_webhooks( $shop );
+	$things   = waiting();
+	if ( array() === $things && array() !== $dead ) {
+		// Nothing else would show that the daemon is back.
+		$things[] = array(
+			'name' => '',
+			'kind' => 'categories',
+			'id'   => 0,
+		);
+	}
+	$is_up = true;
+	foreach ( $things as $thing ) {
 		$left_s = min( $deadline - microtime( true ), CHANGE_WAIT_S );
-		if ( $left_s < WAIT_LEAST_S || ! carry_one( $thing['kind'], $thing['id'], $shop, $left_s ) ) {
+		$is_up  = $left_s >= WAIT_LEAST_S && carry_one( $thing['kind'], $thing['id'], $shop, $left_s );
+		if ( ! $is_up ) {
 			break;
 		}
 		delete_option( $thing['name'] );
 	}
-	if ( count_waiting() > 0 ) {
+	if ( $is_up ) {
+		foreach ( $dead as $topic => $id ) {
+			write_webhook( $topic, $shop, $id );
+		}
+	}
+	if ( count_waiting() > 0 || ( ! $is_up && array() !== $dead ) ) {
 		// Half a minute, a minute, two, four, and then every five.
 		plan_catch_up( (int) min( 300, LANE_DOWN_S * 2 ** min( 8, max( 0, lane_memory()['tries'] - 1 ) ) ) );
 	}
+}
+
+/**
+ * `woocommerce_webhook_disabled_due_delivery_failures`: WooCommerce gave up a webhook after failed deliveries. Those of
+ * ours are switched on again as soon as the daemon is back; one that a person paused or switched off stays so.
+ *
+ * @param int $webhook_id The webhook.
+ */
+function webhook_given_up( $webhook_id ): void {
+	if ( in_array( (int) $webhook_id, shop()['webhooks'] ?? array(), true ) ) {
+		plan_catch_up( LANE_DOWN_S );
+	}
+}
+
+/**
+ * Webhooks of ours that WooCommerce gave up.
+ *
+ * @param array $shop See `shop()`.
+ * @return array<string, int> By topic.
+ */
+function given_up_webhooks( array $shop ): array {
+	if ( ! has_woocommerce() ) {
+		return array();
+	}
+	return array_filter(
+		$shop['webhooks'],
+		static function ( int $id ) use ( $shop ): bool {
+			$webhook = find_webhook( $id );
+			return $webhook && 'disabled' === $webhook->get_status( 'edit' ) && $webhook->get_failure_count( 'edit' ) > 0 && $shop['webhook_url'] === $webhook->get_delivery_url( 'edit' );
+		}
+	);
 }
 
 /**

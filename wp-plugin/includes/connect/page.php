@@ -139,11 +139,11 @@ function mend(): array {
 		$probed = new \WP_Error( 'nivella_not_saved', $error->getMessage() );
 	}
 	if ( is_wp_error( $probed ) ) {
-		remember_fault( 'nivella.categories', 0, $probed );
+		remember_fault( 'probe', 0, $probed );
 		$why = explain_delivery( $probed );
 		return test_failed( (string) $probed->get_error_code(), $why['reason'], $why['remedy'] );
 	}
-	remember_delivery( 'nivella.categories', 0, 'stored' );
+	remember_delivery( 'probe', 0, '' );
 	catch_up( CHANGE_WAIT_S );
 	return array(
 		'ok'     => true,

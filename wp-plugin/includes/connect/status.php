@@ -143,7 +143,7 @@ function delivery_name( string $topic, int $id ): string {
 		/* translators: %s: number of a product. */
 		return sprintf( __( 'product %s', 'nivella-credit-wallet' ), (string) $id );
 	}
-	return __( 'categories', 'nivella-credit-wallet' );
+	return 'probe' === $topic ? __( 'a test delivery', 'nivella-credit-wallet' ) : __( 'categories', 'nivella-credit-wallet' );
 }
 
 /**
