@@ -57,6 +57,8 @@ export async function openShop(site, { tables = true } = {}) {
   const printed = await site.wp("eval", script);
   // Until somebody looks at a page the rules for addresses are those of before WooCommerce.
   await site.wp("rewrite", "flush", "--quiet");
+  // Nothing of WooCommerce is compiled yet; on a busy machine the first page would take as long as a browser waits.
+  for (const path of ["/", "/wp-admin/admin-ajax.php"]) await (await fetch(site.url + path)).arrayBuffer();
   return new Shop(site, JSON.parse(printed.slice(printed.lastIndexOf('{"tokens"'))));
 }
 
