@@ -65,6 +65,7 @@ describe(`connecting a shop (${REAL ? "the real WooCommerce" : "a stand-in for W
     if (REAL) await openShop(site);
     front = await startFront(daemon);
     page = await visit(browser, site, "admin", SETTINGS);
+    page.setDefaultNavigationTimeout(30_000);
   });
   after(async () => {
     await lab?.close();

@@ -58,6 +58,8 @@ for (const [kind, tables] of [["today's order tables", true], ["orders as posts"
       // All that the daemon knows of this shop it is told.
       front.withholdsKeys = true;
       page = await visit(browser, site, "admin", SETTINGS);
+      // The editor of an order is large, and a busy machine slow.
+      page.setDefaultNavigationTimeout(30_000);
       await at(page, "pairing-code").fill(await front.code());
       await follow(page, () => at(page, "pair").click());
       assert.equal(await at(page, "test-result").getAttribute("data-nivella-code"), "ok");

@@ -140,6 +140,8 @@ function host_and_port( string $url ): string {
  * @return array{ ok: bool, code: string, reason: string, remedy: string }
  */
 function test_connection(): array {
+	// Whoever tries it out wants to know how it is now, not how it was half a minute ago.
+	forget_failures();
 	$answer = ask( '/v1/wallets/' . OWN_WALLET . '/feed' );
 	$code   = is_wp_error( $answer ) ? (string) $answer->get_error_code() : '';
 	if ( 'nivella_not_found' === $code ) {

@@ -166,7 +166,6 @@ function handle_test(): void {
 	if ( ! current_user_can( settings_capability() ) || 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) ) {
 		wp_die( esc_html__( 'You may not change these settings.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
-	forget_failures();
 	set_transient( test_result_name(), test_connection(), MINUTE_IN_SECONDS );
 	wp_safe_redirect( settings_url() );
 	exit;
