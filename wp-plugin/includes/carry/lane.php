@@ -319,17 +319,23 @@ function hold_answer( $answer ) {
  * The very first thing at the end of a request, where PHP cannot answer early: tells the browser how long the answer is,
  * so that it does not wait for the connection to close while the daemon is told.
  *
- * Not where something packs the answer afterwards or where it is partly sent: then the visitor waits as long as the
+ * Only for JSON, which both checkouts answer with, and for redirects: other plugins like to add something to the end of
+ * a page. And not where something packs the answer afterwards or where it is partly sent: then the visitor waits as long as the
  * daemon takes, `LANE_S` at most and once in `LANE_DOWN_S`.
  */
 function announce_length(): void {
 	if ( ( array() === noted() && array() === noted_lines() ) || ! has_visitor() || can_answer_early() || headers_sent() || ! is_paired() ) {
 		return;
 	}
+	$is_whole = false;
 	foreach ( headers_list() as $header ) {
 		if ( preg_match( '/^(content-length|content-encoding|transfer-encoding):/i', $header ) ) {
 			return;
 		}
+		$is_whole = $is_whole || preg_match( '#^(location:|content-type:\s*application/json)#i', $header );
+	}
+	if ( ! $is_whole ) {
+		return;
 	}
 	foreach ( ob_get_status( true ) as $buffer ) {
 		if ( 'default output handler' !== $buffer['name'] ) {

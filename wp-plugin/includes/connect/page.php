@@ -294,5 +294,15 @@ function explain_delivery( \WP_Error $error ): array {
 				'remedy' => __( 'The order comes with WooCommerce\'s own delivery. If this stays so, look for a plugin that changes WooCommerce\'s REST API.', 'nivella-credit-wallet' ),
 			);
 	}
-	return explain( $error );
+	// Deliveries go to the address that the wallet service named, and have limits of their own.
+	$data = $error->get_error_data();
+	$data = ( is_array( $data ) ? $data : array() ) + array( 'url' => shop()['webhook_url'] ?? settings()['url'] );
+	if ( 'nivella_timeout' === $error->get_error_code() ) {
+		return array(
+			/* translators: %s: host name and port. */
+			'reason' => sprintf( __( '%s did not take it in time.', 'nivella-credit-wallet' ), host_and_port( (string) $data['url'] ) ),
+			'remedy' => __( 'Check the firewall between the two machines; the wallet service may also be overloaded. What was not taken is sent again by itself.', 'nivella-credit-wallet' ),
+		);
+	}
+	return explain( new \WP_Error( $error->get_error_code(), $error->get_error_message(), $data ) );
 }
