@@ -63,7 +63,7 @@ final class TidyTest extends TestCase {
 	}
 
 	public function test_nothing_comes_from_elsewhere(): void {
-		$css = implode( '', array_map( 'file_get_contents', glob( PLUGIN . '/assets/*.css' ) ) );
+		$css = implode( array_map( 'file_get_contents', glob( PLUGIN . '/assets/*.css' ) ) );
 		$this->assertDoesNotMatchRegularExpression( '/url\(|@import|https?:/i', $css );
 		$this->assertDoesNotMatchRegularExpression( '/[\s{;](margin|padding|border)-(left|right)|[\s{;](left|right|float):|text-align:\s*(left|right)/', $css, 'a physical direction' );
 		foreach ( glob( PLUGIN . '/templates/*.php' ) as $file ) {

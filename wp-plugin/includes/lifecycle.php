@@ -37,6 +37,7 @@ function forget_rewrite_rules(): void {
  */
 function deactivate(): void {
 	forget_options( array( 'last_', 'fresh_', 'down_', 'test_', 'sites_' ) );
+	forget_lane();
 	forget_rewrite_rules();
 }
 
