@@ -36,7 +36,9 @@ function forget_rewrite_rules(): void {
  * The plugin is switched off: settings stay, what was only remembered goes.
  */
 function deactivate(): void {
-	forget_options( array( 'last_', 'fresh_', 'down_', 'test_' ) );
+	forget_options( array( 'last_', 'fresh_', 'down_', 'test_', 'claim_', 'export_' ) );
+	wp_clear_scheduled_hook( TICK );
+	wp_clear_scheduled_hook( CATCH_UP );
 	forget_rewrite_rules();
 }
 
@@ -57,6 +59,7 @@ function forget_customer( $user_id ): void {
 	$path = customer_wallet_path( (int) $user_id );
 	drop_short_cache( $path, false );
 	delete_option( OPTION_PREFIX . 'last_' . wallet_digest( $path ) );
+	delete_option( OPTION_PREFIX . 'last_sites_' . wallet_digest( $path ) );
 }
 
 /**

@@ -56,5 +56,6 @@ function show_account_page(): void {
 		return;
 	}
 	wp_enqueue_style( STYLE );
-	show( 'wallet', own_wallet_view( function_exists( 'wc_get_account_endpoint_url' ) ? wc_get_account_endpoint_url( ACCOUNT_ENDPOINT ) : home_url( '/' ) ) );
+	show( 'wallet', own_wallet_view( account_page_url() ) );
+	show( 'account-mail-setting', mail_setting_view() );
 }

@@ -1,0 +1,177 @@
+<?php
+/** What of WordPress and WooCommerce the parts for customers and for their own sites need. */
+
+/** What these parts leave behind. */
+final class People {
+	/** @var array<int, array<string, mixed>> User meta. */
+	public static $meta = array();
+	/** @var array<int, WP_User> */
+	public static $users = array();
+	/** @var list<array{ 0: string, 1: string, 2: string }> To whom, subject, text. */
+	public static $mails = array();
+	/** @var bool Whether mails can be handed over. */
+	public static $mail_works = true;
+	/** @var bool Whether the shop has the e-mail turned on. */
+	public static $mail_enabled = true;
+	/** @var array<string, int> When tasks are planned. */
+	public static $planned = array();
+
+	public static function fresh(): void {
+		self::$meta         = array();
+		self::$users        = array();
+		self::$mails        = array();
+		self::$mail_works   = true;
+		self::$mail_enabled = true;
+		self::$planned      = array();
+		$GLOBALS['wpdb']    = new FakeDatabase();
+	}
+}
+
+if ( ! class_exists( 'WP_User' ) ) {
+	class WP_User {
+		public $ID;
+		public $user_email;
+		public $first_name;
+		public $display_name;
+		public function __construct( $id = 0, $email = '', $first = '' ) {
+			$this->ID           = $id;
+			$this->user_email   = $email;
+			$this->first_name   = $first;
+			$this->display_name = $first;
+		}
+	}
+}
+
+/** The one table that is written to directly. */
+final class FakeDatabase {
+	public $options = 'wp_options';
+	public function prepare( $sql, ...$values ) {
+		return array( $sql, $values );
+	}
+	public function esc_like( $text ) {
+		return $text;
+	}
+	public function query( $asked ) {
+		list( $sql, list( $name, $value ) ) = $asked;
+		if ( 0 !== strpos( $sql, 'INSERT IGNORE INTO wp_options' ) || isset( World::$options[ $name ] ) ) {
+			return 0;
+		}
+		World::$options[ $name ] = $value;
+		return 1;
+	}
+	public function get_results( $asked ) {
+		$rows = array();
+		foreach ( World::$options as $name => $value ) {
+			if ( 0 === strpos( $name, rtrim( $asked[1][0], '%' ) ) ) {
+				$rows[] = (object) array( 'option_name' => $name, 'option_value' => $value );
+			}
+		}
+		return $rows;
+	}
+	public function get_col( $asked ) {
+		return array_column( $this->get_results( $asked ), 'option_name' );
+	}
+}
+
+foreach ( array(
+	'wp_cache_delete'        => static function () {
+		return true;
+	},
+	'get_user_meta'          => static function ( $id, $key ) {
+		return People::$meta[ $id ][ $key ] ?? '';
+	},
+	'update_user_meta'       => static function ( $id, $key, $value ) {
+		People::$meta[ $id ][ $key ] = $value;
+		return true;
+	},
+	'delete_user_meta'       => static function ( $id, $key ) {
+		$had = isset( People::$meta[ $id ][ $key ] );
+		unset( People::$meta[ $id ][ $key ] );
+		return $had;
+	},
+	'get_user_by'            => static function ( $by, $value ) {
+		foreach ( People::$users as $user ) {
+			if ( ( 'email' === $by && $user->user_email === $value ) || ( 'id' === $by && (int) $value === $user->ID ) ) {
+				return $user;
+			}
+		}
+		return false;
+	},
+	'wp_next_scheduled'      => static function ( $hook ) {
+		return People::$planned[ $hook ] ?? false;
+	},
+	'wp_schedule_event'      => static function ( $at, $interval, $hook ) {
+		People::$planned[ $hook ] = $at;
+	},
+	'wp_schedule_single_event' => static function ( $at, $hook ) {
+		People::$planned[ $hook ] = $at;
+	},
+	'wp_clear_scheduled_hook' => static function ( $hook ) {
+		unset( People::$planned[ $hook ] );
+	},
+	'rest_url'               => static function ( $path ) {
+		return "https://site.example/wp-json/{$path}";
+	},
+	'rest_ensure_response'   => static function ( $value ) {
+		return $value;
+	},
+	'wp_kses_post'           => static function ( $html ) {
+		return $html;
+	},
+	'wpautop'                => static function ( $text ) {
+		return "<p>{$text}</p>";
+	},
+	'wptexturize'            => static function ( $text ) {
+		return $text;
+	},
+	'wp_strip_all_tags'      => static function ( $text ) {
+		return trim( strip_tags( $text ) );
+	},
+	'esc_url_raw'            => static function ( $url ) {
+		return preg_match( '#^https?://#i', $url ) ? $url : '';
+	},
+	'do_action'              => static function () {},
+	'checked'                => static function ( $is ) {
+		echo $is ? " checked='checked'" : '';
+	},
+	'wp_salt'                => static function () {
+		return 'salt';
+	},
+	'wp_logout_url'          => static function ( $to ) {
+		return 'https://site.example/logout?to=' . rawurlencode( $to );
+	},
+	'wp_get_current_user'    => static function () {
+		return People::$users[ World::$user ] ?? new WP_User();
+	},
+	'get_block_wrapper_attributes' => static function () {
+		return 'class="wp-block-nivella-credit-wallet"';
+	},
+	'wp_enqueue_style'       => static function () {},
+	'wp_enqueue_script'      => static function () {},
+	'wp_register_style'      => static function () {},
+	'get_permalink'          => static function () {
+		return 'https://site.example/page/';
+	},
+	'wp_login_url'           => static function ( $to ) {
+		return 'https://site.example/login?to=' . rawurlencode( $to );
+	},
+	'is_admin_bar_showing'   => static function () {
+		return true;
+	},
+	'wp_add_privacy_policy_content' => static function () {},
+	'sanitize_hex_color'     => static function ( $colour ) {
+		return preg_match( '/^#[0-9a-f]{6}$/i', $colour ) ? $colour : null;
+	},
+	'get_the_terms'          => static function ( $product ) {
+		return array();
+	},
+	'get_post_meta'          => static function () {
+		return '';
+	},
+) as $name => $does ) {
+	if ( ! function_exists( $name ) ) {
+		$GLOBALS['people_fakes'][ $name ] = $does;
+		eval( "function {$name}( ...\$args ) { return \$GLOBALS['people_fakes']['{$name}']( ...\$args ); }" );
+	}
+}
+People::fresh();
