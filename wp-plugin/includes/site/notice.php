@@ -134,8 +134,7 @@ function dismiss(): void {
 	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) || is_shop() || ! is_staff() || ! is_string( $crossing ) || ! preg_match( '/^[0-9a-f]{20}$/D', $crossing ) ) {
 		wp_die( esc_html__( 'You may not see this wallet.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
-	$kept              = dismissed_crossings( get_current_user_id() );
-	$kept[ $crossing ] = time();
-	arsort( $kept );
+	// The newest first, so that the oldest falls off the end.
+	$kept = array( $crossing => time() ) + dismissed_crossings( get_current_user_id() );
 	update_user_meta( get_current_user_id(), DISMISSED_META, array_slice( $kept, 0, DISMISSED_MAX, true ) );
 }
