@@ -52,7 +52,8 @@ final class CustomerTest extends TestCase {
 	}
 
 	public function test_on_a_customer_s_site_a_package_is_for_that_site(): void {
-		World::connect();
+		// Of its own, because a wallet is looked up once for each page.
+		World::connect( '', 'nwk_key_of_this_test_alone' );
 		World::$daemon = static function ( $url ) {
 			$feed             = json_decode( feed( 'normal' ), true );
 			$feed['packages'] = array( array( 'product_id' => 10, 'name' => 'A', 'url' => 'https://shop.example/product/a/?x=1' ) );

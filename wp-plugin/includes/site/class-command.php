@@ -149,8 +149,8 @@ class Command {
 	 * [<code>]
 	 * : A pairing code.
 	 *
-	 * [--url=<url>]
-	 * : The address of the wallet service.
+	 * [--address=<url>]
+	 * : The address of the wallet service. (`--url` is WP-CLI's own and names the site of a network.)
 	 *
 	 * [--key=<key>]
 	 * : A key.
@@ -161,18 +161,18 @@ class Command {
 	 * ## EXAMPLES
 	 *
 	 *     nivella-wallet store pair shop | tail -1 | wp nivella connect
-	 *     wp nivella connect --url=https://wallet.example.com < key.txt
+	 *     wp nivella connect --address=https://wallet.example.com < key.txt
 	 *
 	 * @param array $args    The code.
 	 * @param array $options See above.
 	 */
 	public function connect( $args, $options ): void {
-		if ( isset( $options['url'] ) ) {
+		if ( isset( $options['address'] ) ) {
 			$this->connect_with_key( $options );
 		} else {
-			$code = $this->secret( (string) ( $args[0] ?? '-' ), __( 'Give a pairing code, or --url and a key.', 'nivella-credit-wallet' ) );
+			$code = $this->secret( (string) ( $args[0] ?? '-' ), __( 'Give a pairing code, or --address and a key.', 'nivella-credit-wallet' ) );
 			if ( ! function_exists( __NAMESPACE__ . '\\connect_with_code' ) ) {
-				\WP_CLI::error( __( 'This version of the plugin takes no pairing codes. Give --url and --key.', 'nivella-credit-wallet' ) );
+				\WP_CLI::error( __( 'This version of the plugin takes no pairing codes. Give --address and --key.', 'nivella-credit-wallet' ) );
 			}
 			$done = connect_with_code( $code );
 			if ( is_wp_error( $done ) ) {
@@ -231,7 +231,7 @@ class Command {
 	 * @param array $options The options of `connect`.
 	 */
 	private function connect_with_key( array $options ): void {
-		if ( '' === clean_daemon_url( (string) $options['url'] ) ) {
+		if ( '' === clean_daemon_url( (string) $options['address'] ) ) {
 			\WP_CLI::error( __( 'This is not a web address that can be used. It looks like https://wallet.example.com, without user name, password or question mark.', 'nivella-credit-wallet' ) );
 		}
 		$key = $this->secret( (string) ( $options['key'] ?? '-' ), __( 'Give the key with --key, or on STDIN.', 'nivella-credit-wallet' ) );
@@ -245,7 +245,7 @@ class Command {
 		update_option(
 			OPTION,
 			array(
-				'url'   => clean_daemon_url( (string) $options['url'] ),
+				'url'   => clean_daemon_url( (string) $options['address'] ),
 				'key'   => $key,
 				'store' => $store,
 			)
