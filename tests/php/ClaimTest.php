@@ -21,19 +21,21 @@ final class ClaimTest extends TestCase {
 	}
 
 	public function test_a_token_of_the_daemon_is_passed_on_for_who_is_logged_in(): void {
-		$this->assertTrue( claim( self::TOKEN, 2 )['ok'] );
+		$this->assertTrue( claim( self::TOKEN, 2, 'a' )['ok'] );
 		list( $url, $args ) = World::$requests[0];
 		$this->assertSame( 'https://wallet.example/v1/claims', $url );
 		$this->assertSame( array( 'token' => self::TOKEN, 'account' => 'lab:customer:2' ), json_decode( $args['body'], true ) );
-		claim( self::TOKEN, 2 );
+		claim( self::TOKEN, 2, 'a' );
 		$this->assertSame( $args['headers']['Idempotency-Key'], World::$requests[1][1]['headers']['Idempotency-Key'], 'pressed twice' );
-		claim( self::TOKEN, 3 );
-		$this->assertNotSame( $args['headers']['Idempotency-Key'], World::$requests[2][1]['headers']['Idempotency-Key'] );
+		foreach ( array( array( 3, 'a' ), array( 2, 'b' ) ) as $i => $other ) {
+			claim( self::TOKEN, ...$other );
+			$this->assertNotSame( $args['headers']['Idempotency-Key'], World::$requests[ 2 + $i ][1]['headers']['Idempotency-Key'], 'another customer, another day' );
+		}
 	}
 
 	public function test_the_shop_s_own_token_is_exchanged(): void {
 		$order = $this->order();
-		$this->assertTrue( claim( order_claim_token( $order, time() + 60 ), 2 )['ok'] );
+		$this->assertTrue( claim( order_claim_token( $order, time() + 60 ), 2, 'a' )['ok'] );
 		$this->assertSame( 'https://wallet.example/v1/accounts/lab%3Aemail%3Aguest%40example.com/claim-link', World::$requests[0][0] );
 		$this->assertSame( self::TOKEN, json_decode( World::$requests[1][1]['body'], true )['token'] );
 	}
@@ -43,18 +45,18 @@ final class ClaimTest extends TestCase {
 		$right = order_claim_token( $order, time() + 60 );
 		$later = preg_replace( '/^(order\.\d+)\.\d+/', '$1.' . ( time() + 90000 ), $right );
 		foreach ( array( $later, preg_replace( '/27/', '28', $right, 1 ), substr( $right, 0, -1 ) . '0x', 'order.27', 'order.27.99999999999.' . str_repeat( 'a', 40 ), '' ) as $forged ) {
-			$this->assertSame( 'invalid_request', claim( $forged, 2 )['code'], $forged );
+			$this->assertSame( 'invalid_request', claim( $forged, 2, 'a' )['code'], $forged );
 		}
 		$order->email = 'other@example.com';
-		$this->assertSame( 'invalid_request', claim( $right, 2 )['code'], 'the address was changed' );
+		$this->assertSame( 'invalid_request', claim( $right, 2, 'a' )['code'], 'the address was changed' );
 		$this->assertSame( array(), World::$requests );
 	}
 
 	public function test_says_why_not(): void {
 		$order = $this->order();
-		$this->assertSame( 'claim_expired', claim( order_claim_token( $order, time() - 1 ), 2 )['code'] );
+		$this->assertSame( 'claim_expired', claim( order_claim_token( $order, time() - 1 ), 2, 'a' )['code'] );
 		$order->customer = 5;
-		$this->assertSame( 'not_guest', claim( order_claim_token( $order, time() + 60 ), 2 )['code'] );
+		$this->assertSame( 'not_guest', claim( order_claim_token( $order, time() + 60 ), 2, 'a' )['code'] );
 		$order->customer = 0;
 
 		$refuse = static function ( $answer ) {
@@ -63,18 +65,18 @@ final class ClaimTest extends TestCase {
 			};
 		};
 		$refuse( problem( 404, 'not_found' ) );
-		$early = claim( order_claim_token( $order, time() + 60 ), 2 );
+		$early = claim( order_claim_token( $order, time() + 60 ), 2, 'a' );
 		$this->assertSame( array( 'not_there', true ), array( $early['code'], $early['again'] ) );
 		$texts = array();
 		foreach ( array( 'already_claimed' => 409, 'claim_expired' => 410, 'invalid_request' => 422, 'frozen' => 423, 'holds_open' => 409 ) as $code => $status ) {
 			$refuse( problem( $status, $code ) );
-			$result = claim( self::TOKEN, 2 );
+			$result = claim( self::TOKEN, 2, 'a' );
 			$this->assertSame( $code, $result['code'] );
 			$texts[] = $result['text'];
 		}
 		$this->assertCount( 5, array_unique( $texts ) );
 		$refuse( new WP_Error( 'http_request_failed', 'cURL error 7' ) );
-		$result = claim( self::TOKEN, 2 );
+		$result = claim( self::TOKEN, 2, 'a' );
 		$this->assertSame( array( 'unreachable', true, false ), array( $result['code'], $result['again'], $result['ok'] ) );
 	}
 

@@ -47,6 +47,7 @@ add_filter( 'woocommerce_email_classes', __NAMESPACE__ . '\\add_low_credit_email
 add_filter( 'woocommerce_email_styles', __NAMESPACE__ . '\\style_low_credit_email', 10, 2 );
 add_action( 'admin_post_' . MAIL_ACTION, __NAMESPACE__ . '\\handle_mail_setting' );
 add_action( 'admin_post_' . CLAIM_ACTION, __NAMESPACE__ . '\\handle_claim' );
+add_action( 'template_redirect', __NAMESPACE__ . '\\lead_to_claim' );
 add_action( 'woocommerce_before_customer_login_form', __NAMESPACE__ . '\\show_claim_login' );
 add_action( 'woocommerce_login_form_end', __NAMESPACE__ . '\\show_claim_return' );
 add_action( 'woocommerce_register_form_end', __NAMESPACE__ . '\\show_claim_return' );

@@ -18,6 +18,7 @@ defined( 'ABSPATH' ) || exit;
 		<form method="post" action="<?php echo esc_url( $view['url'] ); ?>">
 			<input type="hidden" name="action" value="<?php echo esc_attr( $view['action'] ); ?>">
 			<input type="hidden" name="token" value="<?php echo esc_attr( $view['token'] ); ?>">
+			<input type="hidden" name="once" value="<?php echo esc_attr( $view['once'] ); ?>">
 			<input type="hidden" name="_wpnonce" value="<?php echo esc_attr( $view['nonce'] ); ?>">
 			<div class="nivella-acts">
 				<button type="submit" class="button wp-element-button" data-nivella="claim-confirm"><?php esc_html_e( 'Add the credits', 'nivella-credit-wallet' ); ?></button>

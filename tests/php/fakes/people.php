@@ -258,6 +258,9 @@ foreach ( array(
 		return preg_match( '#^https?://#i', $url ) ? $url : '';
 	},
 	'do_action'              => static function () {},
+	'did_action'             => static function () {
+		return 1;
+	},
 	'checked'                => static function ( $is ) {
 		echo $is ? " checked='checked'" : '';
 	},

@@ -51,6 +51,17 @@ function claim_url( string $token ): string {
 }
 
 /**
+ * Leads from wherever a link of the wallet service points, usually the front page, to My Account.
+ */
+function lead_to_claim(): void {
+	$token = asked_claim();
+	if ( '' !== $token && function_exists( 'is_account_page' ) && ! is_account_page() ) {
+		wp_safe_redirect( claim_url( $token ) );
+		exit;
+	}
+}
+
+/**
  * Above the forms to log in and to register: why they are there.
  */
 function show_claim_login(): void {
@@ -101,6 +112,7 @@ function show_claim(): void {
 				'url'    => admin_url( 'admin-post.php' ),
 				'action' => CLAIM_ACTION,
 				'token'  => $token,
+				'once'   => wp_generate_uuid4(),
 				'nonce'  => wp_create_nonce( CLAIM_ACTION ),
 				'who'    => (string) wp_get_current_user()->user_email,
 				'logout' => wp_logout_url( claim_url( $token ) ),
@@ -118,7 +130,8 @@ function handle_claim(): void {
 		wp_die( esc_html__( 'Please use the button on the page.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
 	$token  = claim_token( $_POST['token'] ?? '' );
-	$result = claim( $token, get_current_user_id() );
+	$once   = $_POST['once'] ?? '';
+	$result = claim( $token, get_current_user_id(), is_string( $once ) ? wp_unslash( $once ) : '' );
 	set_transient( claim_result_name(), $result, 5 * MINUTE_IN_SECONDS );
 	if ( $result['ok'] ) {
 		drop_short_cache( customer_wallet_path( get_current_user_id() ), false );
@@ -133,9 +146,10 @@ function handle_claim(): void {
  *
  * @param string $token   From the link.
  * @param int    $user_id The customer.
+ * @param string $once    What is the same when the same button is pressed twice.
  * @return array{ ok: bool, code: string, text: string, again: bool }
  */
-function claim( string $token, int $user_id ): array {
+function claim( string $token, int $user_id, string $once ): array {
 	$token = 0 === strpos( $token, 'order.' ) ? exchange_claim( $token ) : ( '' === $token ? new \WP_Error( 'nivella_claim', '', array( 'code' => 'forged' ) ) : $token );
 	if ( is_wp_error( $token ) ) {
 		return claim_refused( $token );
@@ -147,8 +161,8 @@ function claim( string $token, int $user_id ): array {
 			'token'   => $token,
 			'account' => customer_account( $user_id ),
 		),
-		// Pressed twice it is the same claim.
-		'claim-' . hash( 'sha256', "{$token} {$user_id}" )
+		// Pressed twice it is the same claim, and has the same answer.
+		'claim-' . hash( 'sha256', "{$token} {$user_id} {$once}" )
 	);
 	if ( is_wp_error( $answer ) ) {
 		return claim_refused( $answer );

@@ -33,7 +33,8 @@ function add_tick_interval( $schedules ): array {
 	return (array) $schedules + array(
 		TICK_INTERVAL => array(
 			'interval' => 15 * MINUTE_IN_SECONDS,
-			'display'  => __( 'Every 15 minutes (AI Credits)', 'nivella-credit-wallet' ),
+			// Others ask for the intervals before there are any translations.
+			'display'  => did_action( 'init' ) ? __( 'Every 15 minutes (AI Credits)', 'nivella-credit-wallet' ) : 'Every 15 minutes (AI Credits)',
 		),
 	);
 }
