@@ -28,6 +28,11 @@ function wallet_view( string $path, array $page ): array {
 		return $view;
 	}
 	$known = known_sites( $path, $wallet );
+	$buy   = top_up_form( $feed, $known, $page );
+	if ( null !== $buy ) {
+		// What can be bought stands on this very page.
+		$view['top_up'] = "{$page['url']}#nivella-packages";
+	}
 	return $view + array(
 		'unit'      => $feed['unit'],
 		'whose'     => wallet_owner( $feed ),
@@ -41,8 +46,8 @@ function wallet_view( string $path, array $page ): array {
 			},
 			$feed['packages']
 		),
-		'buy'       => top_up_form( $feed, $known, $page ),
-		'sites'     => sites_view( $feed, $known, $page ),
+		'buy'       => $buy,
+		'sites'     => sites_view( $feed, $known, $page, null !== $buy ),
 		'breakdown' => array_map( __NAMESPACE__ . '\\slice_view', array_slice( $feed['breakdown'], 0, 100 ) ),
 		'history'   => history_view( $path, $wallet, $filter, $page, $known ),
 		'docs'      => $feed['links']['docs'],
@@ -328,8 +333,9 @@ function package_view( array $package, string $unit, string $site = '' ): array 
  * @param array $feed  A feed.
  * @param array $known From `known_sites()`.
  * @param array $page  See `wallet_view()`.
+ * @param bool  $buys  Whether packages can be bought for a website on this page.
  */
-function sites_view( array $feed, array $known, array $page ): array {
+function sites_view( array $feed, array $known, array $page, bool $buys ): array {
 	$remaining = array();
 	foreach ( $known as $site ) {
 		$remaining[ "of:{$site['id']}" ] = '0';
@@ -349,9 +355,8 @@ function sites_view( array $feed, array $known, array $page ): array {
 		}
 	);
 
-	$rows  = array();
-	$buys  = null !== top_up_form( $feed, $known, $page );
-	$ids   = array_column( $known, 'id' );
+	$rows = array();
+	$ids  = array_column( $known, 'id' );
 	foreach ( $remaining as $name => $amount ) {
 		$site   = substr( $name, 3 );
 		$rows[] = array(

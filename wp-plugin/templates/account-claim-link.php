@@ -12,6 +12,6 @@ defined( 'ABSPATH' ) || exit;
 	<section class="nivella-panel" aria-labelledby="nivella-claim-link" data-nivella="claim-link">
 		<h2 id="nivella-claim-link"><?php esc_html_e( 'Your credits', 'nivella-credit-wallet' ); ?></h2>
 		<p><?php echo esc_html( $view['says'] ); ?></p>
-		<p><a class="button wp-element-button" href="<?php echo esc_url( $view['url'] ); ?>"><?php esc_html_e( 'See my credits', 'nivella-credit-wallet' ); ?></a></p>
+		<p><a class="button button-primary wp-element-button" href="<?php echo esc_url( $view['url'] ); ?>"><?php esc_html_e( 'See my credits', 'nivella-credit-wallet' ); ?></a></p>
 	</section>
 </div>

@@ -21,7 +21,7 @@ defined( 'ABSPATH' ) || exit;
 			<input type="hidden" name="once" value="<?php echo esc_attr( $view['once'] ); ?>">
 			<input type="hidden" name="_wpnonce" value="<?php echo esc_attr( $view['nonce'] ); ?>">
 			<div class="nivella-acts">
-				<button type="submit" class="button wp-element-button" data-nivella="claim-confirm"><?php esc_html_e( 'Add the credits', 'nivella-credit-wallet' ); ?></button>
+				<button type="submit" class="button button-primary wp-element-button" data-nivella="claim-confirm"><?php esc_html_e( 'Add the credits', 'nivella-credit-wallet' ); ?></button>
 				<a href="<?php echo esc_url( $view['logout'] ); ?>" data-nivella="claim-other"><?php esc_html_e( 'Use another account', 'nivella-credit-wallet' ); ?></a>
 			</div>
 		</form>
