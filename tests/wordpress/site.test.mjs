@@ -219,7 +219,7 @@ describe("a customer's own site", () => {
   });
 
   it("has a block with a preview in the editor, in three sizes", async () => {
-    const editor = await visit(browser, site, "admin", "/wp-admin/post-new.php?post_type=page");
+    const editor = await visit(browser, site, "admin", "/wp-admin/post-new.php");
     await editor.waitForFunction(() => globalThis.wp?.data?.select("core/editor")?.__unstableIsEditorReady?.() ?? globalThis.wp?.blocks?.getBlockType("nivella/credit-wallet"));
     await editor.evaluate(() => {
       const { dispatch } = globalThis.wp.data;
@@ -247,7 +247,8 @@ describe("a customer's own site", () => {
       await globalThis.wp.data.dispatch("core/editor").savePost();
       return globalThis.wp.data.select("core/editor").getPermalink();
     });
-    assert.deepEqual(editor.complaints, []);
+    // WordPress's own welcome wants a picture of its own.
+    assert.deepEqual(editor.complaints.filter((complaint) => !complaint.includes("s.w.org")), []);
     await editor.context().close();
 
     await page.goto(link);
