@@ -19,7 +19,7 @@ $nivella_credit_wallet_forget = static function () {
 	delete_option( 'rewrite_rules' );
 	// What was to be done later has nobody to do it any more.
 	wp_unschedule_hook( 'nivella_credit_wallet_tick' );
-	wp_unschedule_hook( 'nivella_credit_wallet_catch_up' );
+	wp_unschedule_hook( 'nivella_credit_wallet_refresh_soon' );
 };
 
 // What is kept with people; on a network all sites share it.

@@ -110,6 +110,9 @@ final class ClaimTest extends TestCase {
 		$order             = new WC_Order();
 		$order->lines      = array( new WC_Order_Item_Product( '1000' ) );
 		People::$orders[27] = $order;
+		if ( class_exists( 'Shop' ) ) {
+			Shop::$orders[27] = $order;
+		}
 		return $order;
 	}
 }

@@ -10,7 +10,16 @@ final class EventsTest extends TestCase {
 
 	private const SECRET = 'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 
+	/** @var object|null The database that others use. */
+	private $database;
+
+	protected function tearDown(): void {
+		$GLOBALS['wpdb'] = $this->database;
+	}
+
 	protected function setUp(): void {
+		$this->database  = $GLOBALS['wpdb'] ?? null;
+		$GLOBALS['wpdb'] = new PeopleDatabase();
 		World::fresh();
 		People::fresh();
 		World::connect( 'lab' );

@@ -26,17 +26,17 @@ final class SiteTest extends TestCase {
 	public function test_in_passing_nobody_is_asked(): void {
 		$this->assertNull( wallet_in_passing() );
 		$this->assertSame( array(), World::$requests );
-		$this->assertArrayHasKey( 'nivella_credit_wallet_catch_up', People::$planned, 'but soon' );
+		$this->assertNotFalse( wp_next_scheduled( 'nivella_credit_wallet_refresh_soon' ), 'but soon' );
 
 		tick();
 		$this->assertCount( 1, World::$requests );
-		People::$planned = array();
+		People::fresh();
 		$this->assertSame( '1250', wallet_in_passing()['feed']['available'] );
-		$this->assertSame( array(), People::$planned, 'it is fresh' );
+		$this->assertFalse( wp_next_scheduled( 'nivella_credit_wallet_refresh_soon' ), 'it is fresh' );
 
 		World::$transients = array();
 		$this->assertSame( '1250', wallet_in_passing()['feed']['available'] );
-		$this->assertArrayHasKey( 'nivella_credit_wallet_catch_up', People::$planned );
+		$this->assertNotFalse( wp_next_scheduled( 'nivella_credit_wallet_refresh_soon' ) );
 		$this->assertCount( 1, World::$requests );
 	}
 
@@ -134,10 +134,10 @@ final class SiteTest extends TestCase {
 
 	public function test_the_task_is_planned_while_there_is_somebody_to_ask(): void {
 		plan_tick();
-		$this->assertArrayHasKey( 'nivella_credit_wallet_tick', People::$planned );
+		$this->assertNotFalse( wp_next_scheduled( 'nivella_credit_wallet_tick' ) );
 		World::$options = array();
 		plan_tick();
-		$this->assertSame( array(), People::$planned );
+		$this->assertFalse( wp_next_scheduled( 'nivella_credit_wallet_tick' ) );
 		tick();
 		$this->assertSame( array(), World::$requests );
 	}

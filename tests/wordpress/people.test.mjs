@@ -225,6 +225,11 @@ for (const woocommerce of ["stub", "real"]) {
       await at(alice, "mail-saved").waitFor();
       assert.equal(await box.isChecked(), false);
       assert.deepEqual(await push(event({ id: "ev_off" })), { status: 200, result: "ignored" });
+      const forged = await alice.request.post(`${site.url}/wp-admin/admin-post.php`, {
+        form: { action: "nivella_credit_wallet_mail", wants: "1", _wpnonce: "0123456789" },
+        failOnStatusCode: false,
+      });
+      assert.equal(forged.status(), 403);
       await box.check();
       await follow(alice, () => at(alice, "mail-save").click());
       assert.deepEqual(await push(event({ id: "ev_on" })), { status: 200, result: "sent" });

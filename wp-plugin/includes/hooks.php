@@ -62,7 +62,7 @@ add_action( 'admin_init', __NAMESPACE__ . '\\add_privacy_policy' );
 add_filter( 'cron_schedules', __NAMESPACE__ . '\\add_tick_interval' ); // phpcs:ignore WordPress.WP.CronInterval -- A quarter of an hour, and one short question.
 add_action( 'init', __NAMESPACE__ . '\\plan_tick' );
 add_action( TICK, __NAMESPACE__ . '\\tick' );
-add_action( CATCH_UP, __NAMESPACE__ . '\\catch_up' );
+add_action( REFRESH_SOON, __NAMESPACE__ . '\\refresh_soon' );
 add_action( 'admin_bar_menu', __NAMESPACE__ . '\\add_bar_balance', 90 );
 add_action( 'admin_enqueue_scripts', __NAMESPACE__ . '\\enqueue_bar_style' );
 add_action( 'wp_enqueue_scripts', __NAMESPACE__ . '\\enqueue_bar_style' );

@@ -38,7 +38,7 @@ function forget_rewrite_rules(): void {
 function deactivate(): void {
 	forget_options( array( 'last_', 'fresh_', 'down_', 'test_', 'claim_', 'export_' ) );
 	wp_clear_scheduled_hook( TICK );
-	wp_clear_scheduled_hook( CATCH_UP );
+	wp_clear_scheduled_hook( REFRESH_SOON );
 	forget_rewrite_rules();
 }
 

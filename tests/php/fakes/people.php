@@ -26,7 +26,9 @@ final class People {
 		self::$mail_enabled = true;
 		self::$planned      = array();
 		self::$orders       = array();
-		$GLOBALS['wpdb']    = new FakeDatabase();
+		if ( class_exists( 'Shop' ) ) {
+			Shop::fresh();
+		}
 	}
 }
 
@@ -46,7 +48,7 @@ if ( ! class_exists( 'WP_User' ) ) {
 }
 
 /** The one table that is written to directly. */
-final class FakeDatabase {
+final class PeopleDatabase {
 	public $options = 'wp_options';
 	public function prepare( $sql, ...$values ) {
 		return array( $sql, $values );
@@ -187,7 +189,7 @@ if ( ! class_exists( 'WC_Order_Item_Product' ) ) {
 			return '_nivella_credits' === $name ? $this->credits : '';
 		}
 		public function get_product_id() {
-			return 10;
+			return 99;
 		}
 		public function get_variation_id() {
 			return 0;
@@ -228,7 +230,7 @@ foreach ( array(
 		return People::$planned[ $hook ] ?? false;
 	},
 	'wp_schedule_event'      => static function ( $at, $interval, $hook ) {
-		People::$planned[ $hook ] = $at;
+		wp_schedule_single_event( $at, $hook );
 	},
 	'wp_schedule_single_event' => static function ( $at, $hook ) {
 		People::$planned[ $hook ] = $at;

@@ -258,9 +258,21 @@ function exchange_claim( string $token ) {
 		return $refused( 'not_guest' );
 	}
 	$account = rawurlencode( settings()['store'] . ':email:' . strtolower( $order->get_billing_email() ) );
-	$answer  = tell( 'POST', "/v1/accounts/{$account}/claim-link", array( 'expires_in_days' => CLAIM_DAYS ) );
+	$answer  = tell(
+		'POST',
+		"/v1/accounts/{$account}/claim-link",
+		array(
+			'expires_in_days' => CLAIM_DAYS,
+			'store'           => settings()['store'],
+		)
+	);
 	if ( is_wp_error( $answer ) ) {
-		return 'nivella_not_found' === $answer->get_error_code() ? $refused( 'not_there' ) : $answer;
+		// An address that is known as a customer's by now has nothing of a guest's left.
+		$known = array(
+			'nivella_not_found' => 'not_there',
+			'nivella_invalid'   => 'already_claimed',
+		);
+		return isset( $known[ $answer->get_error_code() ] ) ? $refused( $known[ $answer->get_error_code() ] ) : $answer;
 	}
 	$link  = json_decode( $answer['body'], true );
 	$token = is_array( $link ) ? claim_token( $link['token'] ?? '' ) : '';

@@ -171,12 +171,13 @@ class Command {
 			$this->connect_with_key( $options );
 		} else {
 			$code = $this->secret( (string) ( $args[0] ?? '-' ), __( 'Give a pairing code, or --address and a key.', 'nivella-credit-wallet' ) );
-			if ( ! function_exists( __NAMESPACE__ . '\\connect_with_code' ) ) {
+			if ( ! function_exists( __NAMESPACE__ . '\\pair' ) ) {
 				\WP_CLI::error( __( 'This version of the plugin takes no pairing codes. Give --address and --key.', 'nivella-credit-wallet' ) );
 			}
-			$done = connect_with_code( $code );
+			$done = pair( $code, $this->owner() );
 			if ( is_wp_error( $done ) ) {
-				\WP_CLI::error( '' === $done->get_error_message() ? explain( $done )['reason'] : $done->get_error_message() );
+				$why = function_exists( __NAMESPACE__ . '\\pairing_result' ) ? pairing_result( $done ) : explain( $done );
+				\WP_CLI::error( "{$why['reason']} {$why['remedy']}" );
 			}
 		}
 		forget_failures();
@@ -250,6 +251,20 @@ class Command {
 				'store' => $store,
 			)
 		);
+	}
+
+	/**
+	 * In whose name WooCommerce reads orders for the wallet service: whom `--user` names, else the first administrator.
+	 */
+	private function owner(): int {
+		$admins = get_users(
+			array(
+				'role'   => 'administrator',
+				'number' => 1,
+				'fields' => 'ID',
+			)
+		);
+		return get_current_user_id() > 0 ? get_current_user_id() : (int) ( $admins[0] ?? 0 );
 	}
 
 	/**

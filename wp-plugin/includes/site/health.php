@@ -131,11 +131,11 @@ function health( string $check ): array {
 		case 'age':
 			return age_health( time() );
 		case 'binding':
-			return binding_health( probe() );
+			return binding_health( ask_health() );
 		case 'clock':
-			return clock_health( probe() );
+			return clock_health( ask_health() );
 		default:
-			return connection_health( probe() );
+			return connection_health( ask_health() );
 	}
 }
 
@@ -180,7 +180,7 @@ function age_health( int $now ): array {
 /**
  * Whether the wallet service answers.
  *
- * @param array $probe From `probe()`.
+ * @param array $probe From `ask_health()`.
  */
 function connection_health( array $probe ): array {
 	if ( 'nivella_site_mismatch' === $probe['code'] ) {
@@ -195,7 +195,7 @@ function connection_health( array $probe ): array {
 /**
  * Whether the key is for this website.
  *
- * @param array $probe From `probe()`.
+ * @param array $probe From `ask_health()`.
  */
 function binding_health( array $probe ): array {
 	if ( 'nivella_site_mismatch' === $probe['code'] ) {
@@ -210,7 +210,7 @@ function binding_health( array $probe ): array {
 /**
  * Whether both clocks agree.
  *
- * @param array $probe From `probe()`.
+ * @param array $probe From `ask_health()`.
  */
 function clock_health( array $probe ): array {
 	if ( null === $probe['skew_s'] ) {
@@ -241,7 +241,7 @@ function health_of( string $status, string $label, string $text, string $remedy 
  *
  * @return array{ ok: bool, code: string, reason: string, remedy: string, skew_s: int|null }
  */
-function probe(): array {
+function ask_health(): array {
 	$name = OPTION_PREFIX . 'test_health_' . wallet_digest( OWN_WALLET );
 	$kept = get_transient( $name );
 	if ( is_array( $kept ) && isset( $kept['code'] ) && array_key_exists( 'skew_s', $kept ) ) {

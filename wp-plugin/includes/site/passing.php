@@ -16,7 +16,7 @@ defined( 'ABSPATH' ) || exit;
 const TICK = 'nivella_credit_wallet_tick';
 
 /** The task that asks for the site's wallet once, soon. */
-const CATCH_UP = 'nivella_credit_wallet_catch_up';
+const REFRESH_SOON = 'nivella_credit_wallet_refresh_soon';
 
 /** What a quarter of an hour is called in WordPress's list of intervals. */
 const TICK_INTERVAL = 'nivella_credit_wallet_quarter';
@@ -69,7 +69,7 @@ function tick(): void {
 /**
  * Asks for the site's wallet, because a page found the figures old.
  */
-function catch_up(): void {
+function refresh_soon(): void {
 	if ( is_connected() && ! is_shop() ) {
 		look_up_wallet( OWN_WALLET, FRESH_IN_PASSING_S );
 	}
@@ -83,8 +83,8 @@ function wallet_in_passing(): ?array {
 	$last     = last_known( $digest );
 	$asked_at = get_transient( OPTION_PREFIX . 'fresh_' . $digest );
 	$is_fresh = $last && is_int( $asked_at ) && abs( time() - $asked_at ) < FRESH_IN_PASSING_S;
-	if ( ! $is_fresh && null === remembered_failure( $digest ) && false === wp_next_scheduled( CATCH_UP ) ) {
-		wp_schedule_single_event( time(), CATCH_UP );
+	if ( ! $is_fresh && null === remembered_failure( $digest ) && false === wp_next_scheduled( REFRESH_SOON ) ) {
+		wp_schedule_single_event( time(), REFRESH_SOON );
 	}
 	return $last;
 }
