@@ -308,6 +308,19 @@ for (const woocommerce of ["stub", "real"]) {
       await bob.context().close();
     });
 
+    it("says on the first page of My Account that credits run low, and nothing while they do not", async () => {
+      await alice.goto(`${site.url}/my-account/`);
+      assert.equal(await at(alice, "account-low-credit").count(), 0);
+      await daemon.api(staff, "PUT", "/v1/sites/bobs-site", { account: "lab:customer:3" });
+      await spend("850", "bobs-site");
+      await site.wp("transient", "delete", "--all", "--quiet");
+      const bob = await visit(browser, site, "bob", "/my-account/");
+      assert.match(await at(bob, "account-low-credit").innerText(), /Running low: 150 AI Credits can be used\./);
+      assert.deepEqual(await accessibilityFaults(bob, ".nivella"), []);
+      await pictures(bob, `people-account-low-${woocommerce}`);
+      await bob.context().close();
+    });
+
     it("says so when the wallet cannot be reached, and lets one try again", async () => {
       liar.lie = "a closed connection";
       await site.wp("transient", "delete", "--all", "--quiet");

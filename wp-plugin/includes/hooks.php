@@ -52,6 +52,7 @@ add_action( 'woocommerce_before_customer_login_form', __NAMESPACE__ . '\\show_cl
 add_action( 'woocommerce_login_form_end', __NAMESPACE__ . '\\show_claim_return' );
 add_action( 'woocommerce_register_form_end', __NAMESPACE__ . '\\show_claim_return' );
 add_action( 'woocommerce_account_content', __NAMESPACE__ . '\\show_claim', 5 );
+add_action( 'woocommerce_account_dashboard', __NAMESPACE__ . '\\show_account_low_credit' );
 add_action( 'woocommerce_email_after_order_table', __NAMESPACE__ . '\\show_claim_in_email', 10, 3 );
 add_action( 'woocommerce_thankyou', __NAMESPACE__ . '\\show_claim_after_checkout', 5 );
 add_filter( 'wp_privacy_personal_data_exporters', __NAMESPACE__ . '\\add_privacy_exporter' );

@@ -165,6 +165,7 @@ namespace {
 			}
 		}
 		echo '<p>Hello ' . esc_html( wp_get_current_user()->display_name ) . '</p>';
+		do_action( 'woocommerce_account_dashboard' );
 	}
 
 	add_action(

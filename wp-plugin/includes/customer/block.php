@@ -24,6 +24,7 @@ function register_block(): void {
 		dirname( FILE ) . '/blocks/credit-wallet',
 		array( 'render_callback' => __NAMESPACE__ . '\\render_block' )
 	);
+	wp_set_script_translations( 'nivella-credit-wallet-editor-script', 'nivella-credit-wallet', dirname( FILE ) . '/languages' );
 }
 
 /**
