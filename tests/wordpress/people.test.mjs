@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { accessibilityFaults, at, balance, follow, pictures, refresh, visit } from "./lib/browser.mjs";
 import { openLab } from "./lib/lab.mjs";
 import { startLiar } from "./lib/liar.mjs";
+import { run, until } from "./lib/process.mjs";
 import { PASSWORD, REPOSITORY } from "./lib/wordpress.mjs";
 
 const WALLET = "/my-account/ai-credits/";
@@ -100,6 +101,11 @@ for (const woocommerce of ["stub", "real"]) {
             $product->set_category_ids( array( $child["term_id"] ) ); $product->save(); echo $product->get_id();`),
         );
       }
+      // What the websites are called. An older daemon does not tell; nor does it make links.
+      const { paths } = await (await fetch(`${daemon.url}/openapi.json`)).json();
+      const can = (path, method = "post") => method in (paths[path] ?? {});
+      await daemon.api(staff, "PUT", "/v1/sites/site-123", { label: "Alice’s shop" });
+      await daemon.api(staff, "PUT", "/v1/sites/new-site", { account: "lab:customer:2", label: "A site without credits" });
       // What a newer daemon answers by itself, and what of the shop the recorded one does not know.
       liar.instead = async (question, answer) => {
         const json = (status, body) => {
@@ -108,13 +114,13 @@ for (const woocommerce of ["stub", "real"]) {
           return true;
         };
         const guest = decodeURIComponent(question.url).match(/^\/v1\/accounts\/lab:email:(.*)\/claim-link$/);
-        if (guest) {
+        if (guest && !can("/v1/accounts/{account}/claim-link")) {
           return token(guest[1]).then(
             (made) => json(201, { token: made, expires_at: "2026-12-21T10:00:00Z" }),
             () => json(404, { type: "about:blank", title: "Not found", status: 404, code: "not_found" }),
           );
         }
-        if (/^\/v1\/accounts\/acc_[0-9a-f]+$/.test(question.url)) {
+        if (/^\/v1\/accounts\/acc_[0-9a-f]+$/.test(question.url) && !can("/v1/accounts/{account}", "get")) {
           const sites = [["site-123", "Alice’s shop"], ["site-456", ""], ["new-site", "A site without credits"]];
           return json(200, { id: "acc_1", sites: sites.map(([id, label]) => ({ id, label, client: null, available: "0" })) });
         }
@@ -191,7 +197,7 @@ for (const woocommerce of ["stub", "real"]) {
       const mails = await site.mails();
       assert.deepEqual(mails.map(({ to }) => to), ["alice@example.com", "alice@example.com"]);
       const [{ subject, message }] = mails;
-      assert.match(subject, /Running low: AI Credits for site-123/);
+      assert.match(subject, /Running low: AI Credits for Alice’s shop/);
       assert.match(message, /180\.45 AI Credits/);
       assert.match(message, /nivella_for=site-123#nivella-packages/);
       const mail = await browser.newPage({ viewport: { width: 700, height: 900 } });
@@ -250,7 +256,7 @@ for (const woocommerce of ["stub", "real"]) {
       await admin.locator("#woocommerce_nivella_low_credit_subject").fill("{website} has {available} left");
       await follow(admin, () => admin.getByRole("button", { name: "Save changes" }).click());
       assert.deepEqual(await push(event({ id: "ev_edited" })), { status: 200, result: "sent" });
-      assert.equal((await site.mails()).at(-1).subject, "site-123 has 180.45 left");
+      assert.equal((await site.mails()).at(-1).subject, "Alice’s shop has 180.45 left");
       const html = await php(
         '$preview = wc_get_container()->get( Automattic\\WooCommerce\\Internal\\Admin\\EmailPreview\\EmailPreview::class ); $preview->set_email_type( "Nivella\\\\CreditWallet\\\\Low_Credit_Email" ); echo $preview->get_subject(), "\\n", $preview->render();',
       );
@@ -319,6 +325,24 @@ for (const woocommerce of ["stub", "real"]) {
       assert.deepEqual(await accessibilityFaults(bob, ".nivella"), []);
       await pictures(bob, `people-account-low-${woocommerce}`);
       await bob.context().close();
+    });
+
+    it("is told by the wallet service itself, within seconds", async (test) => {
+      // What a pairing brings along.
+      const write = `$db = new PDO( "sqlite:${join(daemon.folder, "wallet.db")}" ); $db->setAttribute( PDO::ATTR_ERRMODE, PDO::ERRMODE_EXCEPTION );
+        $db->prepare( "INSERT INTO store_events (store_id, url, secret) SELECT id, ?, ? FROM store WHERE name = 'lab'" )->execute( array( "${site.url}/wp-json/nivella-credit-wallet/v1/events", "${SECRET}" ) );`;
+      try {
+        await run("php", ["-r", write]);
+      } catch (error) {
+        assert.match(error.message, /no such table: store_events/);
+        return test.skip("this daemon does not send events");
+      }
+      const before = (await site.mails()).length;
+      await spend("120", "bobs-site");
+      await until(async () => (await site.mails()).length > before, { within_s: 20, what: "a mail" });
+      const [{ to, subject }] = (await site.mails()).slice(before);
+      assert.equal(to, "bob@example.com");
+      assert.match(subject, /Almost used up/);
     });
 
     it("says so when the wallet cannot be reached, and lets one try again", async () => {
