@@ -77,4 +77,20 @@ require_once __DIR__ . '/includes/selling/settings.php';
 require_once __DIR__ . '/includes/selling/site-field.php';
 require_once __DIR__ . '/includes/selling/block-checkout.php';
 
+// Customers.
+require_once __DIR__ . '/includes/customer/sites.php';
+require_once __DIR__ . '/includes/customer/top-up.php';
+require_once __DIR__ . '/includes/customer/events.php';
+require_once __DIR__ . '/includes/customer/low-credit-email.php';
+require_once __DIR__ . '/includes/customer/claim.php';
+require_once __DIR__ . '/includes/customer/block.php';
+require_once __DIR__ . '/includes/customer/privacy.php';
+
+// A customer's own site.
+require_once __DIR__ . '/includes/site/passing.php';
+require_once __DIR__ . '/includes/site/admin-bar.php';
+require_once __DIR__ . '/includes/site/notice.php';
+require_once __DIR__ . '/includes/site/health.php';
+require_once __DIR__ . '/includes/site/command.php';
+
 require_once __DIR__ . '/includes/hooks.php';

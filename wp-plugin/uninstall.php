@@ -32,7 +32,16 @@ $nivella_credit_wallet_forget = static function () {
 		}
 	}
 	delete_option( 'rewrite_rules' );
+	// What was to be done later has nobody to do it any more.
+	wp_unschedule_hook( 'nivella_credit_wallet_tick' );
+	wp_unschedule_hook( 'nivella_credit_wallet_refresh_soon' );
 };
+
+// What is kept with people; on a network all sites share it.
+// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- There is no function that finds user meta by prefix.
+foreach ( $GLOBALS['wpdb']->get_col( $GLOBALS['wpdb']->prepare( "SELECT DISTINCT meta_key FROM {$GLOBALS['wpdb']->usermeta} WHERE meta_key LIKE %s", $GLOBALS['wpdb']->esc_like( 'nivella_credit_wallet_' ) . '%' ) ) as $nivella_credit_wallet_key ) {
+	delete_metadata( 'user', 0, $nivella_credit_wallet_key, '', true );
+}
 
 if ( is_multisite() ) {
 	foreach ( get_sites( array( 'fields' => 'ids', 'number' => 0 ) ) as $nivella_credit_wallet_site ) {

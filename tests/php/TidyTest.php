@@ -66,13 +66,13 @@ final class TidyTest extends TestCase {
 		$css = implode( array_map( 'file_get_contents', glob( PLUGIN . '/assets/*.css' ) ) );
 		$this->assertDoesNotMatchRegularExpression( '/url\(|@import|https?:/i', $css );
 		$this->assertDoesNotMatchRegularExpression( '/[\s{;](margin|padding|border)-(left|right)|[\s{;](left|right|float):|text-align:\s*(left|right)/', $css, 'a physical direction' );
-		foreach ( glob( PLUGIN . '/templates/*.php' ) as $file ) {
+		foreach ( array_merge( glob( PLUGIN . '/templates/*.php' ), glob( PLUGIN . '/templates/*/*.php' ), glob( PLUGIN . '/templates/*/*/*.php' ) ) as $file ) {
 			$this->assertDoesNotMatchRegularExpression( '/<script|<style|<link|<img|<iframe|\son[a-z]+=|\sstyle=/i', file_get_contents( $file ), basename( $file ) );
 		}
 	}
 
 	private function files(): array {
-		return array_merge( glob( PLUGIN . '/*.php' ), $this->parts(), glob( PLUGIN . '/templates/*.php' ) );
+		return array_merge( glob( PLUGIN . '/*.php' ), $this->parts(), glob( PLUGIN . '/templates/*.php' ), glob( PLUGIN . '/templates/*/*.php' ), glob( PLUGIN . '/templates/*/*/*.php' ), glob( PLUGIN . '/blocks/*/*.php' ) );
 	}
 
 	private function parts(): array {

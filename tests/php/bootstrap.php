@@ -150,7 +150,7 @@ function get_current_user_id() {
 	return World::$user;
 }
 function get_userdata( $id ) {
-	return $id > 0 && $id < 100 ? (object) array( 'ID' => $id ) : false;
+	return People::$users[ $id ] ?? ( $id > 0 && $id < 100 ? (object) array( 'ID' => $id ) : false );
 }
 function wp_create_nonce( $name ) {
 	return substr( hash( 'sha256', World::$user . $name ), 0, 10 );

@@ -40,6 +40,17 @@ add_filter(
 	3
 );
 
+// Mails are written down, a line of JSON each, and leave this machine as little as anything else.
+add_filter(
+	'pre_wp_mail',
+	static function ( $sent, $mail ) {
+		file_put_contents( dirname( NIVELLA_LAB_OUTSIDE_LOG ) . '/mails.log', wp_json_encode( $mail ) . "\n", FILE_APPEND | LOCK_EX );
+		return true;
+	},
+	1,
+	2
+);
+
 add_action(
 	'wp_dashboard_setup',
 	static function () {

@@ -31,7 +31,16 @@ const ANSWER_BYTES_MAX = 2097152;
  * @param int $user_id A WordPress user.
  */
 function customer_wallet_path( int $user_id ): string {
-	return rawurlencode( 'account:' . settings()['store'] . ':customer:' . $user_id );
+	return rawurlencode( 'account:' . customer_account( $user_id ) );
+}
+
+/**
+ * What a customer of this shop is called in the wallet service.
+ *
+ * @param int $user_id A WordPress user.
+ */
+function customer_account( int $user_id ): string {
+	return settings()['store'] . ':customer:' . $user_id;
 }
 
 /**

@@ -240,6 +240,7 @@ function read_action( array $action ): array {
  */
 function read_package( array $package ): array {
 	return array(
+		'product' => isset( $package['product_id'] ) ? read_number( $package, 'product_id' ) : 0,
 		'name'    => read_text( $package, 'name' ),
 		'credits' => isset( $package['credits'] ) ? read_amount( $package, 'credits' ) : null,
 		'price'   => isset( $package['price_html'] ) ? read_price( $package, 'price_html' ) : null,
@@ -286,6 +287,7 @@ function read_alert( array $alert ): array {
 	return array(
 		'level'  => read_text( $alert, 'level' ),
 		'status' => read_word( $alert, 'status', STATUSES ),
+		'since'  => isset( $alert['since'] ) ? read_time( $alert, 'since' ) : null,
 	);
 }
 
@@ -433,6 +435,21 @@ function read_count( array $row, string $name ): int {
 		throw new \UnexpectedValueException( "{$name} is not a count" );
 	}
 	return $count;
+}
+
+/**
+ * The number of something in the shop: a whole number above zero.
+ *
+ * @param array  $row  A row.
+ * @param string $name Its field.
+ * @throws \UnexpectedValueException When it is something else.
+ */
+function read_number( array $row, string $name ): int {
+	$number = $row[ $name ] ?? null;
+	if ( ! is_int( $number ) || $number < 1 ) {
+		throw new \UnexpectedValueException( "{$name} is not a number" );
+	}
+	return $number;
 }
 
 /**

@@ -36,8 +36,10 @@ function forget_rewrite_rules(): void {
  * The plugin is switched off: settings stay, what was only remembered goes.
  */
 function deactivate(): void {
-	forget_options( array( 'last_', 'fresh_', 'down_', 'test_', 'sites_' ) );
+	forget_options( array( 'last_', 'fresh_', 'down_', 'test_', 'sites_', 'claim_', 'export_' ) );
 	forget_lane();
+	wp_clear_scheduled_hook( TICK );
+	wp_clear_scheduled_hook( REFRESH_SOON );
 	forget_rewrite_rules();
 }
 
@@ -59,6 +61,7 @@ function forget_customer( $user_id ): void {
 	drop_short_cache( $path, false );
 	delete_option( OPTION_PREFIX . 'last_' . wallet_digest( $path ) );
 	delete_transient( sites_name( buyer_account( (int) $user_id ) ) );
+	delete_option( OPTION_PREFIX . 'last_sites_' . wallet_digest( $path ) );
 }
 
 /**

@@ -49,6 +49,31 @@ function account_title(): string {
 }
 
 /**
+ * Says on the first page of My Account that credits run low. When all is well it says nothing.
+ */
+function show_account_low_credit(): void {
+	if ( ! has_account_page() || ! is_user_logged_in() ) {
+		return;
+	}
+	$wallet = wallet( customer_wallet_path( get_current_user_id() ), FRESH_IN_PASSING_S );
+	$feed   = $wallet['feed'];
+	$alert  = null === $feed ? null : balance_alert( $feed );
+	if ( null === $alert || 'new' === $alert['id'] ) {
+		return;
+	}
+	wp_enqueue_style( STYLE );
+	show(
+		'account-low-credit',
+		array(
+			'status'   => $feed['status'],
+			/* translators: 1: amount with unit, like "90 AI Credits", 2: status, like "Running low". */
+			'sentence' => sprintf( __( '%2$s: %1$s can be used.', 'nivella-credit-wallet' ), with_unit( show_available( $feed['available'] ), $feed['unit'] ), status_label( $feed['status'] ) ),
+			'url'      => account_page_url(),
+		)
+	);
+}
+
+/**
  * Shows the page. WooCommerce calls this only for somebody who is logged in.
  */
 function show_account_page(): void {
@@ -56,5 +81,6 @@ function show_account_page(): void {
 		return;
 	}
 	wp_enqueue_style( STYLE );
-	show( 'wallet', own_wallet_view( function_exists( 'wc_get_account_endpoint_url' ) ? wc_get_account_endpoint_url( ACCOUNT_ENDPOINT ) : home_url( '/' ) ) );
+	show( 'wallet', own_wallet_view( account_page_url() ) );
+	show( 'account-mail-setting', mail_setting_view() );
 }

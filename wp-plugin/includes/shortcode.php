@@ -19,22 +19,13 @@ function register_shortcode(): void {
 }
 
 /**
- * The wallet as a piece of a page.
+ * The wallet as a piece of a page: `[nivella_credit_wallet view="balance"]`.
+ *
+ * @param mixed $attributes What was written into it; only `view` has a meaning.
  */
-function shortcode(): string {
-	if ( ! is_connected() || ( ! is_shop() && ! is_staff() ) ) {
-		return '';
-	}
-	wp_enqueue_style( STYLE );
-	$here = (string) get_permalink();
-	if ( ! is_user_logged_in() ) {
-		return rendered( 'login', array( 'url' => wp_login_url( $here ) ) );
-	}
-	if ( ! defined( 'DONOTCACHEPAGE' ) ) {
-		// What one visitor may see is not for the next one.
-		define( 'DONOTCACHEPAGE', true );
-	}
-	return rendered( 'wallet', own_wallet_view( '' === $here ? home_url( '/' ) : $here ) );
+function shortcode( $attributes = array() ): string {
+	$size = is_array( $attributes ) ? ( $attributes['view'] ?? '' ) : '';
+	return wallet_piece( is_string( $size ) ? strtolower( trim( $size ) ) : '' );
 }
 
 /**
@@ -45,12 +36,21 @@ function shortcode(): string {
 function own_wallet_view( string $url ): array {
 	return wallet_view(
 		is_shop() ? customer_wallet_path( get_current_user_id() ) : OWN_WALLET,
-		array(
-			'url'      => $url,
-			'customer' => 0,
-			'is_staff' => is_staff(),
-			'is_admin' => false,
-			'request'  => $_GET, // phpcs:ignore WordPress.Security.NonceVerification.Recommended -- Filters only.
-		)
+		own_page( $url )
+	);
+}
+
+/**
+ * A page that is not wp-admin's, for whoever is logged in.
+ *
+ * @param string $url The page.
+ */
+function own_page( string $url ): array {
+	return array(
+		'url'      => $url,
+		'customer' => 0,
+		'is_staff' => is_staff(),
+		'is_admin' => false,
+		'request'  => $_GET, // phpcs:ignore WordPress.Security.NonceVerification.Recommended -- Filters only.
 	);
 }

@@ -23,16 +23,15 @@ function wallet_view( string $path, array $page ): array {
 	$feed   = $wallet['feed'];
 	$filter = history_filter( $page['request'] );
 
-	$view = array(
-		'id'       => wp_unique_id( 'nivella-' ),
-		'is_admin' => $page['is_admin'],
-		'state'    => null === $feed ? ( is_unknown_wallet( $wallet['error'] ) ? 'none' : 'unreachable' ) : ( $wallet['error'] ? 'stale' : 'fresh' ),
-		'trouble'  => trouble_view( $wallet, $page ),
-		'refresh'  => act_view( REFRESH_ACTION, $page ),
-		'top_up'   => top_up_url( $feed ),
-	);
+	$view = wallet_frame( $wallet, $page );
 	if ( null === $feed ) {
 		return $view;
+	}
+	$known = known_sites( $path, $wallet );
+	$buy   = top_up_form( $feed, $known, $page );
+	if ( null !== $buy ) {
+		// What can be bought stands on this very page.
+		$view['top_up'] = "{$page['url']}#nivella-packages";
 	}
 	return $view + array(
 		'unit'      => $feed['unit'],
@@ -43,14 +42,33 @@ function wallet_view( string $path, array $page ): array {
 		'expiring'  => array_map( __NAMESPACE__ . '\\expiring_view', array_slice( $feed['expiring'], 0, 5 ) ),
 		'packages'  => array_map(
 			static function ( array $package ) use ( $feed ) {
-				return package_view( $package, $feed['unit'] );
+				return package_view( $package, $feed['unit'], $feed['site']['id'] ?? '' );
 			},
 			$feed['packages']
 		),
-		'sites'     => sites_view( $feed ),
+		'buy'       => $buy,
+		'sites'     => sites_view( $feed, $known, $page, null !== $buy ),
 		'breakdown' => array_map( __NAMESPACE__ . '\\slice_view', array_slice( $feed['breakdown'], 0, 100 ) ),
-		'history'   => history_view( $path, $wallet, $filter, $page ),
+		'history'   => history_view( $path, $wallet, $filter, $page, $known ),
 		'docs'      => $feed['links']['docs'],
+	);
+}
+
+/**
+ * What a wallet has in every size, also when nothing is known of it.
+ *
+ * @param array $wallet From `wallet()`.
+ * @param array $page   See `wallet_view()`.
+ */
+function wallet_frame( array $wallet, array $page ): array {
+	$feed = $wallet['feed'];
+	return array(
+		'id'       => wp_unique_id( 'nivella-' ),
+		'is_admin' => $page['is_admin'],
+		'state'    => null === $feed ? ( is_unknown_wallet( $wallet['error'] ) ? 'none' : 'unreachable' ) : ( $wallet['error'] ? 'stale' : 'fresh' ),
+		'trouble'  => trouble_view( $wallet, $page ),
+		'refresh'  => act_view( REFRESH_ACTION, $page ),
+		'top_up'   => top_up_url( $feed ),
 	);
 }
 
@@ -296,30 +314,38 @@ function expiring_view( array $expiry ): array {
  *
  * @param array  $package A row of the feed.
  * @param string $unit    What the shop calls its credits.
+ * @param string $site    The website it is for, or ''.
  */
-function package_view( array $package, string $unit ): array {
+function package_view( array $package, string $unit, string $site = '' ): array {
 	return array(
+		'product' => $package['product'],
 		'name'    => $package['name'],
 		'credits' => null === $package['credits'] ? '' : with_unit( show_available( $package['credits'] ), $unit ),
 		'now'     => $package['price']['now'] ?? '',
 		'was'     => $package['price']['was'] ?? '',
-		'url'     => $package['url'],
+		'url'     => with_site( $package['url'], $site ),
 	);
 }
 
 /**
  * What is left on each site of an account, most first. Empty when there are no sites to tell apart.
  *
- * @param array $feed A feed.
+ * @param array $feed  A feed.
+ * @param array $known From `known_sites()`.
+ * @param array $page  See `wallet_view()`.
+ * @param bool  $buys  Whether packages can be bought for a website on this page.
  */
-function sites_view( array $feed ): array {
+function sites_view( array $feed, array $known, array $page, bool $buys ): array {
 	$remaining = array();
+	foreach ( $known as $site ) {
+		$remaining[ "of:{$site['id']}" ] = '0';
+	}
 	foreach ( $feed['breakdown'] as $slice ) {
 		// The prefix keeps PHP from turning a site called "123" into a number.
 		$name               = 'of:' . ( 'pool' === $slice['scope'] ? '' : (string) $slice['site'] );
 		$remaining[ $name ] = decimal_add( $remaining[ $name ] ?? '0', $slice['remaining'] );
 	}
-	if ( null !== $feed['site'] || count( $remaining ) < 2 ) {
+	if ( null !== $feed['site'] || count( $remaining ) < ( array() === $known ? 2 : 1 ) ) {
 		return array();
 	}
 	uasort(
@@ -330,13 +356,16 @@ function sites_view( array $feed ): array {
 	);
 
 	$rows = array();
+	$ids  = array_column( $known, 'id' );
 	foreach ( $remaining as $name => $amount ) {
 		$site   = substr( $name, 3 );
 		$rows[] = array(
 			'site'      => $site,
-			'name'      => '' === $site ? __( 'All websites (shared)', 'nivella-credit-wallet' ) : $site,
+			'name'      => '' === $site ? __( 'All websites (shared)', 'nivella-credit-wallet' ) : site_name( $site, $known ),
 			'remaining' => show_available( $amount ),
 			'raw'       => $amount,
+			'history'   => '' === $site ? null : add_query_arg( HISTORY_FIELDS['site'], rawurlencode( $site ), $page['url'] ) . '#nivella-history',
+			'top_up'    => $buys && in_array( $site, $ids, true ) ? add_query_arg( FOR_FIELD, rawurlencode( $site ), $page['url'] ) . '#nivella-packages' : null,
 		);
 	}
 	return $rows;
@@ -367,11 +396,12 @@ function slice_view( array $slice ): array {
  * @param array  $wallet From `wallet()`, with a feed.
  * @param array  $filter From `history_filter()`.
  * @param array  $page   See `wallet_view()`.
+ * @param array  $known  From `known_sites()`.
  */
-function history_view( string $path, array $wallet, array $filter, array $page ): array {
+function history_view( string $path, array $wallet, array $filter, array $page, array $known ): array {
 	$feed    = $wallet['feed'];
 	$history = history( $path, $wallet, $filter );
-	$sites   = null === $feed['site'] ? sites_of( $feed ) : array();
+	$sites   = null === $feed['site'] ? array_values( array_unique( array_merge( array_column( $known, 'id' ), sites_of( $feed ) ) ) ) : array();
 	$kinds   = kind_labels();
 	$asked   = array();
 	foreach ( $filter as $name => $value ) {
@@ -382,14 +412,14 @@ function history_view( string $path, array $wallet, array $filter, array $page )
 
 	return array(
 		'items'       => array_map(
-			static function ( array $line ) use ( $kinds ) {
+			static function ( array $line ) use ( $kinds, $known ) {
 				return array(
 					'at'      => show_moment( $line['at'] ),
 					'iso'     => iso_time( $line['at'] ),
 					'kind'    => $line['kind'],
 					'what'    => $kinds[ $line['kind'] ],
 					'label'   => $line['label'],
-					'site'    => (string) $line['site'],
+					'site'    => site_name( (string) $line['site'], $known ),
 					'order'   => (string) $line['order'],
 					'credits' => show_change( $line['credits'] ),
 					'raw'     => $line['credits'],
@@ -403,13 +433,36 @@ function history_view( string $path, array $wallet, array $filter, array $page )
 		'is_filtered' => array() !== $asked,
 		'kinds'       => $kinds,
 		// One site is no choice; a site that was asked for stays a choice, even when nothing else names it.
-		'sites'       => count( $sites ) > 1 ? ( '' === $filter['site'] || in_array( $filter['site'], $sites, true ) ? $sites : array_merge( $sites, array( $filter['site'] ) ) ) : array(),
+		'sites'       => count( $sites ) > 1 || ( array() !== $sites && '' !== $filter['site'] ) ? site_choices( $sites, $filter['site'], $known ) : array(),
 		'action'      => strtok( $page['url'], '?' ),
 		'hidden'      => query_of( $page['url'] ),
 		'all_url'     => $page['url'],
 		'newest_url'  => '' === $filter['cursor'] ? null : add_query_arg( $asked, $page['url'] ),
 		'older_url'   => null === $history['next_cursor'] ? null : add_query_arg( $asked + array( HISTORY_FIELDS['cursor'] => rawurlencode( $history['next_cursor'] ) ), $page['url'] ),
 		'csv_url'     => array() === $history['items'] ? null : export_url( $page, $asked ),
+	);
+}
+
+/**
+ * The websites to choose from, by id.
+ *
+ * @param string[] $sites Ids.
+ * @param string   $asked The one that was asked for, or ''.
+ * @param array    $known From `known_sites()`.
+ * @return list<array{ id: string, name: string }>
+ */
+function site_choices( array $sites, string $asked, array $known ): array {
+	if ( '' !== $asked && ! in_array( $asked, $sites, true ) ) {
+		$sites[] = $asked;
+	}
+	return array_map(
+		static function ( string $id ) use ( $known ) {
+			return array(
+				'id'   => $id,
+				'name' => site_name( $id, $known ),
+			);
+		},
+		$sites
 	);
 }
 
@@ -513,7 +566,7 @@ function top_up_url( ?array $feed ): ?string {
 	 *
 	 * @param string|null $url An http or https address; anything else means no button.
 	 */
-	$url = apply_filters( 'nivella_credit_wallet_top_up_url', $url );
+	$url = apply_filters( 'nivella_credit_wallet_top_up_url', with_site( $url, $feed['site']['id'] ?? '' ) );
 	return is_string( $url ) && is_web_address( $url ) ? $url : null;
 }
 

@@ -70,8 +70,10 @@ function look_up_wallet( string $path, int $fresh_s ): array {
 	}
 
 	if ( in_array( $error->get_error_code(), array( 'nivella_not_found', 'nivella_site_mismatch' ), true ) ) {
-		// The daemon has spoken: there is no such wallet, or not for this website, so an old figure would be a lie.
+		// The daemon has spoken: there is no such wallet, or not for this website, so an old figure would be a lie, also
+		// where it is only shown in passing.
 		$last = null;
+		delete_option( OPTION_PREFIX . 'last_' . $digest );
 	}
 	return array(
 		'feed'       => $last['feed'] ?? null,

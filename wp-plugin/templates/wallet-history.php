@@ -9,7 +9,7 @@
 defined( 'ABSPATH' ) || exit;
 ?>
 <section class="nivella-panel" id="<?php echo esc_attr( $view['id'] ); ?>-section" aria-labelledby="<?php echo esc_attr( $view['id'] ); ?>-history" data-nivella="history">
-	<h2 id="<?php echo esc_attr( $view['id'] ); ?>-history"><?php esc_html_e( 'History', 'nivella-credit-wallet' ); ?></h2>
+	<h2 id="<?php echo esc_attr( $view['id'] ); ?>-history"><span id="nivella-history" class="nivella-anchor"></span><?php esc_html_e( 'History', 'nivella-credit-wallet' ); ?></h2>
 
 	<form method="get" action="<?php echo esc_url( $view['history']['action'] ); ?>" class="nivella-filter" data-nivella="history-filter">
 		<?php foreach ( $view['history']['hidden'] as $name => $value ) : ?>
@@ -30,7 +30,7 @@ defined( 'ABSPATH' ) || exit;
 				<select name="nivella_site" id="<?php echo esc_attr( $view['id'] ); ?>-site">
 					<option value=""><?php esc_html_e( 'All', 'nivella-credit-wallet' ); ?></option>
 					<?php foreach ( $view['history']['sites'] as $site ) : ?>
-						<option value="<?php echo esc_attr( $site ); ?>" <?php selected( $view['history']['filter']['site'], $site ); ?>><?php echo esc_html( $site ); ?></option>
+						<option value="<?php echo esc_attr( $site['id'] ); ?>" <?php selected( $view['history']['filter']['site'], $site['id'] ); ?>><?php echo esc_html( $site['name'] ); ?></option>
 					<?php endforeach; ?>
 				</select>
 			</p>

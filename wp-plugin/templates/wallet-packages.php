@@ -1,6 +1,6 @@
 <?php
 /**
- * What can be bought.
+ * What can be bought. In the shop itself each button puts its package into the cart, for the website that is chosen above.
  *
  * @package Nivella\CreditWallet
  * @var array $view From wallet_view().
@@ -9,34 +9,28 @@
 defined( 'ABSPATH' ) || exit;
 ?>
 <?php if ( $view['packages'] ) : ?>
-	<section class="nivella-panel nivella-panel-packages" aria-labelledby="<?php echo esc_attr( $view['id'] ); ?>-packages">
+	<section class="nivella-panel nivella-panel-packages" id="nivella-packages" aria-labelledby="<?php echo esc_attr( $view['id'] ); ?>-packages">
 		<h2 id="<?php echo esc_attr( $view['id'] ); ?>-packages"><?php esc_html_e( 'Top up', 'nivella-credit-wallet' ); ?></h2>
-		<ul class="nivella-packages" data-nivella="packages">
-			<?php foreach ( $view['packages'] as $package ) : ?>
-				<li class="nivella-package" data-nivella="package">
-					<span class="nivella-package-name">
-						<strong><bdi><?php echo esc_html( $package['name'] ); ?></bdi></strong>
-						<?php if ( '' !== $package['credits'] ) : ?>
-							<span><?php echo esc_html( $package['credits'] ); ?></span>
-						<?php endif; ?>
-					</span>
-					<?php if ( '' !== $package['now'] ) : ?>
-						<span class="nivella-package-price">
-							<?php if ( '' !== $package['was'] ) : ?>
-								<del><span class="screen-reader-text"><?php esc_html_e( 'Before:', 'nivella-credit-wallet' ); ?></span> <bdi><?php echo esc_html( $package['was'] ); ?></bdi></del>
-								<span class="screen-reader-text"><?php esc_html_e( 'Now:', 'nivella-credit-wallet' ); ?></span>
-							<?php endif; ?>
-							<bdi><?php echo esc_html( $package['now'] ); ?></bdi>
-						</span>
-					<?php endif; ?>
-					<?php if ( $package['url'] ) : ?>
-						<a class="button wp-element-button" href="<?php echo esc_url( $package['url'] ); ?>" data-nivella="package-link">
-							<?php esc_html_e( 'Buy', 'nivella-credit-wallet' ); ?>
-							<span class="screen-reader-text"><?php echo esc_html( $package['name'] ); ?></span>
-						</a>
-					<?php endif; ?>
-				</li>
-			<?php endforeach; ?>
-		</ul>
+		<?php if ( $view['buy'] ) : ?>
+			<form method="get" action="<?php echo esc_url( $view['buy']['action'] ); ?>" data-nivella="buy">
+				<?php foreach ( $view['buy']['hidden'] as $name => $value ) : ?>
+					<input type="hidden" name="<?php echo esc_attr( $name ); ?>" value="<?php echo esc_attr( $value ); ?>">
+				<?php endforeach; ?>
+				<?php if ( $view['buy']['choices'] ) : ?>
+					<p class="nivella-choice">
+						<label for="<?php echo esc_attr( $view['id'] ); ?>-for"><?php esc_html_e( 'For which website?', 'nivella-credit-wallet' ); ?></label>
+						<select name="nivella_site" id="<?php echo esc_attr( $view['id'] ); ?>-for" data-nivella="buy-site">
+							<option value=""><?php esc_html_e( 'All my websites (shared)', 'nivella-credit-wallet' ); ?></option>
+							<?php foreach ( $view['buy']['choices'] as $choice ) : ?>
+								<option value="<?php echo esc_attr( $choice['id'] ); ?>" <?php selected( $view['buy']['chosen'], $choice['id'] ); ?>><?php echo esc_html( $choice['name'] ); ?></option>
+							<?php endforeach; ?>
+						</select>
+					</p>
+				<?php endif; ?>
+				<?php \Nivella\CreditWallet\show( 'wallet-package-list', $view ); ?>
+			</form>
+		<?php else : ?>
+			<?php \Nivella\CreditWallet\show( 'wallet-package-list', $view ); ?>
+		<?php endif; ?>
 	</section>
 <?php endif; ?>

@@ -255,6 +255,11 @@ class WordPress {
     return this.#read("outside.log");
   }
 
+  /** Every mail that somebody wanted to send: `{to, subject, message, headers}`, the oldest first. */
+  async mails() {
+    return (await this.#read("mails.log")).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  }
+
   async #read(name) {
     return readFile(join(this.folder, name), "utf8").catch((error) => {
       if (error.code === "ENOENT") return "";

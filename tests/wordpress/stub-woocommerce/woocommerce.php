@@ -60,6 +60,11 @@ namespace {
 		 * @var string
 		 */
 		public $version = WC_VERSION;
+
+		/** What sends e-mails; a part of its own. */
+		public function mailer() {
+			return nivella_stub_mailer();
+		}
 	}
 
 	/** The one WooCommerce. */
@@ -160,6 +165,7 @@ namespace {
 			}
 		}
 		echo '<p>Hello ' . esc_html( wp_get_current_user()->display_name ) . '</p>';
+		do_action( 'woocommerce_account_dashboard' );
 	}
 
 	add_action(
@@ -225,6 +231,7 @@ namespace {
 			ob_start();
 			echo '<div class="woocommerce">';
 			if ( ! is_user_logged_in() ) {
+				do_action( 'woocommerce_before_customer_login_form' );
 				wp_login_form();
 			} else {
 				echo '<nav class="woocommerce-MyAccount-navigation" aria-label="Account pages"><ul>';
@@ -239,7 +246,9 @@ namespace {
 					);
 				}
 				echo '</ul></nav><div class="woocommerce-MyAccount-content">';
-				nivella_stub_account_content();
+				// WooCommerce shows the page itself at 10.
+				add_action( 'woocommerce_account_content', 'nivella_stub_account_content' );
+				do_action( 'woocommerce_account_content' );
 				echo '</div>';
 			}
 			echo '</div>';
