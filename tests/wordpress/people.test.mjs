@@ -27,6 +27,7 @@ for (const woocommerce of ["stub", "real"]) {
       daemon.api(staff, "POST", "/v1/debits", { site: where, credits, label: "Answers" });
     const token = async (email = GUEST) => (await daemon.run("account", "claim-link", `lab:email:${email}`)).match(/nivella_claim=(\S+)/)[1];
     let product = 10;
+    let can; // Whether the daemon has a route.
 
     /** The recorded guest's order once more, as another guest's. */
     const deliverFor = async (email) => {
@@ -103,7 +104,7 @@ for (const woocommerce of ["stub", "real"]) {
       }
       // What the websites are called. An older daemon does not tell; nor does it make links.
       const { paths } = await (await fetch(`${daemon.url}/openapi.json`)).json();
-      const can = (path, method = "post") => method in (paths[path] ?? {});
+      can = (path, method = "post") => method in (paths[path] ?? {});
       await daemon.api(staff, "PUT", "/v1/sites/site-123", { label: "Alice’s shop" });
       await daemon.api(staff, "PUT", "/v1/sites/new-site", { account: "lab:customer:2", label: "A site without credits" });
       // What a newer daemon answers by itself, and what of the shop the recorded one does not know.
@@ -328,15 +329,11 @@ for (const woocommerce of ["stub", "real"]) {
     });
 
     it("is told by the wallet service itself, within seconds", async (test) => {
+      if (!can("/v1/events", "get")) return test.skip("this daemon does not send events");
       // What a pairing brings along.
       const write = `$db = new PDO( "sqlite:${join(daemon.folder, "wallet.db")}" ); $db->setAttribute( PDO::ATTR_ERRMODE, PDO::ERRMODE_EXCEPTION );
         $db->prepare( "INSERT INTO store_events (store_id, url, secret) SELECT id, ?, ? FROM store WHERE name = 'lab'" )->execute( array( "${site.url}/wp-json/nivella-credit-wallet/v1/events", "${SECRET}" ) );`;
-      try {
-        await run("php", ["-r", write]);
-      } catch (error) {
-        assert.match(error.message, /no such table: store_events/);
-        return test.skip("this daemon does not send events");
-      }
+      await run("php", ["-r", write]);
       const before = (await site.mails()).length;
       await spend("120", "bobs-site");
       await until(async () => (await site.mails()).length > before, { within_s: 20, what: "a mail" });
