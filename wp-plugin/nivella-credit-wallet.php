@@ -52,4 +52,15 @@ require_once __DIR__ . '/includes/dashboard.php';
 require_once __DIR__ . '/includes/shortcode.php';
 require_once __DIR__ . '/includes/my-account.php';
 require_once __DIR__ . '/includes/lifecycle.php';
+
+// Staff of the shop.
+require_once __DIR__ . '/includes/staff/read.php';
+require_once __DIR__ . '/includes/staff/screens.php';
+require_once __DIR__ . '/includes/staff/wallets.php';
+require_once __DIR__ . '/includes/staff/wallet-page.php';
+require_once __DIR__ . '/includes/staff/acts.php';
+require_once __DIR__ . '/includes/staff/act-list.php';
+require_once __DIR__ . '/includes/staff/orders.php';
+require_once __DIR__ . '/includes/staff/order-box.php';
+
 require_once __DIR__ . '/includes/hooks.php';

@@ -19,6 +19,11 @@ $nivella_credit_wallet_forget = static function () {
 	delete_option( 'rewrite_rules' );
 };
 
+// How many rows staff want to see in our lists, and which columns.
+foreach ( array( 'nivella_credit_wallet_wallets_per_page', 'nivella_credit_wallet_orders_per_page', 'managetoplevel_page_nivella-credit-walletcolumnshidden' ) as $nivella_credit_wallet_key ) {
+	delete_metadata( 'user', 0, $nivella_credit_wallet_key, '', true );
+}
+
 if ( is_multisite() ) {
 	foreach ( get_sites( array( 'fields' => 'ids', 'number' => 0 ) ) as $nivella_credit_wallet_site ) {
 		switch_to_blog( $nivella_credit_wallet_site );

@@ -40,3 +40,14 @@ add_filter( 'woocommerce_get_query_vars', __NAMESPACE__ . '\\add_account_endpoin
 add_filter( 'woocommerce_account_menu_items', __NAMESPACE__ . '\\add_account_menu_item' );
 add_filter( 'woocommerce_endpoint_' . ACCOUNT_ENDPOINT . '_title', __NAMESPACE__ . '\\account_title' );
 add_action( 'woocommerce_account_' . ACCOUNT_ENDPOINT . '_endpoint', __NAMESPACE__ . '\\show_account_page' );
+
+// Staff of the shop: wallets, waiting orders, the box on an order.
+add_action( 'admin_menu', __NAMESPACE__ . '\\add_staff_pages', 20 );
+add_action( 'current_screen', __NAMESPACE__ . '\\prepare_staff_screen' );
+add_action( 'admin_enqueue_scripts', __NAMESPACE__ . '\\enqueue_staff_assets' );
+add_filter( 'set_screen_option_' . WALLETS_PER_PAGE, __NAMESPACE__ . '\\keep_rows_per_page', 10, 3 );
+add_filter( 'set_screen_option_' . ORDERS_PER_PAGE, __NAMESPACE__ . '\\keep_rows_per_page', 10, 3 );
+add_action( 'admin_post_' . STAFF_ACTION, __NAMESPACE__ . '\\handle_staff_act' );
+add_action( 'add_meta_boxes', __NAMESPACE__ . '\\add_order_box', 40, 2 );
+add_action( 'wp_ajax_' . ORDER_BOX_ACTION, __NAMESPACE__ . '\\handle_order_box' );
+add_action( 'wp_ajax_' . PREVIEW_ACTION, __NAMESPACE__ . '\\handle_preview' );

@@ -36,7 +36,7 @@ function forget_rewrite_rules(): void {
  * The plugin is switched off: settings stay, what was only remembered goes.
  */
 function deactivate(): void {
-	forget_options( array( 'last_', 'fresh_', 'down_', 'test_' ) );
+	forget_options( array( 'last_', 'fresh_', 'down_', 'test_', 'act_' ) );
 	forget_rewrite_rules();
 }
 
