@@ -15,6 +15,7 @@ defined( 'ABSPATH' ) || exit;
 <?php if ( '' !== $view['email'] && $view['email'] !== $view['name'] ) : ?>
 	<span class="nivella-minor nivella-line"><bdi><?php echo esc_html( $view['email'] ); ?></bdi></span>
 <?php endif; ?>
+<span class="nivella-narrow nivella-line" aria-hidden="true"><bdi><?php echo esc_html( $view['available'] ); ?></bdi></span>
 <?php if ( '' !== $view['user_url'] ) : ?>
 	<div class="row-actions">
 		<span><a href="<?php echo esc_url( $view['url'] ); ?>"><?php esc_html_e( 'Open', 'nivella-credit-wallet' ); ?><span class="screen-reader-text"> <?php echo esc_html( $view['name'] ); ?></span></a> | </span>

@@ -28,37 +28,32 @@ defined( 'ABSPATH' ) || exit;
 	<?php endif; ?>
 
 	<?php if ( $view['story']['lines'] ) : ?>
-		<div class="nivella-scroll" tabindex="0" role="region" aria-label="<?php esc_attr_e( 'What each line granted', 'nivella-credit-wallet' ); ?>">
-			<table class="widefat striped nivella-table" data-nivella="story-lines">
-				<thead>
-					<tr>
-						<th scope="col"><?php esc_html_e( 'Line', 'nivella-credit-wallet' ); ?></th>
-						<th scope="col" class="nivella-number"><?php esc_html_e( 'Granted', 'nivella-credit-wallet' ); ?></th>
-						<th scope="col" class="nivella-number"><?php esc_html_e( 'Used', 'nivella-credit-wallet' ); ?></th>
-						<th scope="col" class="nivella-number"><?php esc_html_e( 'Taken back', 'nivella-credit-wallet' ); ?></th>
-						<th scope="col" class="nivella-number"><?php esc_html_e( 'Expired', 'nivella-credit-wallet' ); ?></th>
-						<th scope="col" class="nivella-number"><?php esc_html_e( 'Left', 'nivella-credit-wallet' ); ?></th>
-					</tr>
-				</thead>
-				<tbody>
-					<?php foreach ( $view['story']['lines'] as $line ) : ?>
-						<tr data-nivella="story-line">
-							<th scope="row">
-								<?php if ( '' !== $line['quantity'] ) : ?>
-									<bdi><?php echo esc_html( $line['quantity'] ); ?></bdi> &#215;
-								<?php endif; ?>
-								<bdi><?php echo esc_html( $line['name'] ); ?></bdi>
-							</th>
-							<td class="nivella-number" data-nivella="line-granted" data-nivella-value="<?php echo esc_attr( $line['raw']['granted'] ); ?>"><bdi><?php echo esc_html( $line['granted'] ); ?></bdi></td>
-							<td class="nivella-number" data-nivella="line-used" data-nivella-value="<?php echo esc_attr( $line['raw']['used'] ); ?>"><bdi><?php echo esc_html( $line['used'] ); ?></bdi></td>
-							<td class="nivella-number"><bdi><?php echo esc_html( $line['taken'] ); ?></bdi></td>
-							<td class="nivella-number"><bdi><?php echo esc_html( $line['expired'] ); ?></bdi></td>
-							<td class="nivella-number" data-nivella="line-left" data-nivella-value="<?php echo esc_attr( $line['raw']['left'] ); ?>"><strong><bdi><?php echo esc_html( $line['left'] ); ?></bdi></strong></td>
-						</tr>
+		<table class="widefat striped nivella-table nivella-stacks" data-nivella="story-lines">
+			<caption class="screen-reader-text"><?php esc_html_e( 'What each line granted', 'nivella-credit-wallet' ); ?></caption>
+			<thead>
+				<tr>
+					<th scope="col"><?php esc_html_e( 'Line', 'nivella-credit-wallet' ); ?></th>
+					<?php foreach ( $view['story']['columns'] as $label ) : ?>
+						<th scope="col" class="nivella-number"><?php echo esc_html( $label ); ?></th>
 					<?php endforeach; ?>
-				</tbody>
-			</table>
-		</div>
+				</tr>
+			</thead>
+			<tbody>
+				<?php foreach ( $view['story']['lines'] as $line ) : ?>
+					<tr data-nivella="story-line">
+						<th scope="row">
+							<?php if ( '' !== $line['quantity'] ) : ?>
+								<bdi><?php echo esc_html( $line['quantity'] ); ?></bdi> &#215;
+							<?php endif; ?>
+							<bdi><?php echo esc_html( $line['name'] ); ?></bdi>
+						</th>
+						<?php foreach ( $view['story']['columns'] as $column => $label ) : ?>
+							<td class="nivella-number" data-nivella-label="<?php echo esc_attr( $label ); ?>" data-nivella="line-<?php echo esc_attr( $column ); ?>" data-nivella-value="<?php echo esc_attr( $line['raw'][ $column ] ); ?>"><bdi><?php echo esc_html( $line[ $column ] ); ?></bdi></td>
+						<?php endforeach; ?>
+					</tr>
+				<?php endforeach; ?>
+			</tbody>
+		</table>
 	<?php endif; ?>
 
 	<p class="nivella-whom">

@@ -12,7 +12,7 @@ defined( 'ABSPATH' ) || exit;
 	<p class="nivella-back"><a href="<?php echo esc_url( $view['list_url'] ); ?>"><?php esc_html_e( 'All wallets', 'nivella-credit-wallet' ); ?></a></p>
 	<h1 data-nivella="customer-name"><bdi><?php echo esc_html( $view['person']['name'] ); ?></bdi></h1>
 	<hr class="wp-header-end">
-	<p class="nivella-lead">
+	<p class="nivella-lead nivella-facts">
 		<?php if ( $view['person']['is_guest'] ) : ?>
 			<span class="nivella-tag"><?php esc_html_e( 'Guest', 'nivella-credit-wallet' ); ?></span>
 		<?php endif; ?>
@@ -23,6 +23,10 @@ defined( 'ABSPATH' ) || exit;
 			<a href="<?php echo esc_url( $view['person']['user_url'] ); ?>"><?php esc_html_e( 'User of this website', 'nivella-credit-wallet' ); ?></a>
 		<?php endif; ?>
 		<?php if ( $view['account'] ) : ?>
+			<strong data-nivella="account-has"><?php echo esc_html( $view['account']['has'] ); ?></strong>
+			<?php if ( '' !== $view['account']['debt'] ) : ?>
+				<span class="nivella-bad-text"><?php echo esc_html( $view['account']['debt'] ); ?></span>
+			<?php endif; ?>
 			<code data-nivella="account"><?php echo esc_html( $view['account']['id'] ); ?></code>
 		<?php endif; ?>
 	</p>

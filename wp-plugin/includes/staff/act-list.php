@@ -1079,7 +1079,7 @@ function typed_customer( string $text ): ?array {
 	if ( $user ) {
 		return array(
 			'reference' => customer_reference( (int) $user->ID ),
-			'name'      => (string) $user->display_name,
+			'name'      => (string) ( $user->display_name ?? '' ),
 		);
 	}
 	return ! is_email( $text ) ? null : array(

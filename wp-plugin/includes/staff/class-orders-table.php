@@ -102,7 +102,8 @@ final class Orders_Table extends \WP_List_Table {
 	protected function get_views(): array {
 		$links = array();
 		foreach ( order_states() as $state => $label ) {
-			$links[ $state ] = array(
+			// WordPress makes a class of the name, and has its own idea of "attention".
+			$links[ "state-{$state}" ] = array(
 				'url'     => orders_url( array( 'state' => $state ) + $this->asked ),
 				'label'   => esc_html( $label ),
 				'current' => $state === $this->asked['state'],

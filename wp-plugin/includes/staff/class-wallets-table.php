@@ -158,8 +158,10 @@ final class Wallets_Table extends \WP_List_Table {
 		return rendered(
 			'staff-cell-customer',
 			person_view( $item['id'], $item['name'], $item['names'] ) + array(
-				'id'  => $item['id'],
-				'url' => staff_account_url( $item['id'] ),
+				'id'        => $item['id'],
+				'url'       => staff_account_url( $item['id'] ),
+				/* translators: %s: amount. */
+				'available' => sprintf( __( '%s available', 'nivella-credit-wallet' ), show_available( $item['available'] ) ),
 			)
 		);
 	}

@@ -176,6 +176,7 @@ function story_view( array $story ): array {
 		'attention'  => $story['attention'],
 		'missing'    => $story['missing'],
 		'lines'      => $lines,
+		'columns'    => story_columns( $sums ),
 		'sums'       => array_map( __NAMESPACE__ . '\\show_available', $sums ),
 		'raw'        => $sums,
 		'times'      => array_filter(
@@ -202,6 +203,28 @@ function story_view( array $story ): array {
 		),
 		'url'        => orders_page_url( $story['order'] ),
 	);
+}
+
+/**
+ * What is told of each line: what was taken back or has expired only where there is some.
+ *
+ * @param array $sums Of the whole order.
+ * @return array<string, string>
+ */
+function story_columns( array $sums ): array {
+	$columns = array(
+		'granted' => __( 'Granted', 'nivella-credit-wallet' ),
+		'used'    => __( 'Used', 'nivella-credit-wallet' ),
+		'taken'   => __( 'Taken back', 'nivella-credit-wallet' ),
+		'expired' => __( 'Expired', 'nivella-credit-wallet' ),
+		'left'    => __( 'Left', 'nivella-credit-wallet' ),
+	);
+	foreach ( array( 'taken', 'expired' ) as $name ) {
+		if ( decimal_is_zero( $sums[ $name ] ) ) {
+			unset( $columns[ $name ] );
+		}
+	}
+	return $columns;
 }
 
 /**

@@ -214,10 +214,10 @@ function person_view( string $id, string $name, array $names ): array {
 			$email = $person['email'];
 		}
 	}
-	$name = $user && '' !== (string) $user->display_name ? (string) $user->display_name : $name;
+	$name = $user && '' !== (string) ( $user->display_name ?? '' ) ? (string) $user->display_name : $name;
 	return array(
 		'name'      => '' !== $name ? $name : ( '' !== $email ? $email : ( $names[0] ?? $id ) ),
-		'email'     => $user ? (string) $user->user_email : $email,
+		'email'     => $user ? (string) ( $user->user_email ?? '' ) : $email,
 		'user_id'   => $user ? (int) $user->ID : 0,
 		'user_url'  => $user && current_user_can( 'edit_user', $user->ID ) ? (string) get_edit_user_link( $user->ID ) : '',
 		'is_guest'  => array() !== $names && array() === $others,

@@ -76,15 +76,14 @@ function account_page( string $reference ): array {
 function account_view( array $account ): array {
 	return array(
 		'id'      => $account['id'],
-		'names'   => $account['names'],
-		'status'  => $account['status'],
-		'label'   => status_label( $account['status'] ),
+		/* translators: %s: amount. */
+		'has'     => sprintf( __( '%s available', 'nivella-credit-wallet' ), show_available( $account['available'] ) ),
 		'freeze'  => null === $account['freeze'] ? null : array(
 			'reason' => $account['freeze']['reason'],
 			'since'  => null === $account['freeze']['at'] ? '' : show_moment( $account['freeze']['at'] ),
 		),
-		'debt'    => decimal_is_zero( $account['debt'] ) ? '' : show_cost( $account['debt'] ),
-		'since'   => show_day( $account['created_at'] ),
+		/* translators: %s: amount. */
+		'debt'    => decimal_is_zero( $account['debt'] ) ? '' : sprintf( __( 'owes %s', 'nivella-credit-wallet' ), show_cost( $account['debt'] ) ),
 		'sites'   => array_map(
 			static function ( array $site ): array {
 				return array(
