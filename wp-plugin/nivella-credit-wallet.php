@@ -60,6 +60,9 @@ require_once __DIR__ . '/includes/staff/wallets.php';
 require_once __DIR__ . '/includes/staff/wallet-page.php';
 require_once __DIR__ . '/includes/staff/acts.php';
 require_once __DIR__ . '/includes/staff/act-list.php';
+require_once __DIR__ . '/includes/staff/act-plans.php';
+require_once __DIR__ . '/includes/staff/act-done.php';
+require_once __DIR__ . '/includes/staff/typed.php';
 require_once __DIR__ . '/includes/staff/orders.php';
 require_once __DIR__ . '/includes/staff/order-box.php';
 

@@ -338,20 +338,6 @@ function refund_sentence( int $order, string $amount, array $lines ): array {
 }
 
 /**
- * An amount of money as it is typed in this shop, as a plain decimal; null when it is none.
- *
- * @param string $text What was typed.
- */
-function typed_money( string $text ): ?string {
-	$money = function_exists( 'wc_format_decimal' ) ? (string) wc_format_decimal( $text ) : trim( $text );
-	if ( ! preg_match( '/[0-9]/', $text ) || ! preg_match( '/^0*([0-9]{1,13})(?:\.([0-9]{0,6})[0-9]*)?$/D', $money, $part ) ) {
-		return null;
-	}
-	$whole = ltrim( $part[1], '0' );
-	return ( '' === $whole ? '0' : $whole ) . ( '' === ( $part[2] ?? '' ) ? '' : ".{$part[2]}" );
-}
-
-/**
  * An amount of money as the shop shows it, in the order's currency.
  *
  * @param string $money A decimal.
@@ -359,7 +345,7 @@ function typed_money( string $text ): ?string {
  */
 function show_money( string $money, int $order ): string {
 	$found = function_exists( 'wc_get_order' ) ? wc_get_order( $order ) : false;
-	if ( ! function_exists( 'wc_price' ) || ! is_object( $found ) ) {
+	if ( ! function_exists( 'wc_price' ) || ! is_object( $found ) || ! method_exists( $found, 'get_currency' ) ) {
 		return $money;
 	}
 	return price_text( wc_price( $money, array( 'currency' => $found->get_currency() ) ) );
