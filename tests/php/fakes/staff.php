@@ -13,6 +13,20 @@ final class Staff {
 	public static $users = array();
 }
 
+if ( ! class_exists( 'WP_User' ) ) {
+	/** A user. */
+	class WP_User {
+		public $ID;
+		public $user_email;
+		public $display_name;
+		public function __construct( $id = 0, $email = '', $name = '' ) {
+			$this->ID           = $id;
+			$this->user_email   = $email;
+			$this->display_name = $name;
+		}
+	}
+}
+
 if ( ! class_exists( 'WP_List_Table' ) ) {
 	/** The table, as far as it prints what its columns give it. */
 	class WP_List_Table {
@@ -56,9 +70,6 @@ if ( ! class_exists( 'WP_List_Table' ) ) {
 foreach ( array(
 	'sanitize_text_field'     => static function ( $text ) {
 		return trim( preg_replace( '/[\r\n\t ]+/', ' ', preg_replace( '/<[^>]*>?/', '', (string) $text ) ) );
-	},
-	'sanitize_textarea_field' => static function ( $text ) {
-		return trim( preg_replace( '/<[^>]*>?/', '', (string) $text ) );
 	},
 	'wp_safe_redirect'        => static function ( $url ) {
 		throw new Ended( "to {$url}" );

@@ -123,7 +123,7 @@ function posted_text( string $name ): string {
 function review_act( string $act, array $subject, array $posted ): string {
 	$values = array();
 	foreach ( act_value_names( $act ) as $name ) {
-		$values[ $name ] = isset( $posted[ $name ] ) && is_string( $posted[ $name ] ) ? mb_substr( trim( sanitize_textarea_field( $posted[ $name ] ) ), 0, 500 ) : '';
+		$values[ $name ] = isset( $posted[ $name ] ) && is_string( $posted[ $name ] ) ? mb_substr( clean_text( sanitize_text_field( $posted[ $name ] ) ), 0, 500 ) : '';
 	}
 	$plan = plan_act( $act, $subject, $values );
 	return keep_draft(

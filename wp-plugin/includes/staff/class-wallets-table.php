@@ -60,6 +60,7 @@ final class Wallets_Table extends \WP_List_Table {
 	 * Asks the daemon.
 	 */
 	public function prepare_items(): void {
+		$this->error = null;
 		$page = staff_accounts(
 			array(
 				'query'  => $this->asked['query'],

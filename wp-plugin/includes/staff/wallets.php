@@ -77,7 +77,9 @@ function wallets_url( array $asked ): string {
 function wallets_table(): Wallets_Table {
 	static $table = null;
 	if ( null === $table ) {
-		require_once ABSPATH . 'wp-admin/includes/class-wp-list-table.php';
+		if ( ! class_exists( 'WP_List_Table' ) ) {
+			require_once ABSPATH . 'wp-admin/includes/class-wp-list-table.php';
+		}
 		require_once __DIR__ . '/class-wallets-table.php';
 		$table = new Wallets_Table( wallets_asked() );
 	}
