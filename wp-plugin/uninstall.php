@@ -19,10 +19,10 @@ $nivella_credit_wallet_forget = static function () {
 	delete_option( 'rewrite_rules' );
 };
 
-// How many rows staff want to see in our lists, and which columns.
-foreach ( array( 'nivella_credit_wallet_wallets_per_page', 'nivella_credit_wallet_orders_per_page', 'managetoplevel_page_nivella-credit-walletcolumnshidden' ) as $nivella_credit_wallet_key ) {
-	delete_metadata( 'user', 0, $nivella_credit_wallet_key, '', true );
-}
+// How many rows staff want to see in our lists, and which columns; users are the whole network's.
+global $wpdb;
+// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- There is no function that finds user meta by prefix.
+$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->usermeta} WHERE meta_key LIKE %s OR meta_key LIKE %s", $wpdb->esc_like( 'nivella_credit_wallet_' ) . '%', 'manage%nivella-credit-wallet%columnshidden' ) );
 
 if ( is_multisite() ) {
 	foreach ( get_sites( array( 'fields' => 'ids', 'number' => 0 ) ) as $nivella_credit_wallet_site ) {
