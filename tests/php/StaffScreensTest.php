@@ -1,7 +1,7 @@
 <?php
 
 use PHPUnit\Framework\TestCase;
-use function Nivella\CreditWallet\{ show_shop_page, show_orders_page, show_order_box, rendered, story_view, read_body, read_story, keep_draft, typed_credits, typed_money, typed_customer, refund_lines, refund_sentence, wallets_asked, wallets_url, orders_asked, staff_accounts, staff_story, rows_per_page, keep_rows_per_page, decimal_sum, decimal_less, add_order_box, staff_trouble, clean_text };
+use function Nivella\CreditWallet\{ show_shop_page, show_orders_page, show_order_box, rendered, story_view, read_body, read_story, keep_draft, typed_credits, typed_money, typed_customer, refund_parts, refund_sentence, wallets_asked, wallets_url, orders_asked, staff_accounts, staff_story, rows_per_page, keep_rows_per_page, decimal_sum, decimal_less, add_order_box, staff_trouble, clean_text };
 
 /**
  * The screens of the shop's staff with answers that mean no good, and what they ask the daemon for.
@@ -250,12 +250,13 @@ final class StaffScreensTest extends TestCase {
 			'x',
 			null,
 		);
+		$this->assertSame( array(), refund_parts( 45, array() ) );
 		$this->assertSame(
 			array(
 				array( 'line' => 36, 'total' => '10.00', 'tax' => '2', 'quantity' => '1' ),
 				array( 'line' => 38, 'total' => '5', 'tax' => '0', 'quantity' => '0' ),
 			),
-			refund_lines( $typed )
+			refund_parts( 45, $typed )['lines']
 		);
 	}
 
@@ -263,13 +264,13 @@ final class StaffScreensTest extends TestCase {
 		World::$daemon = static function ( string $url, array $args ) {
 			return '{"amount":"40"}' === $args['body']
 				? answer( 200, '{"granted":"1000","used":"380","left":"620","takes_back":"400","shortfall":"0","shortfall_policy":"debt","lines":[]}' )
-				: answer( 200, '{"granted":"1000","used":"380","left":"620","takes_back":"1000","shortfall":"380","shortfall_policy":"debt","lines":[]}' );
+				: answer( 200, '{"granted":"1000","used":"380","left":"620","takes_back":"620","shortfall":"380","shortfall_policy":"debt","lines":[]}' );
 		};
 		$this->assertSame( '1,000 credits, 380 used; refunding 40 takes back 400, shortfall 0', refund_sentence( 45, '40', array() )['text'] );
 		$this->assertSame( 'good', refund_sentence( 45, '40', array() )['tone'] );
 		$short = refund_sentence( 45, '100', array() );
 		$this->assertSame( 'short', $short['tone'] );
-		$this->assertStringContainsString( '380 of them were used already. They become a debt', $short['notes'][0] );
+		$this->assertStringContainsString( '380 were used already. They become a debt', $short['notes'][0] );
 		foreach ( World::$requests as list( , $args ) ) {
 			$this->assertArrayNotHasKey( 'Idempotency-Key', $args['headers'] );
 			$this->assertLessThanOrEqual( 2.5, $args['timeout'] );

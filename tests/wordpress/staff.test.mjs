@@ -438,13 +438,17 @@ for (const storage of ["hpos", "posts"]) {
       await page.locator("button.refund-items").click();
       await page.locator("input.refund_order_item_qty").first().fill("1");
       await page.locator("input.refund_order_item_qty").first().blur();
-      assert.equal(await preview(/shortfall \d/), "1,000 credits, 380 used; refunding $100.00 takes back 1,000, shortfall 380");
-      assert.match(await at(page, "preview-notes").innerText(), /380 of them were used already/);
+      assert.equal(await preview(/shortfall \d/), "1,000 credits, 380 used; refunding $100.00 takes back 620, shortfall 380");
+      assert.match(await at(page, "preview-notes").innerText(), /380 were used already/);
       await pictures(page, `staff-preview-${storage}`);
       await page.locator("input.refund_order_item_qty").first().fill("0");
       await page.locator("input.refund_line_total").first().fill("40");
       await page.locator("input.refund_line_total").first().blur();
       assert.equal(await preview(/\$40/), "1,000 credits, 380 used; refunding $40.00 takes back 400, shortfall 0");
+      // A fee sells no credits: what is refunded of it takes none back.
+      await page.locator("tr.fee input.refund_line_total").fill("5");
+      await page.locator("tr.fee input.refund_line_total").blur();
+      assert.equal(await preview(/\$45/), "1,000 credits, 380 used; refunding $45.00 takes back 400, shortfall 0");
       const asked = liar.asked.filter((url) => url.includes("refund-preview")).length;
       assert.ok(asked <= 6, `asked ${asked} times`);
       await page.locator("button.cancel-action").click();

@@ -68,7 +68,8 @@ defined( 'ABSPATH' ) || exit;
 						<tr>
 							<th scope="col"><?php esc_html_e( 'Website', 'nivella-credit-wallet' ); ?></th>
 							<th scope="col"><?php esc_html_e( 'Client', 'nivella-credit-wallet' ); ?></th>
-							<th scope="col" class="nivella-number"><?php esc_html_e( 'Available only there', 'nivella-credit-wallet' ); ?></th>
+							<th scope="col" class="nivella-number"><?php esc_html_e( 'Only for it', 'nivella-credit-wallet' ); ?></th>
+							<th scope="col" class="nivella-number"><?php esc_html_e( 'With the pool', 'nivella-credit-wallet' ); ?></th>
 						</tr>
 					</thead>
 					<tbody>
@@ -81,7 +82,8 @@ defined( 'ABSPATH' ) || exit;
 									<?php endif; ?>
 								</td>
 								<td><bdi><?php echo esc_html( $site['client'] ); ?></bdi></td>
-								<td class="nivella-number" data-nivella-value="<?php echo esc_attr( $site['raw'] ); ?>"><bdi><?php echo esc_html( $site['available'] ); ?></bdi></td>
+								<td class="nivella-number" data-nivella-value="<?php echo esc_attr( $site['only_raw'] ); ?>"><bdi><?php echo esc_html( $site['only'] ); ?></bdi></td>
+								<td class="nivella-number"><bdi><?php echo esc_html( $site['available'] ); ?></bdi></td>
 							</tr>
 						<?php endforeach; ?>
 					</tbody>

@@ -19,6 +19,11 @@ $make = static function ( string $name, string $price, array $categories ): WC_P
 	return $product;
 };
 
+// The daemon under test has packages for the recorded products 10 and 11; these are others.
+while ( wp_insert_post( array( 'post_status' => 'draft', 'post_title' => 'Filler' ) ) < 20 ) {
+	continue;
+}
+
 // Below the category, so that the box has to look further than the first one.
 $credits = $make( 'AI Credits 1,000', '100', array( $bundles['term_id'] ) );
 $shirt   = $make( 'T-Shirt', '20', array() );
@@ -28,6 +33,10 @@ $order = static function ( array $items ): WC_Order {
 	foreach ( $items as list( $product, $quantity ) ) {
 		$order->add_product( $product, $quantity );
 	}
+	$fee = new WC_Order_Item_Fee();
+	$fee->set_name( 'Handling' );
+	$fee->set_total( '5' );
+	$order->add_item( $fee );
 	$order->set_billing_email( 'alice@example.com' );
 	$order->set_billing_first_name( 'Alice' );
 	$order->set_billing_last_name( 'Doe' );

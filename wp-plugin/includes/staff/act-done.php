@@ -76,7 +76,7 @@ function claim_done( array $facts, array $answer ): array {
 	} catch ( \UnexpectedValueException $error ) {
 		$until = '';
 	}
-	$page = function_exists( 'wc_get_account_endpoint_url' ) ? wc_get_account_endpoint_url( ACCOUNT_ENDPOINT ) : home_url( '/' );
+	$page = function_exists( 'wc_get_page_permalink' ) ? wc_get_page_permalink( 'myaccount' ) : home_url( '/' );
 	return array(
 		'text'   => '' === $until
 			/* translators: %s: name of a customer. */

@@ -63,7 +63,7 @@ function plan_of_wallet( string $act, string $reference, array $values ): array 
 		'unit'      => __( 'credits', 'nivella-credit-wallet' ),
 		'lying'     => array(),
 	);
-	if ( in_array( $act, array( 'grant', 'adjust', 'allocate' ), true ) && null !== $account ) {
+	if ( in_array( $act, array( 'grant', 'adjust', 'allocate', 'release' ), true ) && null !== $account ) {
 		$feed = wallet( account_path( $account['id'] ), 0 )['feed'];
 		if ( null !== $feed ) {
 			$about['unit']  = $feed['unit'];
@@ -378,7 +378,7 @@ function plan_release( array $about, array $values ): array {
 				/* translators: 1: id of a website, 2: name of a customer. */
 				sprintf( __( 'The website %1$s no longer belongs to %2$s and can spend nothing.', 'nivella-credit-wallet' ), $values['site'], $about['name'] ),
 				/* translators: 1: amount with unit, 2: name of a customer. */
-				sprintf( __( '%1$s that lie there stay with %2$s and can be moved back to the pool.', 'nivella-credit-wallet' ), with_unit( show_available( $site['available'] ), $about['unit'] ), $about['name'] ),
+				sprintf( __( '%1$s that lie there stay with %2$s and can be moved back to the pool.', 'nivella-credit-wallet' ), with_unit( show_available( $about['lying'][ "of:{$site['id']}" ] ?? '0' ), $about['unit'] ), $about['name'] ),
 			),
 			/* translators: %s: id of a website. */
 			'button'    => sprintf( __( 'Take %s away', 'nivella-credit-wallet' ), $values['site'] ),

@@ -153,10 +153,10 @@ function handle_order_box(): void {
  */
 function handle_preview(): void {
 	$order = asked_order();
-	// phpcs:disable WordPress.Security.NonceVerification.Missing, WordPress.Security.ValidatedSanitizedInput -- asked_order() has checked it; every line is read by refund_lines().
+	// phpcs:disable WordPress.Security.NonceVerification.Missing, WordPress.Security.ValidatedSanitizedInput -- asked_order() has checked it; every line is read by refund_parts().
 	$lines = isset( $_POST['lines'] ) && is_string( $_POST['lines'] ) ? json_decode( wp_unslash( $_POST['lines'] ), true, 5 ) : array();
 	// phpcs:enable
-	wp_send_json_success( refund_sentence( $order, posted_text( 'amount' ), refund_lines( is_array( $lines ) ? $lines : array() ) ) );
+	wp_send_json_success( refund_sentence( $order, posted_text( 'amount' ), refund_parts( $order, is_array( $lines ) ? $lines : array() ) ) );
 }
 
 /**
@@ -174,12 +174,16 @@ function asked_order(): int {
 }
 
 /**
- * The lines of a refund as the daemon wants them: only those of which something is refunded.
+ * The parts of a refund as the daemon wants them: lines of which something is refunded, and what is of shipping and fees.
  *
- * @param array $typed Lists of `line`, `quantity`, `total` and `tax`, a list of what was typed for each tax.
+ * @param int   $order_id An order.
+ * @param array $typed    Lists of `line`, `quantity`, `total` and `tax`, a list of what was typed for each tax.
+ * @return array `lines` and `other`, each where there is some.
  */
-function refund_lines( array $typed ): array {
+function refund_parts( int $order_id, array $typed ): array {
+	$order = function_exists( 'wc_get_order' ) ? wc_get_order( $order_id ) : false;
 	$lines = array();
+	$other = '0';
 	foreach ( array_slice( $typed, 0, 500 ) as $row ) {
 		$line = is_array( $row ) && is_scalar( $row['line'] ?? null ) && preg_match( '/^[1-9][0-9]{0,17}$/D', (string) $row['line'] ) ? (int) $row['line'] : 0;
 		if ( 0 === $line ) {
@@ -191,7 +195,9 @@ function refund_lines( array $typed ): array {
 		}
 		$total    = is_string( $row['total'] ?? null ) ? typed_money( $row['total'] ) ?? '0' : '0';
 		$quantity = is_string( $row['quantity'] ?? null ) ? typed_money( $row['quantity'] ) ?? '0' : '0';
-		if ( ! decimal_is_zero( $total ) || ! decimal_is_zero( $tax ) || ! decimal_is_zero( $quantity ) ) {
+		if ( is_object( $order ) && ! is_product_line( $order, $line ) ) {
+			$other = decimal_add( $other, decimal_add( $total, $tax ) );
+		} elseif ( ! decimal_is_zero( $total ) || ! decimal_is_zero( $tax ) || ! decimal_is_zero( $quantity ) ) {
 			$lines[] = array(
 				'line'     => $line,
 				'total'    => $total,
@@ -200,5 +206,16 @@ function refund_lines( array $typed ): array {
 			);
 		}
 	}
-	return $lines;
+	return ( array() === $lines ? array() : array( 'lines' => $lines ) ) + ( decimal_is_zero( $other ) ? array() : array( 'other' => $other ) );
+}
+
+/**
+ * Whether a line of an order sells something, and is not its shipping or a fee.
+ *
+ * @param \WC_Abstract_Order $order An order.
+ * @param int                $line  A line.
+ */
+function is_product_line( $order, int $line ): bool {
+	$item = $order->get_item( $line );
+	return is_object( $item ) && 'line_item' === $item->get_type();
 }

@@ -279,10 +279,10 @@ function order_edit_url( int $order ): string {
  *
  * @param int    $order  An order of this shop.
  * @param string $amount How much money, as it was typed.
- * @param array  $lines  The lines of the refund, as the daemon wants them.
+ * @param array  $parts  `lines` and `other` of the refund, as the daemon wants them; empty when only the amount is known.
  * @return array{ text: string, tone: string, notes: string[] }
  */
-function refund_sentence( int $order, string $amount, array $lines ): array {
+function refund_sentence( int $order, string $amount, array $parts ): array {
 	$money = typed_money( $amount );
 	if ( null === $money ) {
 		return array(
@@ -291,8 +291,7 @@ function refund_sentence( int $order, string $amount, array $lines ): array {
 			'notes' => array(),
 		);
 	}
-	$body    = array( 'amount' => $money ) + ( array() === $lines ? array() : array( 'lines' => $lines ) );
-	$preview = staff_refund_preview( $order, $body );
+	$preview = staff_refund_preview( $order, array( 'amount' => $money ) + $parts );
 	if ( is_wp_error( $preview ) ) {
 		$data   = $preview->get_error_data();
 		$faults = is_array( $data ) ? array_column( (array) ( $data['errors'] ?? array() ), 'detail' ) : array();
@@ -308,15 +307,18 @@ function refund_sentence( int $order, string $amount, array $lines ): array {
 	if ( ! decimal_is_zero( $preview['shortfall'] ) ) {
 		$policies = array(
 			/* translators: %s: amount. */
-			'debt'      => __( '%s of them were used already. They become a debt, which the next purchase pays first.', 'nivella-credit-wallet' ),
+			'debt'      => __( '%s were used already. They become a debt, which the next purchase pays first.', 'nivella-credit-wallet' ),
 			/* translators: %s: amount. */
-			'write_off' => __( '%s of them were used already. The shop bears that.', 'nivella-credit-wallet' ),
+			'write_off' => __( '%s were used already. The shop bears that.', 'nivella-credit-wallet' ),
 			/* translators: %s: amount. */
-			'freeze'    => __( '%s of them were used already. They become a debt, and the wallet is put on hold.', 'nivella-credit-wallet' ),
+			'freeze'    => __( '%s were used already. They become a debt, and the wallet is put on hold.', 'nivella-credit-wallet' ),
 		);
 		/* translators: %s: amount. */
-		$policy  = $policies[ $preview['shortfall_policy'] ] ?? __( '%s of them were used already and cannot be taken back.', 'nivella-credit-wallet' );
+		$policy  = $policies[ $preview['shortfall_policy'] ] ?? __( '%s were used already and cannot be taken back.', 'nivella-credit-wallet' );
 		$notes[] = sprintf( $policy, show_cost( $preview['shortfall'] ) );
+	}
+	if ( '' !== $preview['attention'] ) {
+		$notes[] = $preview['attention'];
 	}
 	if ( count( $preview['lines'] ) > 1 ) {
 		foreach ( $preview['lines'] as $line ) {

@@ -164,7 +164,7 @@ function order_path( int $order ): string {
  * page may.
  *
  * @param int   $order An order of this shop.
- * @param array $body  `amount` and perhaps `lines`.
+ * @param array $body  `amount` and perhaps `lines` and `other`.
  * @return array|\WP_Error
  */
 function staff_refund_preview( int $order, array $body ) {
@@ -246,7 +246,7 @@ function read_account_detail( array $account ): array {
 			}
 		),
 		'freeze' => null === $freeze ? null : array(
-			'reason' => read_text( $freeze, 'reason' ),
+			'reason' => isset( $freeze['reason'] ) ? read_text( $freeze, 'reason' ) : '',
 			'at'     => isset( $freeze['at'] ) ? read_time( $freeze, 'at' ) : null,
 		),
 	);
@@ -376,6 +376,8 @@ function read_story_grant( array $row ): array {
 	foreach ( array( 'credits', 'spent', 'clawed', 'expired', 'remaining' ) as $name ) {
 		$grant[ $name ] = read_amount( $row, $name );
 	}
+	// What paid a debt was used before.
+	$grant['spent'] = isset( $row['repaid'] ) ? decimal_add( $grant['spent'], read_amount( $row, 'repaid' ) ) : $grant['spent'];
 	return $grant + array( 'expires_at' => isset( $row['expires_at'] ) ? read_time( $row, 'expires_at' ) : null );
 }
 
@@ -395,6 +397,7 @@ function read_preview( array $preview ): array {
 	};
 	return $figures( $preview ) + array(
 		'shortfall_policy' => isset( $preview['shortfall_policy'] ) ? read_text( $preview, 'shortfall_policy' ) : '',
+		'attention'        => isset( $preview['attention'] ) ? read_text( $preview, 'attention' ) : '',
 		'lines'            => ! isset( $preview['lines'] ) ? array() : read_list(
 			$preview,
 			'lines',

@@ -41,7 +41,7 @@ function show_wallet_page( string $account, int $customer ): void {
 		array(
 			'list_url' => admin_page_url(),
 			'person'   => $person,
-			'account'  => is_wp_error( $known ) ? null : account_view( $known ),
+			'account'  => is_wp_error( $known ) ? null : account_view( $known, wallet( account_path( $reference ) )['feed'] ),
 			'is_new'   => $is_new,
 			'trouble'  => null === $error || $is_new ? null : staff_trouble( $error, __( 'There is no such wallet. It may have become part of another one.', 'nivella-credit-wallet' ) ),
 			'state'    => $state,
@@ -71,9 +71,11 @@ function account_page( string $reference ): array {
 /**
  * What is said of an account above its wallet.
  *
- * @param array $account From `staff_account()`.
+ * @param array      $account From `staff_account()`.
+ * @param array|null $feed    Its wallet, if that is known.
  */
-function account_view( array $account ): array {
+function account_view( array $account, ?array $feed ): array {
+	$lying = null === $feed ? array() : lying_in( $feed );
 	return array(
 		'id'      => $account['id'],
 		/* translators: %s: amount. */
@@ -85,13 +87,15 @@ function account_view( array $account ): array {
 		/* translators: %s: amount. */
 		'debt'    => decimal_is_zero( $account['debt'] ) ? '' : sprintf( __( 'owes %s', 'nivella-credit-wallet' ), show_cost( $account['debt'] ) ),
 		'sites'   => array_map(
-			static function ( array $site ): array {
+			static function ( array $site ) use ( $lying ): array {
+				$only = $lying[ "of:{$site['id']}" ] ?? '0';
 				return array(
 					'id'        => $site['id'],
 					'label'     => $site['label'],
 					'client'    => $site['client'],
+					'only'      => show_available( $only ),
+					'only_raw'  => $only,
 					'available' => show_available( $site['available'] ),
-					'raw'       => $site['available'],
 				);
 			},
 			$account['sites']
