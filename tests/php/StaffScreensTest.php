@@ -143,6 +143,22 @@ final class StaffScreensTest extends TestCase {
 		$this->assertStringContainsString( 'value="lab:customer:7"', $page );
 	}
 
+	public function test_a_wallet_is_found_by_its_website(): void {
+		World::$daemon = static function ( string $url ) {
+			$path = (string) parse_url( $url, PHP_URL_PATH );
+			if ( '/v1/accounts' === $path ) {
+				return answer( 200, '{"items":[],"next_cursor":null,"prev_cursor":null,"total":0}' );
+			}
+			if ( '/v1/sites' === $path ) {
+				return answer( 200, '{"items":[{"id":"site-456","account":{"id":"' . self::ALICE . '","name":"Alice"}},{"id":"site-4567","account":{"id":"' . self::ALICE . '","name":"Alice"}},{"id":"site-4568","account":null}],"next_cursor":null}' );
+			}
+			return '/v1/accounts/' . self::ALICE === $path ? answer( 200, '{"id":"' . self::ALICE . '","name":"Alice","names":[],"available":"1","debt":"0","used":"0","status":"ok","site_count":2,"created_at":"2026-11-20T16:00:00Z","sites":[],"freeze":null}' ) : problem( 404, 'not_found' );
+		};
+		$page = $this->shown( array( 's' => 'site-456' ) );
+		$this->assertSame( 1, substr_count( $page, 'data-nivella="wallet-link"' ) );
+		$this->assertStringContainsString( '1 item', $page );
+	}
+
 	/** @dataProvider nobodies */
 	public function test_there_are_no_wallets_of_nobody( array $get ): void {
 		World::$daemon = static function () {

@@ -451,7 +451,7 @@ for (const storage of ["hpos", "posts"]) {
       assert.equal(await preview(/\$45/), "1,000 credits, 380 used; refunding $45.00 takes back 400, shortfall 0");
       const asked = liar.asked.filter((url) => url.includes("refund-preview")).length;
       assert.ok(asked <= 6, `asked ${asked} times`);
-      await page.locator("button.cancel-action").click();
+      await page.locator(".refund-actions button.cancel-action").click();
       await page.waitForFunction(() => document.querySelector('[data-nivella="preview"]').hidden);
       const story = await daemon.api(key, "GET", `/v1/orders/lab/${made.order}`);
       assert.equal(story.grants[0].remaining, "620", "nothing was taken back");

@@ -63,11 +63,10 @@ defined( 'ABSPATH' ) || exit;
 		<section class="nivella nivella-admin" aria-labelledby="nivella-sites">
 			<div class="nivella-panel">
 				<h2 id="nivella-sites"><?php esc_html_e( 'Websites of this customer', 'nivella-credit-wallet' ); ?></h2>
-				<table class="widefat striped nivella-table" data-nivella="staff-sites">
+				<table class="widefat striped nivella-table nivella-stacks" data-nivella="staff-sites">
 					<thead>
 						<tr>
 							<th scope="col"><?php esc_html_e( 'Website', 'nivella-credit-wallet' ); ?></th>
-							<th scope="col"><?php esc_html_e( 'Client', 'nivella-credit-wallet' ); ?></th>
 							<th scope="col" class="nivella-number"><?php esc_html_e( 'Only for it', 'nivella-credit-wallet' ); ?></th>
 							<th scope="col" class="nivella-number"><?php esc_html_e( 'With the pool', 'nivella-credit-wallet' ); ?></th>
 						</tr>
@@ -75,15 +74,17 @@ defined( 'ABSPATH' ) || exit;
 					<tbody>
 						<?php foreach ( $view['account']['sites'] as $site ) : ?>
 							<tr data-nivella="staff-site" data-nivella-site="<?php echo esc_attr( $site['id'] ); ?>">
-								<td>
+								<th scope="row">
 									<bdi><?php echo esc_html( $site['id'] ); ?></bdi>
 									<?php if ( '' !== $site['label'] && $site['label'] !== $site['id'] ) : ?>
 										<span class="nivella-minor nivella-line"><bdi><?php echo esc_html( $site['label'] ); ?></bdi></span>
 									<?php endif; ?>
-								</td>
-								<td><bdi><?php echo esc_html( $site['client'] ); ?></bdi></td>
-								<td class="nivella-number" data-nivella-value="<?php echo esc_attr( $site['only_raw'] ); ?>"><bdi><?php echo esc_html( $site['only'] ); ?></bdi></td>
-								<td class="nivella-number"><bdi><?php echo esc_html( $site['available'] ); ?></bdi></td>
+									<?php if ( '' !== $site['client'] ) : ?>
+										<span class="nivella-minor nivella-line"><?php esc_html_e( 'Client:', 'nivella-credit-wallet' ); ?> <bdi><?php echo esc_html( $site['client'] ); ?></bdi></span>
+									<?php endif; ?>
+								</th>
+								<td class="nivella-number" data-nivella-label="<?php esc_attr_e( 'Only for it', 'nivella-credit-wallet' ); ?>" data-nivella-value="<?php echo esc_attr( $site['only_raw'] ); ?>"><bdi><?php echo esc_html( $site['only'] ); ?></bdi></td>
+								<td class="nivella-number" data-nivella-label="<?php esc_attr_e( 'With the pool', 'nivella-credit-wallet' ); ?>"><bdi><?php echo esc_html( $site['available'] ); ?></bdi></td>
 							</tr>
 						<?php endforeach; ?>
 					</tbody>

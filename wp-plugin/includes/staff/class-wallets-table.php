@@ -70,6 +70,9 @@ final class Wallets_Table extends \WP_List_Table {
 				'cursor' => $this->asked['cursor'],
 			)
 		);
+		if ( ! is_wp_error( $page ) && array() === $page['items'] && '' === $this->asked['cursor'] && 'all' === $this->asked['filter'] && can_be_site( $this->asked['query'] ) ) {
+			$page = staff_accounts_of_sites( $this->asked['query'] );
+		}
 		if ( is_wp_error( $page ) ) {
 			$this->error = $page;
 		} else {
@@ -233,7 +236,7 @@ final class Wallets_Table extends \WP_List_Table {
 	 * @param array $item An account.
 	 */
 	protected function column_changed( $item ): string {
-		return rendered( 'staff-cell-time', moment_view( $item['changed_at'] ) );
+		return $item['is_told'] ? rendered( 'staff-cell-time', moment_view( $item['changed_at'] ) ) : '';
 	}
 
 	/**

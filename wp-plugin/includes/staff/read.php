@@ -105,6 +105,45 @@ function staff_accounts( array $query ) {
 }
 
 /**
+ * The accounts whose sites fit a search, as a page of its own.
+ *
+ * @param string $search What was typed.
+ * @return array|\WP_Error `items`, `next_cursor`, `prev_cursor`, `total`.
+ */
+function staff_accounts_of_sites( string $search ) {
+	$sites = staff_ask(
+		'/v1/sites',
+		array(
+			'query' => $search,
+			'limit' => '50',
+		),
+		static function ( array $page ): array {
+			return read_list( $page, 'items', __NAMESPACE__ . '\\read_owned_site' );
+		}
+	);
+	if ( is_wp_error( $sites ) ) {
+		return $sites;
+	}
+	$items = array();
+	foreach ( $sites as $site ) {
+		$owner = $site['account']['id'] ?? '';
+		if ( '' === $owner || isset( $items[ $owner ] ) || count( $items ) === LOOKED_UP_MAX ) {
+			continue;
+		}
+		$account = staff_account( $owner );
+		if ( ! is_wp_error( $account ) ) {
+			$items[ $owner ] = $account;
+		}
+	}
+	return array(
+		'items'       => array_values( $items ),
+		'next_cursor' => null,
+		'prev_cursor' => null,
+		'total'       => count( $items ),
+	);
+}
+
+/**
  * One account with its sites.
  *
  * @param string $account An account's id, or its name in the store.
@@ -226,6 +265,8 @@ function read_account_row( array $row ): array {
 		'frozen_reason' => isset( $row['frozen_reason'] ) ? read_text( $row, 'frozen_reason' ) : null,
 		'created_at'    => read_time( $row, 'created_at' ),
 		'changed_at'    => isset( $row['changed_at'] ) ? read_time( $row, 'changed_at' ) : null,
+		// A daemon that does not tell has not said that nothing ever happened.
+		'is_told'       => array_key_exists( 'changed_at', $row ),
 	);
 }
 
