@@ -265,7 +265,7 @@ fn kind(sql: &str) -> Kind {
     match &table[..end] {
         "entry" | "debit" | "idempotency" | "idempotency_before" | "delivery" | "shop_order"
         | "order_line" | "lookup" | "parked_retry" | "store_health" | "reconciliation" | "signing_secret"
-        | "correction" | "turn" => Kind::Unkept,
+        | "correction" | "turn" | "told" => Kind::Unkept,
         "slice" | "activity" | "spending" | "spending_hour" | "credit_grant" | "plan_grant" | "hold"
         | "hold_slice" | "holding" | "reversal" | "claw_due" => Kind::OfAccount,
         "account" if name.starts_with("-- ledger::") => Kind::OfAccount,
