@@ -360,16 +360,18 @@ describe("the wallets of a shop", () => {
   });
 
   it("says why there is nothing to see while the daemon is down, and waits for it once", async () => {
-    liar.lie = "silence";
     const visitAt = async (path) => {
       const begun = Date.now();
       await page.goto(site.url + path);
       return Date.now() - begun;
     };
+    // What this machine takes for such a page now, whatever else it does.
+    const usual = await visitAt(PAGE);
+    liar.lie = "silence";
     const first = await visitAt(PAGE);
     assert.equal(await at(page, "trouble").getAttribute("data-nivella-code"), "nivella_timeout");
     await pictures(page, "staff-down");
-    assert.ok(first < 5000, `the first page took ${first} ms`);
+    assert.ok(first - usual < 3500, `the first page took ${first} ms, and usually ${usual} ms`);
     for (const path of [ORDERS, `${ORDERS}&order_id=27`, `${PAGE}&customer=2`]) {
       const before_ = liar.asked.length;
       await visitAt(path);

@@ -9,6 +9,9 @@
 	/** How long nobody types before the daemon is asked. */
 	var PAUSE_MS = 400;
 
+	/** How long WooCommerce takes to slide its refund form away. */
+	var SLIDE_MS = 1500;
+
 	var named = function ( within, name ) {
 		return within.querySelector( '[data-nivella="' + name + '"]' );
 	};
@@ -123,7 +126,10 @@
 		};
 		// WooCommerce tells of what it fills in itself through jQuery, and loads its form anew.
 		$( document.body ).on( 'input change keyup', '#refund_amount, .refund_order_item_qty, .refund_line_total, .refund_line_tax', wait );
-		$( document.body ).on( 'click', '.cancel-action, .refund-items', wait );
+		$( document.body ).on( 'click', '.cancel-action, .refund-items', function () {
+			wait();
+			window.setTimeout( look, SLIDE_MS );
+		} );
 	};
 
 	/** Opens the form that the address names, and goes to what is to be confirmed. */
