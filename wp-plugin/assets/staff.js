@@ -126,10 +126,12 @@
 		};
 		// WooCommerce tells of what it fills in itself through jQuery, and loads its form anew.
 		$( document.body ).on( 'input change keyup', '#refund_amount, .refund_order_item_qty, .refund_line_total, .refund_line_tax', wait );
-		$( document.body ).on( 'click', '.cancel-action, .refund-items', function () {
-			wait();
-			window.setTimeout( look, SLIDE_MS );
-		} );
+		// Before WooCommerce, whose own handlers keep these clicks to themselves.
+		document.addEventListener( 'click', function ( event ) {
+			if ( event.target.closest( '.cancel-action, .refund-items' ) ) {
+				window.setTimeout( look, SLIDE_MS );
+			}
+		}, true );
 	};
 
 	/** Opens the form that the address names, and goes to what is to be confirmed. */
