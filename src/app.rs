@@ -12,14 +12,18 @@ use crate::access::{self, Callers, Uses};
 use crate::catalog;
 use crate::config::{self, Config};
 use crate::db::{self, DatabaseUrl, Db, Tx};
+use crate::event;
+use crate::event::push::Pusher;
 use crate::feed;
 use crate::http::{self, server};
 use crate::idempotency;
 use crate::inbox;
 use crate::ledger::limit::Brake;
+use crate::ledger::store::alert::{self, Alerts};
 use crate::ledger::store::brake::Paused;
 use crate::ledger::{self, LockedAccount};
 use crate::order::apply::Rules;
+use crate::pairing::Guesses;
 use crate::reconcile::{answers, schedule};
 use crate::shop;
 use crate::shop::rest::{Clients, Patience};
@@ -64,6 +68,7 @@ pub struct Running {
     watcher: tokio::task::JoinHandle<()>,
     reconciler: tokio::task::JoinHandle<()>,
     renewer: tokio::task::JoinHandle<()>,
+    pusher: tokio::task::JoinHandle<()>,
 }
 
 impl Running {
@@ -76,6 +81,7 @@ impl Running {
             bail!("serving from PostgreSQL is not supported yet: set database to sqlite:PATH");
         }
         let db = Db::open_with(&config.database, config.durability, config.write_group_max.get(), clock)?;
+        let db = db.watched_by(alerts(config));
         let listener = server::bind(config.listen).with_context(|| {
             format!(
                 "cannot listen on {}: is another program using it? Set `listen` to another address",
@@ -98,8 +104,10 @@ impl Running {
             stopped.clone(),
         ));
         let renewer = tokio::spawn(renew(app.db.clone(), stopped.clone()));
+        let pusher = Pusher::new(app.db.clone(), config.unit.to_string());
+        let pusher = tokio::spawn(pusher.work(stopped.clone()));
         let worker = tokio::spawn(work(app.clone(), clients, retention, stopped));
-        Ok(Self { address, app, stop, server, worker, watcher, reconciler, renewer })
+        Ok(Self { address, app, stop, server, worker, watcher, reconciler, renewer, pusher })
     }
 
     /// Stops taking requests, finishes those that were accepted, and closes the database.
@@ -113,6 +121,7 @@ impl Running {
         self.watcher.await?;
         self.reconciler.await?;
         self.renewer.await?;
+        self.pusher.await?;
         if let Err(error) = self.app.refusals.flush(&self.app.db).await {
             tracing::warn!(%error, "refused deliveries could not be written down: {error}");
         }
@@ -136,6 +145,7 @@ pub fn handlers(db: Db, config: &Config) -> http::Services {
         kept: feed::Kept::default(),
         callers: Callers::default(),
         uses: Uses::default(),
+        guesses: Guesses::default(),
         refusals: Refusals::default(),
         wake_worker: Arc::new(Notify::new()),
     }
@@ -157,6 +167,12 @@ pub fn feed_settings(config: &Config) -> feed::Settings {
 pub fn brake(config: &Config) -> Brake {
     let config::Brake { enabled, times, floor } = config.brake;
     Brake { enabled, times: times.get(), floor }
+}
+
+/// Who looks after the alerts that the configuration wants.
+#[must_use]
+pub fn alerts(config: &Config) -> Arc<Alerts> {
+    Arc::new(Alerts::at(config.low_balance.to_vec()))
 }
 
 /// What the configuration says about orders.
@@ -241,12 +257,13 @@ pub async fn write_uses(db: &Db, uses: &Uses) -> Result<(), db::Error> {
     Ok(())
 }
 
-/// Forgets a few raw deliveries, a few answers and a few hours of spending that are old; answers how many of those
-/// there are most of.
+/// Forgets a few raw deliveries, a few answers, a few hours of spending and a few events that are old; answers how many
+/// of those there are most of.
 fn prune(tx: &mut Tx<'_>, deliveries_before: Timestamp) -> Result<u64, db::Error> {
     let deliveries = inbox::store::prune(tx, deliveries_before, PRUNE_MAX)?;
     let hours = ledger::store::brake::prune(tx, PRUNE_MAX)?;
-    Ok(idempotency::store::prune(tx, PRUNE_MAX)?.max(deliveries).max(hours))
+    let events = event::store::prune(tx, PRUNE_MAX)?;
+    Ok(idempotency::store::prune(tx, PRUNE_MAX)?.max(deliveries).max(hours).max(events))
 }
 
 /// Asks shops what deliveries left open, and forgets raw deliveries and answers to requests that are old.
@@ -344,6 +361,8 @@ async fn renewals(db: &Db) -> Result<bool, db::Error> {
     let due = db.read(|tx| {
         let mut due = ledger::store::plan::due(tx, RENEWALS_MAX)?;
         due.extend(ledger::store::hold::due(tx, RENEWALS_MAX)?);
+        due.extend(alert::expired(tx, RENEWALS_MAX)?);
+        due.extend(alert::due(tx, RENEWALS_MAX)?);
         Ok::<_, db::Error>(due)
     })?;
     let mut is_idle = due.is_empty();

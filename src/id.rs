@@ -139,6 +139,7 @@ made_id!(HoldId, "hd_", "a hold id", "Credits set aside for a moment.");
 made_id!(ReversalId, "rv_", "a reversal id", "A debit that was undone.");
 made_id!(DeliveryId, "dl_", "a delivery id", "A webhook body that was received and kept.");
 made_id!(OperationId, "op_", "an operation id", "A correction or a move, by whoever ordered it.");
+made_id!(EventId, "ev_", "an event id", "Something that happened and that somebody outside is told.");
 made_id!(KeyId, "key_", "a key id", "An API key, without its secret.");
 
 chosen_id!(SiteId, "a site id", "What the assistant spends for: a customer's website.");

@@ -8,10 +8,11 @@
 //! - [`db`]: the floor; one SQL text on two engines
 //! - [`shop`], [`catalog`]: the WooCommerce shops, and what their products grant
 //! - [`site`], [`access`]: accounts, clients and sites; API keys
+//! - [`pairing`]: a shop and this program exchange their secrets
 //! - [`inbox`], [`order`]: deliveries in, orders to what they should have granted
 //! - [`reconcile`]: the shops' orders compared with all that
 //! - [`idempotency`]: requests that may be sent again; [`rate`]: what an action costs
-//! - [`account`]: merging, claiming and erasing a whole account
+//! - [`account`]: merging, claiming and erasing a whole account; [`event`]: what somebody outside is told
 //! - [`ledger`], [`feed`]: who holds how many credits and why; what a customer sees of it
 //! - [`http`], [`cli`]: the two thin edges; [`demo`]: all of it on one machine
 //!
@@ -35,6 +36,8 @@ pub mod catalog;
 pub mod site;
 pub mod access;
 
+pub mod pairing;
+
 pub mod inbox;
 pub mod order;
 pub mod reconcile;
@@ -42,6 +45,7 @@ pub mod reconcile;
 pub mod idempotency;
 pub mod rate;
 pub mod ledger;
+pub mod event;
 pub mod account;
 pub mod feed;
 

@@ -53,6 +53,30 @@ require_once __DIR__ . '/includes/shortcode.php';
 require_once __DIR__ . '/includes/my-account.php';
 require_once __DIR__ . '/includes/lifecycle.php';
 
+// Connect.
+require_once __DIR__ . '/includes/connect/address.php';
+require_once __DIR__ . '/includes/connect/shop.php';
+require_once __DIR__ . '/includes/connect/webhooks.php';
+require_once __DIR__ . '/includes/connect/pair.php';
+require_once __DIR__ . '/includes/connect/status.php';
+require_once __DIR__ . '/includes/connect/page.php';
+
+// Carry.
+require_once __DIR__ . '/includes/carry/tokens.php';
+require_once __DIR__ . '/includes/carry/facts.php';
+require_once __DIR__ . '/includes/carry/deliver.php';
+require_once __DIR__ . '/includes/carry/later.php';
+require_once __DIR__ . '/includes/carry/lane.php';
+
+// Selling.
+require_once __DIR__ . '/includes/selling/product.php';
+require_once __DIR__ . '/includes/selling/product-fields.php';
+require_once __DIR__ . '/includes/selling/promise.php';
+require_once __DIR__ . '/includes/selling/sites.php';
+require_once __DIR__ . '/includes/selling/settings.php';
+require_once __DIR__ . '/includes/selling/site-field.php';
+require_once __DIR__ . '/includes/selling/block-checkout.php';
+
 // Staff of the shop.
 require_once __DIR__ . '/includes/staff/read.php';
 require_once __DIR__ . '/includes/staff/screens.php';

@@ -9,6 +9,21 @@ defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
 
 $nivella_credit_wallet_forget = static function () {
 	global $wpdb;
+	// What a pairing made in WooCommerce, by number; its tables are there also while it is switched off.
+	$shop  = get_option( 'nivella_credit_wallet_shop' );
+	$shown = $wpdb->suppress_errors();
+	foreach ( is_array( $shop ) && is_array( $shop['webhooks'] ?? null ) ? $shop['webhooks'] : array() as $webhook ) {
+		// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- WooCommerce may not be loaded.
+		$wpdb->delete( $wpdb->prefix . 'wc_webhooks', array( 'webhook_id' => (int) $webhook ), array( '%d' ) );
+	}
+	if ( is_array( $shop ) && ! empty( $shop['rest_key'] ) ) {
+		// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- WooCommerce may not be loaded.
+		$wpdb->delete( $wpdb->prefix . 'woocommerce_api_keys', array( 'key_id' => (int) $shop['rest_key'] ), array( '%d' ) );
+	}
+	$wpdb->suppress_errors( $shown );
+	delete_transient( 'woocommerce_webhook_ids' );
+	delete_transient( 'woocommerce_webhook_ids_status_active' );
+	wp_clear_scheduled_hook( 'nivella_credit_wallet_catch_up' );
 	foreach ( array( '', '_transient_', '_transient_timeout_' ) as $before ) {
 		// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- There is no function that finds options by prefix.
 		$names = $wpdb->get_col( $wpdb->prepare( "SELECT option_name FROM {$wpdb->options} WHERE option_name LIKE %s", $wpdb->esc_like( $before . 'nivella_credit_wallet' ) . '%' ) );

@@ -1,3 +1,41 @@
+-- The plugin, whole: shops that pair by themselves, and what the plugin shows and is told.
+-- Keep this file and its twin for PostgreSQL alike, statement for statement.
+
+-- Pairing ------------------------------------------------------------------------------------------
+
+-- What a shop may be paired with, once: one code for each store, which need not be there yet.
+CREATE TABLE pairing_code (
+    store      TEXT    PRIMARY KEY, -- the store's name
+    hash       BLOB    NOT NULL,    -- SHA-256: the code itself has 256 random bits
+    address    TEXT    NOT NULL,    -- where the shop reaches this program
+    url        TEXT,                -- the shop it is for; NULL: whichever uses it
+    expires_at INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX pairing_code_hash ON pairing_code (hash);
+
+-- Stores whose shop was paired, and what was exchanged.
+CREATE TABLE pairing (
+    store_id     INTEGER PRIMARY KEY REFERENCES store (id),
+    key_id       TEXT    NOT NULL, -- the API key that the shop asks with
+    consumer_key TEXT,             -- the REST key that the shop brought; NULL: none
+    paired_at    INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX pairing_key ON pairing (key_id);
+
+-- Stores that want to be told of events: where, and what that is signed with.
+CREATE TABLE store_events (
+    store_id INTEGER PRIMARY KEY REFERENCES store (id),
+    url      TEXT    NOT NULL,
+    secret   TEXT    NOT NULL  -- whsec_ and base64 of 32 random bytes, as Standard Webhooks has it
+) STRICT;
+
+-- Accounts -----------------------------------------------------------------------------------------
+
+-- Since when it is frozen; NULL: it is not, or it was before this was written down.
+ALTER TABLE account ADD COLUMN frozen_at INTEGER;
+
 -- What the shop's plugin tells by the way --------------------------------------------------------------
 
 -- For how long and as what a product sells credits, as its own fields say: JSON; NULL where they say nothing.
@@ -11,3 +49,80 @@ CREATE TABLE told (
     told_at    INTEGER NOT NULL, -- microseconds since 1970
     PRIMARY KEY (store_id, kind, subject_id)
 ) STRICT;
+
+-- Events -------------------------------------------------------------------------------------------
+
+-- How each compartment stands to the alert levels, once it has held credits. Where nothing is said of a level it can
+-- be crossed; since: it was, and is not armed again; owed: somebody is still to be told; told_at: when they were last.
+CREATE TABLE alert (
+    account_id       TEXT    NOT NULL REFERENCES account (id),
+    site             TEXT    NOT NULL, -- '' is the pool
+    status           TEXT    NOT NULL CHECK (status IN ('ok', 'low', 'critical', 'empty')),
+    due_at           INTEGER,          -- when somebody is to be told of it, if that is still too soon
+    low_since        INTEGER,
+    low_owed         INTEGER NOT NULL,
+    low_told_at      INTEGER,
+    critical_since   INTEGER,
+    critical_owed    INTEGER NOT NULL,
+    critical_told_at INTEGER,
+    empty_since      INTEGER,
+    empty_owed       INTEGER NOT NULL,
+    empty_told_at    INTEGER,
+    PRIMARY KEY (account_id, site)
+) STRICT;
+
+CREATE INDEX alert_due ON alert (due_at) WHERE due_at IS NOT NULL;
+
+-- Whoever holds credits already can run low of them.
+INSERT INTO alert (account_id, site, status, low_owed, critical_owed, empty_owed)
+    SELECT DISTINCT s.account_id, s.site, 'ok', 0, 0, 0 FROM slice s WHERE s.remaining > 0;
+
+-- Events are numbered in the order in which they are committed: whoever writes one has this row until then. So who has
+-- read up to a number has missed none before it.
+CREATE TABLE event_number (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    last INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO event_number (one, last) VALUES (1, 0);
+
+-- What happened that somebody outside wants to know, written with what caused it.
+CREATE TABLE event (
+    seq        INTEGER PRIMARY KEY,
+    id         TEXT    NOT NULL UNIQUE,
+    type       TEXT    NOT NULL,
+    at         INTEGER NOT NULL,
+    account_id TEXT    NOT NULL REFERENCES account (id),
+    site       TEXT    NOT NULL, -- '' is the pool
+    level      TEXT    NOT NULL, -- as it was configured
+    available  INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX event_account ON event (account_id, seq);
+CREATE INDEX event_type ON event (type, seq);
+
+-- Events on their way to a store.
+CREATE TABLE event_push (
+    store_id   INTEGER NOT NULL REFERENCES store (id),
+    account_id TEXT    NOT NULL,
+    seq        INTEGER NOT NULL REFERENCES event (seq),
+    attempts   INTEGER NOT NULL,
+    due_at     INTEGER NOT NULL,
+    PRIMARY KEY (store_id, account_id, seq)
+) STRICT;
+
+CREATE INDEX event_push_due ON event_push (due_at);
+CREATE INDEX event_push_seq ON event_push (seq);
+
+-- How a store takes its events.
+CREATE TABLE event_receiver (
+    store_id     INTEGER PRIMARY KEY REFERENCES store (id),
+    taken_at     INTEGER,          -- when it took one last
+    failed_at    INTEGER,          -- when it did not, since then
+    failure      TEXT,             -- why not
+    given_up     INTEGER NOT NULL, -- how many it never took
+    given_up_at  INTEGER
+) STRICT;
+
+-- Accounts that nobody touches: what expires in them is booked by the worker.
+CREATE INDEX account_expiry ON account (next_expiry) WHERE next_expiry IS NOT NULL;

@@ -146,7 +146,10 @@ pub struct Link {
     pub store: String,
     /// Until when it is good.
     pub expires_at: Timestamp,
-    /// The link; without its token when the secret was not to be made.
+    /// What the link carries; a placeholder when the secret was not to be made.
+    #[serde(skip)]
+    pub token: String,
+    /// The link.
     pub url: String,
 }
 
@@ -194,7 +197,7 @@ pub fn link(
     };
     let token = if signs { store::make_secret(tx)?.token(&id, expires_at) } else { "TOKEN".to_owned() };
     let url = with_parameter(&store::store_url(tx, &name)?, PARAMETER, &token);
-    Ok(Link { account: id, store: name, expires_at, url })
+    Ok(Link { account: id, store: name, expires_at, token, url })
 }
 
 /// Makes the guest's account of `token` part of the account `into`, once.

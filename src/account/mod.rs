@@ -8,6 +8,7 @@
 pub mod by_hand;
 pub mod claim;
 pub mod erase;
+pub mod list;
 pub mod merge;
 pub mod settings;
 pub mod spending;

@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 
 use super::claim::{PURPOSE, Secret};
+use super::list::{Asked, Begin, By, Filter, Place};
 use crate::calendar::day_elsewhere;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, GrantId, SiteId};
@@ -11,6 +12,105 @@ use crate::params;
 use crate::site::NaturalKey;
 use crate::site::store::escape_like;
 use crate::time::Timestamp;
+
+// Listing ------------------------------------------------------------------------------------------
+
+/// An account of a list, and its place among all that are asked for, counted from 1.
+pub(super) struct Row {
+    pub(super) at: Place,
+    pub(super) place: i64,
+    pub(super) total: i64,
+}
+
+/// The accounts that are asked for, from where the page begins; of one that ends somewhere the last first.
+///
+/// Balances are added up for all accounts only if the order or the filter is about them. What a hold gives back whose
+/// time is over counts; that a part of it may be due to a refund does not, until it is booked, in two seconds at most.
+pub(super) fn page(tx: &mut Tx<'_>, asked: &Asked) -> Result<Vec<Row>, db::Error> {
+    let now = tx.now();
+    let pattern = asked.query.as_ref().map(|query| format!("%{}%", escape_like(&query.to_lowercase())));
+    let needs_balance = asked.sort.by == By::Available || asked.filter == Filter::Empty;
+    let (side, at) = match &asked.begin {
+        None => (0, None),
+        Some(Begin::After(place)) => (1, Some(place)),
+        Some(Begin::Before(place)) => (-1, Some(place)),
+    };
+    let way = if asked.sort.down { -1 } else { 1 };
+    // Going back through a list is going on through the opposite one.
+    let reads = if side < 0 { -way } else { way };
+    tx.query(
+        "-- account::store::page
+         WITH part AS (
+             SELECT s.account_id, s.grant_id, s.remaining AS credits
+             FROM slice s WHERE CAST($1 AS BIGINT) = 1 AND (s.remaining > 0 OR s.held > 0)
+             UNION ALL
+             SELECT u.account_id, u.grant_id, -u.taken FROM unsettled_slice u WHERE CAST($1 AS BIGINT) = 1
+             UNION ALL
+             SELECT h.account_id, k.grant_id, k.credits FROM hold h JOIN hold_slice k ON k.hold_id = h.id
+             WHERE CAST($1 AS BIGINT) = 1 AND h.state = 'open' AND h.expires_at <= $2
+         ), balance AS (
+             SELECT p.account_id, CAST(SUM(p.credits) AS BIGINT) AS available
+             FROM part p JOIN credit_grant g ON g.id = p.grant_id
+             WHERE g.frozen = 0 AND g.voided_at IS NULL AND g.effective_at <= $2
+               AND (g.expires_at IS NULL OR g.expires_at > $2)
+             GROUP BY p.account_id
+         ), matching AS (
+             SELECT a.id,
+                    CASE WHEN CAST($3 AS BIGINT) = 1 THEN LOWER(a.name) ELSE '' END AS word,
+                    CASE WHEN CAST($3 AS BIGINT) = 2 THEN a.created_at
+                         WHEN CAST($3 AS BIGINT) = 3 THEN COALESCE(b.available, 0) ELSE 0 END AS number
+             FROM account a LEFT JOIN balance b ON b.account_id = a.id
+             WHERE a.merged_into IS NULL
+               AND (CAST($4 AS TEXT) IS NULL OR a.id LIKE $4 ESCAPE '!' OR LOWER(a.name) LIKE $4 ESCAPE '!'
+                    OR EXISTS (SELECT 1 FROM customer c JOIN store s ON s.id = c.store_id
+                               WHERE c.account_id = a.id
+                                 AND (LOWER(s.name) || ':' || c.natural_key) LIKE $4 ESCAPE '!'))
+               AND (CAST($5 AS BIGINT) = 0
+                 OR (CAST($5 AS BIGINT) = 1 AND a.frozen_reason IS NOT NULL)
+                 OR (CAST($5 AS BIGINT) = 2 AND EXISTS (SELECT 1 FROM customer c WHERE c.account_id = a.id)
+                     AND NOT EXISTS (SELECT 1 FROM customer c
+                                     WHERE c.account_id = a.id AND c.natural_key LIKE 'customer:%'))
+                 OR (CAST($5 AS BIGINT) = 3
+                     AND EXISTS (SELECT 1 FROM debt d WHERE d.account_id = a.id AND d.amount > 0))
+                 OR (CAST($5 AS BIGINT) = 4 AND COALESCE(b.available, 0) = 0))
+         ), placed AS (
+             SELECT id, word, number, ROW_NUMBER() OVER (ORDER BY word, number, id) AS place, COUNT(*) OVER () AS total
+             FROM matching
+         )
+         SELECT id, word, number, place, total FROM placed
+         WHERE CAST($6 AS BIGINT) = 0
+            OR (CAST($7 AS BIGINT) = 1 AND (word, number, id) > ($8, $9, $10))
+            OR (CAST($7 AS BIGINT) = -1 AND (word, number, id) < ($8, $9, $10))
+         ORDER BY place * CAST($7 AS BIGINT) LIMIT $11",
+        params![
+            i64::from(needs_balance),
+            now,
+            match asked.sort.by {
+                By::Name => 1,
+                By::Created => 2,
+                By::Available => 3,
+            },
+            pattern.as_ref(),
+            match asked.filter {
+                Filter::All => 0,
+                Filter::Frozen => 1,
+                Filter::Guest => 2,
+                Filter::Debt => 3,
+                Filter::Empty => 4,
+            },
+            side,
+            reads,
+            at.map_or("", |at| at.word.as_str()),
+            at.map_or(0, |at| at.number),
+            at.map_or("", |at| at.account.as_str()),
+            i64::try_from(asked.limit).unwrap_or(i64::MAX),
+        ],
+        |row| {
+            let at = Place { account: row.get(0)?, word: row.get(1)?, number: row.get(2)? };
+            Ok(Row { at, place: row.get(3)?, total: row.get(4)? })
+        },
+    )
+}
 
 // Merging ------------------------------------------------------------------------------------------
 

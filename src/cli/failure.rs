@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::ledger::limit::Limit;
 use crate::shop::trouble;
 use crate::site::import::BadRow;
-use crate::{access, account, catalog, config, db, ledger, order, reconcile, shop, site};
+use crate::{access, account, catalog, config, db, ledger, order, pairing, reconcile, shop, site};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -359,6 +359,19 @@ impl From<shop::store::Error> for Failure {
             shop::store::Error::NameTaken(_)
             | shop::store::Error::Unknown(_)
             | shop::store::Error::InUse { .. } => Self::refused(error.to_string()),
+        }
+    }
+}
+
+impl From<pairing::Error> for Failure {
+    fn from(error: pairing::Error) -> Self {
+        match error {
+            pairing::Error::Store(cause) => cause.into(),
+            pairing::Error::Key(cause) => cause.into(),
+            pairing::Error::Randomness(cause) => cause.into(),
+            pairing::Error::Ended | pairing::Error::Elsewhere { .. } | pairing::Error::MadeFor { .. } => {
+                Self::refused(error.to_string())
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ mod order;
 mod openapi;
 mod output;
 mod package;
+mod pair;
 mod plan;
 mod progress;
 mod rate;
@@ -71,7 +72,7 @@ pub struct Cli {
 const FIRST_STEPS: &str = "\
 First steps:
   nivella-wallet demo                       see it work, with real recorded orders
-  nivella-wallet store add shop --url https://shop.example --webhook-secret-file secret.txt
+  nivella-wallet store pair shop            make a code that connects the shop's plugin
   nivella-wallet package set --store shop --product 17 --credits 1000
   nivella-wallet serve                      take webhooks and answer the API
 
@@ -206,7 +207,8 @@ impl Session<'_> {
     }
 
     fn open(&self, url: &DatabaseUrl) -> Result<Db, Failure> {
-        Ok(Db::open(url, self.config.durability, Clock::system())?)
+        let db = Db::open(url, self.config.durability, Clock::system())?;
+        Ok(db.watched_by(crate::app::alerts(&self.config)))
     }
 
     /// As [`Session::change`], for what may be the first thing in a new database.

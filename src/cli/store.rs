@@ -8,17 +8,20 @@ use clap::{ArgGroup, Args, Subcommand};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
-use super::output::{Column, Page, Rows, count, minute};
+use super::output::{Column, Page, Rows, count, minute, or_dash};
 use super::values::Lasting;
-use super::{DryRun, Failure, Session, check, package};
+use super::{DryRun, Failure, Session, check, package, pair};
 use crate::app;
 use crate::catalog::store as packages;
 use crate::config::Config;
 use crate::db;
+use crate::event;
+use crate::event::store::Receiver;
+use crate::pairing::{self, Pairing};
 use crate::reconcile;
 use crate::reconcile::store::Run;
 use crate::shop::health::{self, Code, Finding, Known, Severity};
-use crate::shop::store::{self as shops, Settings};
+use crate::shop::store::{self as shops, OLD_SECRET_VALID_MS, Settings};
 use crate::shop::{HookSecret, RestKeys, ShopUrl, Store, StoreName};
 use crate::time::{Clock, DAY_MS, HOUR_MS, Timestamp};
 
@@ -50,6 +53,9 @@ Examples:
   nivella-wallet store set shop --tokens-category tokens --tokens-category bundles")]
     #[command(override_usage = "nivella-wallet store set [OPTIONS] <NAME>")]
     Set(Box<Set>),
+    /// Make a code with which a shop's plugin connects itself
+    #[command(after_help = pair::HELP)]
+    Pair(Box<pair::Options>),
     /// List the shops
     List,
     /// Show a shop, and where its webhooks must point
@@ -240,6 +246,18 @@ struct Compared {
     #[serde(flatten)]
     shown: Shown,
     reconciliation: Option<Run>,
+    /// How its plugin was connected, if it was.
+    pairing: Option<Pairing>,
+    /// How it takes events, if it wants any.
+    events: Option<Receiver>,
+}
+
+/// A shop as it is listed.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    store: Store,
+    paired_at: Option<Timestamp>,
 }
 
 /// A shop after it was changed.
@@ -263,6 +281,7 @@ pub(super) fn run(verb: Verb, session: &mut Session<'_>) -> Result<(), Failure> 
     match verb {
         Verb::Add(options) => add(session, *options),
         Verb::Set(options) => set(session, *options),
+        Verb::Pair(options) => pair::run(*options, session),
         Verb::List => list(session),
         Verb::Show { name } => show(session, &name),
         Verb::Check(options) => check::run(options, session),
@@ -352,9 +371,6 @@ fn set(session: &mut Session<'_>, options: Set) -> Result<(), Failure> {
         }
     })
 }
-
-/// How long an old webhook secret is taken when nothing else is said: a day to set the new one everywhere.
-const OLD_SECRET_VALID_MS: i64 = DAY_MS;
 
 /// A setting, by the name programs read, as people call it.
 fn in_words(name: &'static str) -> &'static str {
@@ -464,23 +480,32 @@ fn read_secret(path: &Path) -> Result<SecretString, Failure> {
 }
 
 fn list(session: &mut Session<'_>) -> Result<(), Failure> {
-    let stores = session.read(shops::list)?;
+    let stores = session.read(|tx| {
+        let paired = pairing::store::list(tx)?;
+        let when = |store: &Store| {
+            paired.iter().find(|pairing| pairing.store == store.id).map(|pairing| pairing.paired_at)
+        };
+        let stores = shops::list(tx)?.into_iter();
+        Ok::<_, db::Error>(stores.map(|store| Listed { paired_at: when(&store), store }).collect::<Vec<_>>())
+    })?;
     session.out.list(
         &stores,
-        "no stores yet: `nivella-wallet store add NAME --url URL --webhook-secret-file FILE` adds one",
+        "no stores yet: `nivella-wallet store pair NAME` makes a code with which a shop connects",
         |page| {
             let mut rows = Rows::new(&[
                 ("NAME", Column::Id),
                 ("URL", Column::Text),
                 ("TOKENS CATEGORIES", Column::Text),
                 ("REST KEYS", Column::Text),
+                ("PAIRED (UTC)", Column::Id),
             ]);
-            for store in &stores {
+            for Listed { store, paired_at } in &stores {
                 rows.row([
                     store.name.to_string(),
                     store.url.to_string(),
                     store.tokens_categories.join(", "),
                     if store.has_rest_keys { "set" } else { "none" }.to_owned(),
+                    or_dash(paired_at.map(minute)),
                 ]);
             }
             page.table(&rows);
@@ -489,16 +514,18 @@ fn list(session: &mut Session<'_>) -> Result<(), Failure> {
 }
 
 fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
-    let (store, known, reconciliation) = session.read(|tx| {
+    let (store, known, reconciliation, pairing, events) = session.read(|tx| {
         let store = package::find(tx, name)?;
         let known = shops::health(tx, store.id)?;
         let run = reconcile::store::runs(tx, Some(store.id))?.pop();
-        Ok::<_, shops::Error>((store, known, run))
+        let pairing = pairing::store::of(tx, store.id)?;
+        let events = event::store::receiver(tx, store.id)?;
+        Ok::<_, shops::Error>((store, known, run, pairing, events))
     })?;
     let now = Clock::system().now();
-    let compared = Compared { shown: shown(&session.config, store, known), reconciliation };
+    let compared = Compared { shown: shown(&session.config, store, known), reconciliation, pairing, events };
     session.out.show(&compared, |page| {
-        let Compared { shown, reconciliation } = &compared;
+        let Compared { shown, reconciliation, pairing, events } = &compared;
         let store = &shown.store;
         page.facts([
             ("Store", store.name.to_string()),
@@ -515,9 +542,19 @@ fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
             ("Paid statuses", store.paid_statuses.join(", ")),
             ("Site named by", store.site_keys.join(", ")),
             ("Added", format!("{} UTC", minute(store.created_at))),
+            (
+                "Paired",
+                match pairing {
+                    Some(Pairing { key, paired_at, .. }) => format!("{} UTC, with {key}", minute(*paired_at)),
+                    None => format!("no; `nivella-wallet store pair {}` makes a code for it", store.name),
+                },
+            ),
             ("Webhooks", standing(&shown.health, now)),
             ("Reconciled", last_run(reconciliation.as_ref())),
         ]);
+        if let Some(events) = events {
+            page.facts([("Events", told(events))]);
+        }
         let findings = shown.health.findings.iter();
         let wrong: Vec<Finding> =
             findings.filter(|finding| finding.severity != Severity::Ok).cloned().collect();
@@ -529,6 +566,8 @@ fn show(session: &mut Session<'_>, name: &StoreName) -> Result<(), Failure> {
         if shown.health.findings.iter().any(|finding| finding.is_good(Code::Webhooks)) {
             page.line("The webhooks stand in the shop, each with:");
             address(page, shown);
+        } else if pairing.is_some() {
+            page.line("The shop's plugin made its webhooks when it was paired, and looks after them.");
         } else {
             webhooks(page, shown);
         }
@@ -554,6 +593,25 @@ fn standing(known: &Known, now: Timestamp) -> String {
             count(warnings, "warning", "warnings")
         ),
     }
+}
+
+/// How a shop takes events, in words.
+fn told(events: &Receiver) -> String {
+    let mut parts = vec![match (events.taken_at, events.failed_at) {
+        (_, Some(since)) => format!("none taken since {} UTC", minute(since)),
+        (Some(at), None) => format!("taken, the last {} UTC", minute(at)),
+        (None, None) => "none told yet".to_owned(),
+    }];
+    if let Some(failure) = &events.failure {
+        parts.push(format!("the shop {failure}"));
+    }
+    if events.waiting > 0 {
+        parts.push(format!("{} on the way", events.waiting));
+    }
+    if let Some(at) = events.given_up_at {
+        parts.push(format!("{} given up after three days, the last {} UTC", events.given_up, minute(at)));
+    }
+    parts.join("; ")
 }
 
 /// How a shop was last compared with the books, in words.

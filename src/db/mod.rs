@@ -29,6 +29,7 @@ pub use self::memory::Memory;
 pub use self::thread::GROUP_LENGTH_MAX;
 use self::thread::{Manner, Writer};
 pub use self::tx::{FromColumn, Param, Row, Tx, statements};
+use crate::id::AccountId;
 use crate::time::Clock;
 
 /// Why the database did not do as it was told.
@@ -134,10 +135,21 @@ pub enum Durability {
     Process,
 }
 
+/// Looks at each account that a piece of work has locked, when the work is done and in its transaction: whatever was
+/// done to an account, and in however many steps, what follows from how it stands then is written with it.
+pub trait Watcher: std::fmt::Debug + Send + Sync {
+    /// Looks at `account`, and writes what follows.
+    ///
+    /// # Errors
+    /// When the database fails; the work is taken back then.
+    fn look(&self, tx: &mut Tx<'_>, account: &AccountId) -> Result<(), Error>;
+}
+
 /// The opened database.
 #[derive(Clone, Debug)]
 pub struct Db {
     inner: Arc<Inner>,
+    watcher: Option<Arc<dyn Watcher>>,
 }
 
 #[derive(Debug)]
@@ -184,7 +196,14 @@ impl Db {
                 (Writer::start_postgres(text, clock.clone(), group_max)?, sqlite::Readers::none())
             }
         };
-        Ok(Self { inner: Arc::new(Inner { url: url.clone(), clock, writer, readers, changes }) })
+        let inner = Arc::new(Inner { url: url.clone(), clock, writer, readers, changes });
+        Ok(Self { inner, watcher: None })
+    }
+
+    /// The same database, with somebody who looks at every account that is locked through it.
+    #[must_use]
+    pub fn watched_by(self, watcher: Arc<dyn Watcher>) -> Self {
+        Self { watcher: Some(watcher), ..self }
     }
 
     /// Where the data are.
@@ -255,7 +274,7 @@ impl Db {
         E: From<Error> + Send + 'static,
     {
         let (answer, done) = tokio::sync::oneshot::channel();
-        self.inner.writer.submit(thread::job(name, manner, keep, work, |result| {
+        self.inner.writer.submit(thread::job(name, manner, keep, self.watcher.clone(), work, |result| {
             let _ = answer.send(result);
         }))?;
         // The caller may be gone; the transaction is carried out all the same.
@@ -274,9 +293,16 @@ impl Db {
         E: From<Error> + Send + 'static,
     {
         let (answer, done) = std::sync::mpsc::sync_channel(1);
-        self.inner.writer.submit(thread::job(name, Manner::Any, keep, work, move |result| {
-            let _ = answer.send(result);
-        }))?;
+        self.inner.writer.submit(thread::job(
+            name,
+            Manner::Any,
+            keep,
+            self.watcher.clone(),
+            work,
+            move |result| {
+                let _ = answer.send(result);
+            },
+        ))?;
         done.recv().unwrap_or_else(|_| Err(self.unanswered().into()))
     }
 
@@ -287,7 +313,7 @@ impl Db {
         name: &'static str,
         work: impl FnOnce(&mut Tx<'_>) -> Result<(), Error> + Send + 'static,
     ) {
-        let job = thread::job(name, Manner::Any, Keep::Effects, work, move |result| {
+        let job = thread::job(name, Manner::Any, Keep::Effects, self.watcher.clone(), work, move |result| {
             if let Err(error) = result {
                 tracing::warn!(%error, "{name} was not written: {error}");
             }

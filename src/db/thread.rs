@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use super::changes::Turn;
 use super::checkpoint::Checkpointer;
 use super::memory::Memory;
-use super::{Error, Keep, Tx, postgres};
+use super::{Error, Keep, Tx, Watcher, postgres};
 use crate::time::Clock;
 
 /// How many writes may wait. At ten thousand a second this is the work of under half a second.
@@ -43,11 +43,12 @@ type Run = Box<dyn FnOnce(&mut Tx<'_>) -> (Keep, Answer) + Send>;
 /// Tells the caller how it ended; given the reason if the commit failed.
 type Answer = Box<dyn FnOnce(Option<&Arc<str>>) + Send>;
 
-/// Wraps typed work into a [`Job`].
+/// Wraps typed work into a [`Job`]; when it is done, `watcher` looks at what it locked.
 pub(super) fn job<T, E>(
     name: &'static str,
     manner: Manner,
     keep: Keep,
+    watcher: Option<Arc<dyn Watcher>>,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     answer: impl FnOnce(Result<T, E>) + Send + 'static,
 ) -> Job
@@ -56,7 +57,16 @@ where
     E: From<Error> + Send + 'static,
 {
     let run = move |tx: &mut Tx<'_>| {
-        let result = work(tx);
+        tx.take_locked();
+        let mut result = work(tx);
+        // Of a dry run nothing comes about.
+        if result.is_ok()
+            && keep == Keep::Effects
+            && let Some(watcher) = &watcher
+        {
+            let looked = tx.take_locked().iter().try_for_each(|account| watcher.look(tx, account));
+            result = looked.map_err(E::from).and(result);
+        }
         let keep = if result.is_ok() { keep } else { Keep::Nothing };
         let tell = move |not_committed: Option<&Arc<str>>| match not_committed {
             // What was refused anyway stays refused for its own reason.

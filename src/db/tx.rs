@@ -1,6 +1,7 @@
 //! A transaction, its parameters and its rows, the same on both engines.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
@@ -20,6 +21,8 @@ pub struct Tx<'c> {
     /// What was written, where somebody wants to know.
     written: Option<Written>,
     memory: Option<&'c mut Memory>,
+    /// The accounts that the present piece of work has locked.
+    locked: BTreeSet<id::AccountId>,
     failed: bool,
 }
 
@@ -47,11 +50,15 @@ pub fn statements() -> u64 {
 
 impl<'c> Tx<'c> {
     pub(super) fn sqlite(connection: &'c rusqlite::Connection, now: Timestamp) -> Self {
-        Self { engine: Engine::Sqlite(connection), now, written: None, memory: None, failed: false }
+        Self::on(Engine::Sqlite(connection), now)
     }
 
     pub(super) fn postgres(client: &'c mut postgres::Client, now: Timestamp) -> Self {
-        Self { engine: Engine::Postgres(client), now, written: None, memory: None, failed: false }
+        Self::on(Engine::Postgres(client), now)
+    }
+
+    fn on(engine: Engine<'c>, now: Timestamp) -> Self {
+        Self { engine, now, written: None, memory: None, locked: BTreeSet::new(), failed: false }
     }
 
     /// The transaction with what the writer remembers.
@@ -116,6 +123,14 @@ impl<'c> Tx<'c> {
         if let Some(written) = &mut self.written {
             written.lock(account);
         }
+        if !self.locked.contains(account) {
+            self.locked.insert(account.clone());
+        }
+    }
+
+    /// The accounts that were locked since that was last asked.
+    pub(super) fn take_locked(&mut self) -> BTreeSet<id::AccountId> {
+        std::mem::take(&mut self.locked)
     }
 
     fn note(&mut self, sql: &str) {
@@ -526,6 +541,7 @@ id_column!(
     id::HoldId,
     id::ReversalId,
     id::DeliveryId,
+    id::EventId,
     id::OperationId,
     id::KeyId,
     id::SiteId,

@@ -11,8 +11,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 #[error("this is not a cursor of this list: pass next_cursor of the page before, as it was")]
 pub struct NotACursor;
 
-/// The longest cursor that is looked at; ours are far shorter.
-const LENGTH_MAX: usize = 200;
+/// The longest cursor that is looked at: one may hold a name of 200 characters, of four bytes each.
+pub const LENGTH_MAX: usize = 1200;
 
 /// The cursor that follows the row `key` of `list`.
 #[must_use]
@@ -40,7 +40,7 @@ mod tests {
         let cursor = write("activity", "42");
         assert_eq!(read::<i64>("activity", &cursor), Ok(42));
         assert_eq!(read::<i64>("grants", &cursor), Err(NotACursor));
-        for text in ["", "42", "%", &write("activity", "x"), &"A".repeat(300)] {
+        for text in ["", "42", "%", &write("activity", "x"), &"A".repeat(LENGTH_MAX + 1)] {
             assert_eq!(read::<i64>("activity", text), Err(NotACursor), "{text:?} was taken");
         }
     }

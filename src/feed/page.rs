@@ -15,9 +15,11 @@ use super::wallet::{Numbers, Wallet};
 use super::{Settings, runway, store};
 use crate::catalog::PackageForSale;
 use crate::db::{self, Tx};
+use crate::ledger::alert::Depth;
 use crate::ledger::limit::Refusal;
 use crate::ledger::position::{AlertLevel, Status};
 use crate::ledger::slice::Slice;
+use crate::ledger::store::alert;
 use crate::rate;
 use crate::time::{DAY_MS, Timestamp};
 use crate::units::{Credits, Delta};
@@ -161,7 +163,7 @@ pub fn read(tx: &mut Tx<'_>, wallet: &Wallet, settings: &Settings) -> Result<Pag
         packages: around.packages.clone(),
         runway: runway::runway(&wallet.supply(&around, &numbers), &days),
         expiring: expiring(&slices, now),
-        alerts: paused(&numbers).into_iter().chain(alert(numbers.status, &settings.low_balance)).collect(),
+        alerts: paused(&numbers).into_iter().chain(low(tx, wallet, numbers.status, settings)?).collect(),
         links: Links {
             top_up: settings.top_up_url.clone().or_else(|| around.category_url.clone()),
             docs: settings.docs_url.clone(),
@@ -274,16 +276,23 @@ fn paused(numbers: &Numbers) -> Option<Alert> {
     })
 }
 
-/// The level that `status` means; a frozen wallet has other troubles.
-fn alert(status: Status, levels: &[AlertLevel]) -> Option<Alert> {
-    let level = match status {
-        Status::Ok | Status::Frozen => return None,
-        Status::Low => levels.first()?.to_string(),
-        Status::Critical => levels.get(1)?.to_string(),
-        // Nothing left is a level of its own, whatever the last one is set to.
-        Status::Empty => "0".to_owned(),
-    };
-    Some(Alert { level, status, since: None, text: None })
+/// The level that `status` means, and since when one of the compartments that the wallet shows has reached it; a frozen
+/// wallet has other troubles.
+fn low(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    status: Status,
+    settings: &Settings,
+) -> Result<Option<Alert>, db::Error> {
+    let Some((depth, level)) = reached(status, &settings.low_balance) else { return Ok(None) };
+    let since = alert::since(tx, &wallet.account, depth, |at| wallet.shows.compartment(at))?;
+    Ok(Some(Alert { level: level.to_string(), status, since, text: None }))
+}
+
+/// The level that `status` means.
+fn reached(status: Status, levels: &[AlertLevel]) -> Option<(Depth, AlertLevel)> {
+    let depth = Depth::of(status)?;
+    Some((depth, depth.level(levels)?))
 }
 
 // As an answer --------------------------------------------------------------------------------------
@@ -390,7 +399,7 @@ mod tests {
     #[test]
     fn an_alert_names_the_level_that_is_reached() {
         let levels = Settings::default().low_balance;
-        let level = |status| alert(status, &levels).map(|alert| alert.level);
+        let level = |status| reached(status, &levels).map(|(_, level)| level.to_string());
         assert_eq!(level(Status::Ok), None);
         assert_eq!(level(Status::Low).as_deref(), Some("20%"));
         assert_eq!(level(Status::Critical).as_deref(), Some("5%"));

@@ -182,6 +182,11 @@ impl Wallet {
         self.numbers_of(tx, settings, &around, &slices)
     }
 
+    /// What can be spent now: one of its [`Wallet::numbers`], at the price of that one.
+    pub fn available(&self, tx: &mut Tx<'_>) -> Result<Credits, db::Error> {
+        Ok(Position::of(&self.slices(tx)?, tx.now()).available)
+    }
+
     /// The open slices it shows, in grant order.
     pub(super) fn slices(&self, tx: &mut Tx<'_>) -> Result<Vec<Slice>, db::Error> {
         let view = match &self.shows {

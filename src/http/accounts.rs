@@ -1,4 +1,4 @@
-//! `/v1/accounts` and `/v1/sites/{site}`: who there is, and which websites belong to whom.
+//! `/v1/sites/{site}`: which websites belong to whom.
 
 use axum::Json;
 use axum::extract::{Query as Pairs, State};
@@ -22,14 +22,12 @@ use crate::account::spending::{self, Spending};
 use crate::account::transfer::{self, Change, Offered, Transferred};
 use crate::account::{self, release_site};
 use crate::db::{self, Tx};
-use crate::feed::{List, cursor, wallet};
-use crate::id::{AccountId, ClientId, SiteId};
+use crate::feed::wallet;
+use crate::id::{ClientId, SiteId};
 use crate::idempotency::Answer;
-use crate::site::{
-    Account, AccountRef, Field, LABEL_CHARS_MAX, Site, WalletRef, parse_client, parse_label, store,
-};
+use crate::site::{AccountRef, Field, LABEL_CHARS_MAX, Site, WalletRef, parse_client, parse_label, store};
 
-/// Accounts and sites.
+/// Sites.
 pub fn routes() -> Routes {
     let site_example = || {
         json!({
@@ -46,27 +44,6 @@ pub fn routes() -> Routes {
         site
     };
     Routes::new()
-        .get(
-            "/v1/accounts",
-            list,
-            Operation::new(Tag::Accounts, "Finds accounts")
-                .describe("By id. Accounts that are part of another one are left out.")
-                .query_text("query", "Part of an id, a name or a name in a store, in any case.", QUERY_CHARS_MAX)
-                .pages()
-                .answers::<List<Account>>(
-                    200,
-                    "A page of accounts.",
-                    json!({
-                        "items": [{
-                            "id": "acc_01a1fa67730b778aa2ec748e9839efc7", "name": "Alice Doe", "names": ["shop:customer:17"],
-                            "time_zone": "UTC", "default_site": null, "frozen_reason": null, "site_count": 2,
-                            "merged_into": null, "erased_at": null, "created_at": "2026-11-20T16:00:00Z"
-                        }],
-                        "next_cursor": null
-                    }),
-                )
-                .refuses(&[Code::NotFound]),
-        )
         .get(
             "/v1/sites/{site}",
             show_site,
@@ -138,42 +115,6 @@ pub fn routes() -> Routes {
 
 /// Where sites are offered.
 const TRANSFER: &str = "/v1/sites/{site}/transfer";
-
-/// The list's name in its cursors.
-const LIST: &str = "accounts";
-
-/// The longest text that accounts are looked for by, in characters.
-const QUERY_CHARS_MAX: usize = 254;
-
-/// `GET /v1/accounts`: accounts whose id, name or name in a store contains the query, by id.
-///
-/// # Errors
-/// `not_found`, `invalid_request`, `try_again`.
-async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Pairs(pairs): Pairs<Vec<(String, String)>>,
-) -> Result<Response, Problem> {
-    let mut query = Query::new(pairs, &["query", "limit", "cursor"]);
-    let words = query.take("query", |text| match text.chars().count() {
-        0..=QUERY_CHARS_MAX => Ok(text.trim().to_owned()),
-        _ => Err(format!("has at most {QUERY_CHARS_MAX} characters")),
-    });
-    let limit = query.take_limit();
-    let after = query.take("cursor", |text| cursor::read::<AccountId>(LIST, text));
-    let list = app.db.read(|tx| {
-        admin::check(&caller, || Ok(false))?;
-        query.check()?;
-        let one_more = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-        let mut items = store::accounts(tx, words.as_deref(), after.as_ref(), one_more)?;
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let last = items.last().filter(|_| more);
-        let next_cursor = last.map(|account| cursor::write(LIST, account.id.as_str()));
-        Ok::<_, Problem>(List { items, next_cursor })
-    })?;
-    Ok(private(NO_CACHE, Json(list)))
-}
 
 /// The site a path names.
 pub(super) fn site_of(named: Named) -> Result<SiteId, Problem> {

@@ -18,6 +18,7 @@ use super::openapi::Routes;
 use super::openapi::operation::{Operation, Tag};
 use super::problem::{Code, Problem};
 use crate::access::Caller;
+use crate::event;
 use crate::ledger;
 use crate::reconcile;
 use crate::shop;
@@ -34,6 +35,11 @@ pub const REFUSED: &str = "nivella_webhook_refused_total";
 pub const RECONCILED: &str = "nivella_reconcile_age_seconds";
 /// Sites that the brake has paused.
 pub const PAUSED: &str = "nivella_paused_sites";
+
+/// Events on their way to stores.
+pub const WAITING: &str = "nivella_events_waiting";
+/// Events that stores did not take in three days.
+pub const GIVEN_UP: &str = "nivella_events_given_up_total";
 
 /// Where counts are kept; one for the process, whoever asks first.
 ///
@@ -139,7 +145,12 @@ pub async fn show(State(app): State<App>, request: Request) -> Result<String, Pr
     let paused = format!(
         "# HELP {PAUSED} Sites that are paused for safety\n# TYPE {PAUSED} gauge\n{PAUSED} {paused}\n"
     );
-    Ok(recorder()?.render() + &paused)
+    let (waiting, given_up) = app.db.read(event::store::counts)?;
+    let events = format!(
+        "# HELP {WAITING} Events on their way to stores\n# TYPE {WAITING} gauge\n{WAITING} {waiting}\n\
+         # HELP {GIVEN_UP} Events that stores never took\n# TYPE {GIVEN_UP} counter\n{GIVEN_UP} {given_up}\n"
+    );
+    Ok(recorder()?.render() + &paused + &events)
 }
 
 /// Shows how many faults the last look at each store's webhooks found, whoever made it; a store that was never looked

@@ -8,6 +8,7 @@ pub mod auth;
 pub mod batch;
 pub mod claims;
 pub mod debits;
+pub mod events;
 pub mod explain;
 pub mod extract;
 mod fields;
@@ -21,9 +22,12 @@ pub mod logs;
 pub mod metrics;
 pub mod openapi;
 pub mod orders;
+pub mod pairing;
+pub mod people;
 pub mod problem;
 pub mod query;
 pub mod server;
+pub mod stores;
 pub mod wallets;
 pub mod webhooks;
 
@@ -40,6 +44,7 @@ use crate::feed;
 use crate::ledger;
 use crate::ledger::limit::Brake;
 use crate::order::apply::Rules;
+use crate::pairing::Guesses;
 use crate::shop::watch::Refusals;
 
 /// What every handler can reach. Cloning it shares it, at the price of one count.
@@ -65,6 +70,8 @@ pub struct Services {
     pub callers: Callers,
     /// Notes when keys are used.
     pub uses: Uses,
+    /// Pairing codes that were wrong.
+    pub guesses: Guesses,
     /// Counts deliveries that were signed with another secret.
     pub refusals: Refusals,
     /// Tells the worker that there may be something to ask a shop.
@@ -100,12 +107,16 @@ fn documented() -> Routes {
         .merge(batch::routes())
         .merge(holds::routes())
         .merge(grants::routes())
+        .merge(people::routes())
         .merge(accounts::routes())
         .merge(keys::routes())
         .merge(limits::routes())
         .merge(claims::routes())
         .merge(orders::routes())
+        .merge(events::routes())
         .merge(webhooks::routes())
+        .merge(pairing::routes())
+        .merge(stores::routes())
         .merge(health::routes())
         .merge(metrics::routes())
         .merge(openapi::routes())

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::idempotency::Answer;
 use crate::ledger::limit::{Limit, Pause, Standing};
@@ -50,6 +50,10 @@ pub enum Code {
     AlreadyClaimed,
     /// The claim link's time is over.
     ClaimExpired,
+    /// The pairing code is not known, was used or is over.
+    PairingEnded,
+    /// The store is another shop's.
+    StoreElsewhere,
     /// The body is larger than may be.
     PayloadTooLarge,
     /// The idempotency key stands for another request.
@@ -90,7 +94,7 @@ pub struct Fault {
 
 impl Code {
     /// All of them, in the order of their status.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::InsufficientCredits,
@@ -105,7 +109,9 @@ impl Code {
         Self::AlreadyReversed,
         Self::SiteMismatch,
         Self::AlreadyClaimed,
+        Self::StoreElsewhere,
         Self::ClaimExpired,
+        Self::PairingEnded,
         Self::PayloadTooLarge,
         Self::IdempotencyMismatch,
         Self::InvalidRequest,
@@ -239,6 +245,18 @@ impl Code {
                 "claim_expired",
                 "The claim link has expired",
                 "Ask the shop for a new claim link. The credits are still there.",
+            ),
+            Self::StoreElsewhere => (
+                S::CONFLICT,
+                "store_elsewhere",
+                "The store is another shop's",
+                "Say where the shop is now if it moved, or pair a second shop under a name of its own.",
+            ),
+            Self::PairingEnded => (
+                S::GONE,
+                "pairing_ended",
+                "The pairing code is no longer good",
+                "Make a new one with `nivella-wallet store pair NAME`: a code works once, and for an hour unless said otherwise.",
             ),
             Self::PayloadTooLarge => {
                 (S::PAYLOAD_TOO_LARGE, "payload_too_large", "Too large", "Send less at once.")
@@ -467,6 +485,18 @@ impl Problem {
         Self::new(Code::ClaimExpired).with_detail(detail)
     }
 
+    /// 409: the store is another shop's.
+    #[must_use]
+    pub fn store_elsewhere(detail: impl fmt::Display) -> Self {
+        Self::new(Code::StoreElsewhere).with_detail(detail)
+    }
+
+    /// 410: unknown, used and expired codes alike.
+    #[must_use]
+    pub fn pairing_ended(detail: impl fmt::Display) -> Self {
+        Self::new(Code::PairingEnded).with_detail(detail)
+    }
+
     /// 413: the body is larger than `limit` bytes. The connection is closed after it.
     #[must_use]
     pub fn payload_too_large(limit: usize) -> Self {
@@ -604,96 +634,6 @@ impl fmt::Display for Fault {
             write!(f, "{}: {}", self.pointer, self.detail)
         }
     }
-}
-
-// In the API document ----------------------------------------------------------------------------------
-
-/// What all problems have in common.
-#[must_use]
-pub fn schema() -> Value {
-    json!({
-        "type": "object",
-        "description": "Why something was refused, as RFC 9457 has it.",
-        "properties": {
-            "type": { "type": "string", "format": "uri-reference",
-                      "description": "Where the code is explained: a path on the daemon that answered." },
-            "title": { "type": "string", "description": "What it is called, for people." },
-            "status": { "type": "integer", "description": "The HTTP status." },
-            "code": { "type": "string", "description": "What programs rely on; it never changes." },
-            "detail": { "type": "string", "description": "More about this one answer, for people." }
-        },
-        "required": ["type", "title", "status", "code", "detail"]
-    })
-}
-
-/// What problems of one code look like.
-#[must_use]
-pub fn schema_of(code: Code) -> Value {
-    let credits = json!({ "$ref": "#/components/schemas/Credits" });
-    let text = |what: &str| json!({ "type": "string", "description": what });
-    let (extra, required) = match code {
-        Code::InsufficientCredits => (
-            json!({ "available": credits, "required": credits, "top_up_url": text("Where more credits are bought.") }),
-            json!(["available", "required"]),
-        ),
-        Code::LimitReached => (
-            json!({ "available": credits, "required": credits, "limit": {
-                "type": "object",
-                "description": "The limit that leaves the least.",
-                "properties": {
-                    "agent": text("The assistant it is for; without it, the whole site."),
-                    "per": text("`day` or `month`."),
-                    "credits": credits,
-                    "on_reached": text("`stop` or `use_balance`."),
-                    "resets_at": { "type": "string", "format": "date-time", "description": "When it begins anew." }
-                },
-                "required": ["per", "credits", "on_reached", "resets_at"]
-            } }),
-            json!(["available", "required", "limit"]),
-        ),
-        Code::PausedForSafety => (
-            json!({
-                "since": { "type": "string", "format": "date-time", "description": "Since when." },
-                "reason": text("Why, for people.")
-            }),
-            json!(["since", "reason"]),
-        ),
-        Code::SiteMismatch => (
-            json!({
-                "key": text("Where a website asked with another one's key: the key."),
-                "bound_to": text("The website it is good for."),
-                "origin": text("The website that asked.")
-            }),
-            json!([]),
-        ),
-        Code::InvalidRequest => (
-            json!({ "errors": {
-                "type": "array", "minItems": 1, "description": "Every fault that was found.",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "pointer": { "type": "string", "description": "The part: a JSON pointer into the body, `/query/NAME`, `/headers/NAME`, or empty for the whole body." },
-                        "detail": { "type": "string", "description": "What is wrong with it." }
-                    },
-                    "required": ["pointer", "detail"]
-                }
-            } }),
-            json!(["errors"]),
-        ),
-        _ => (json!({}), json!([])),
-    };
-    let mut properties =
-        json!({ "status": { "const": code.status().as_u16() }, "code": { "const": code.as_str() } });
-    if let (Value::Object(properties), Value::Object(extra)) = (&mut properties, extra) {
-        properties.extend(extra);
-    }
-    json!({
-        "description": format!("{}. {}", code.title(), code.remedy()),
-        "allOf": [
-            { "$ref": "#/components/schemas/Problem" },
-            { "type": "object", "properties": properties, "required": required }
-        ]
-    })
 }
 
 /// What the `type` of every problem leads to.

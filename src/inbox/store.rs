@@ -322,6 +322,28 @@ pub fn newest(tx: &mut Tx<'_>, store: i64) -> Result<Option<Timestamp>, db::Erro
     )
 }
 
+/// The newest delivery of a store.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "LastDelivery")]
+pub struct Last {
+    /// When it came.
+    pub at: Timestamp,
+    /// What it was about, like `order.updated`.
+    pub topic: String,
+    /// What the shop was told, in a word.
+    pub result: String,
+}
+
+/// The newest delivery of a store, repeats apart.
+pub fn last(tx: &mut Tx<'_>, store: i64) -> Result<Option<Last>, db::Error> {
+    tx.query_opt(
+        "-- inbox::store::last
+         SELECT received_at, topic, result FROM delivery WHERE store_id = $1 ORDER BY seq DESC LIMIT 1",
+        params![store],
+        |row| Ok(Last { at: row.get(0)?, topic: row.get(1)?, result: row.get(2)? }),
+    )
+}
+
 /// How many deliveries in each state came before `before` and still have their bytes, and how many bytes.
 pub fn prunable(tx: &mut Tx<'_>, before: Timestamp) -> Result<Vec<(State, i64, i64)>, db::Error> {
     tx.query(

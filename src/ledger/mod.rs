@@ -5,10 +5,11 @@
 //! places is zero at all times. An entry is never changed or deleted; a mistake is undone by an entry the
 //! other way. Balances are kept in the slices' rows and proved from the entries by [`audit`].
 //!
-//! This module knows nothing of HTTP, WooCommerce or WordPress, and the decisions in [`burn`],
+//! This module knows nothing of HTTP, WooCommerce or WordPress, and the decisions in [`alert`], [`burn`],
 //! [`hold`], [`limit`], [`plan`] and [`position`] know nothing of a database or a clock either.
 
 pub mod act;
+pub mod alert;
 pub mod audit;
 pub mod burn;
 pub mod chain;

@@ -77,7 +77,8 @@ pub struct NotALevel(String);
 
 impl AlertLevel {
     /// The balance this means where active grants amount to `amount`.
-    fn balance(self, amount: Credits) -> Credits {
+    #[must_use]
+    pub fn balance(self, amount: Credits) -> Credits {
         match self {
             Self::Percent(percent) => amount.mul_div_floor(percent.into(), 100).unwrap_or(Credits::ZERO),
             Self::Credits(balance) => balance,

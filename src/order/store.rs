@@ -457,6 +457,52 @@ pub fn search(
     )
 }
 
+/// How many orders of a store are known, and how many of them need somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[schemars(rename = "OrderCounts")]
+pub struct Counts {
+    /// All of them.
+    pub known: i64,
+    /// Those with a line that waits for a fact.
+    pub parked: i64,
+    /// Those a person should look at, and those the shop could not be asked about.
+    pub attention: i64,
+    /// Those of guests, who have not claimed what is left of their credits.
+    pub unclaimed: i64,
+}
+
+/// Counts the orders of a store.
+pub fn counts(tx: &mut Tx<'_>, store: i64) -> Result<Counts, db::Error> {
+    tx.query_one(
+        "-- order::store::counts
+         SELECT (SELECT COUNT(*) FROM shop_order o WHERE o.store_id = $1),
+                (SELECT COUNT(*) FROM shop_order o WHERE o.store_id = $1 AND o.parked IS NOT NULL),
+                (SELECT COUNT(*) FROM shop_order o
+                 WHERE o.store_id = $1
+                   AND (o.attention IS NOT NULL
+                     OR EXISTS (SELECT 1 FROM lookup k
+                                WHERE k.store_id = o.store_id AND k.kind = 'order' AND k.subject_id = o.order_id
+                                  AND k.last_error IS NOT NULL))),
+                (SELECT COUNT(*) FROM shop_order o
+                 WHERE o.store_id = $1
+                   AND EXISTS (SELECT 1 FROM customer c WHERE c.account_id = o.account_id)
+                   AND NOT EXISTS (SELECT 1 FROM customer c
+                                   WHERE c.account_id = o.account_id AND c.natural_key LIKE 'customer:%')
+                   AND EXISTS (SELECT 1 FROM credit_grant g JOIN slice_now s ON s.grant_id = g.id
+                               WHERE g.store_id = o.store_id AND g.order_id = o.order_id
+                                 AND (s.remaining > 0 OR s.held > 0)))",
+        params![store],
+        |row| {
+            Ok(Counts {
+                known: row.get(0)?,
+                parked: row.get(1)?,
+                attention: row.get(2)?,
+                unclaimed: row.get(3)?,
+            })
+        },
+    )
+}
+
 /// A grant that an order brought, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[schemars(rename = "OrderGrant")]

@@ -166,6 +166,16 @@ impl ShopUrl {
         (self.0.host_str().unwrap_or_default(), self.0.port_or_known_default())
     }
 
+    /// Whether the two are one shop: the same host, port and folder. One that got a certificate is still itself.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        let place = |url: &Url| {
+            let path = url.path().trim_end_matches('/').to_owned();
+            (url.host_str().map(str::to_owned), url.port(), path)
+        };
+        place(&self.0) == place(&other.0)
+    }
+
     /// Whether the shop is on this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();
@@ -451,6 +461,26 @@ mod tests {
             "mailto:a@b",
         ] {
             assert!(bad.parse::<ShopUrl>().is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn a_shop_that_got_a_certificate_is_the_same_one() {
+        let is_same =
+            |one: &str, other: &str| one.parse::<ShopUrl>().unwrap().is_same_place(&other.parse().unwrap());
+        for (one, other) in [
+            ("http://x.example", "https://X.example/"),
+            ("https://x.example:443/shop/", "http://x.example/shop"),
+            ("http://x.example:8080", "http://x.example:8080/"),
+        ] {
+            assert!(is_same(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("https://x.example", "https://www.x.example"),
+            ("https://x.example", "https://x.example/shop"),
+            ("http://x.example:8080", "http://x.example"),
+        ] {
+            assert!(!is_same(one, other), "{one} {other}");
         }
     }
 

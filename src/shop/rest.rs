@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -235,36 +235,42 @@ pub struct OrderQuery {
     pub status: Option<String>,
 }
 
+/// What requests to a shop are made with; `is_here` says that it is on this machine.
+///
+/// # Errors
+/// [`Error::Setup`] when the certificate authority's file cannot be read or used.
+pub fn client(patience: Patience, is_here: bool, ca_file: Option<&Path>) -> Result<Client, Error> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("nivella-wallet/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(patience.connect)
+        .timeout(patience.whole)
+        .pool_max_idle_per_host(2);
+    if is_here {
+        // A proxy for the outside world does not know this machine's own shops.
+        builder = builder.no_proxy();
+    }
+    if let Some(path) = ca_file {
+        let unusable =
+            |why: &dyn fmt::Display| Error::Setup(format!("{} cannot be used: {why}", path.display()));
+        let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
+        let authorities =
+            Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&root_cause(&error)))?;
+        if authorities.is_empty() {
+            return Err(unusable(&"it holds no certificate in PEM form"));
+        }
+        builder = builder.tls_certs_merge(authorities);
+    }
+    builder.build().map_err(|error| Error::Setup(format!("https cannot be set up: {}", root_cause(&error))))
+}
+
 impl Rest {
     /// A client for the shop that `access` opens.
     ///
     /// # Errors
     /// [`Error::Setup`] when the certificate authority's file cannot be read or used.
     pub fn new(access: Access, patience: Patience, clock: Clock) -> Result<Self, Error> {
-        let mut builder = Client::builder()
-            .user_agent(concat!("nivella-wallet/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(patience.connect)
-            .timeout(patience.whole)
-            .pool_max_idle_per_host(2);
-        if access.url.is_loopback() {
-            // A proxy for the outside world does not know this machine's own shops.
-            builder = builder.no_proxy();
-        }
-        if let Some(path) = &access.ca_file {
-            let unusable =
-                |why: &dyn fmt::Display| Error::Setup(format!("{} cannot be used: {why}", path.display()));
-            let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
-            let authorities =
-                Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&root_cause(&error)))?;
-            if authorities.is_empty() {
-                return Err(unusable(&"it holds no certificate in PEM form"));
-            }
-            builder = builder.tls_certs_merge(authorities);
-        }
-        let http = builder
-            .build()
-            .map_err(|error| Error::Setup(format!("https cannot be set up: {}", root_cause(&error))))?;
+        let http = client(patience, access.url.is_loopback(), access.ca_file.as_deref())?;
         Ok(Self { http, access, patience, clock })
     }
 

@@ -10,9 +10,11 @@ use super::{
     HookSecret, PAID_STATUSES, RestKeys, SITE_KEYS, ShopUrl, Store, StoreName, TOKENS_CATEGORIES, meta_key,
     slug, status,
 };
+use crate::access;
 use crate::db::{self, FromColumn, Row, Tx};
+use crate::pairing;
 use crate::params;
-use crate::time::Timestamp;
+use crate::time::{DAY_MS, Timestamp};
 
 /// Why a store was not added, changed or removed. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +70,10 @@ pub struct Settings {
     /// Meta keys that may name the site, first match wins.
     pub site_keys: Vec<String>,
 }
+
+/// How long an old webhook secret is taken when nothing else is said, in milliseconds: a day to set the new one
+/// everywhere.
+pub const OLD_SECRET_VALID_MS: i64 = DAY_MS;
 
 /// A webhook secret that was changed and is taken a while longer.
 #[derive(Clone, Debug)]
@@ -221,6 +227,13 @@ pub fn remove(tx: &mut Tx<'_>, name: &StoreName) -> Result<(), Error> {
     if orders + customers + grants > 0 {
         return Err(Error::InUse { name: store.name, orders, customers });
     }
+    pairing::store::end_code(tx, name)?;
+    if let Some(pairing) = pairing::store::of(tx, store.id)? {
+        // The key sees everything, not only its store.
+        access::store::revoke(tx, &pairing.key)?;
+    }
+    pairing::store::set_events(tx, store.id, None)?;
+    pairing::store::forget(tx, store.id)?;
     for sql in [
         "-- shop::store::remove (retry)
          DELETE FROM parked_retry WHERE store_id = $1",
@@ -236,6 +249,10 @@ pub fn remove(tx: &mut Tx<'_>, name: &StoreName) -> Result<(), Error> {
          DELETE FROM told WHERE store_id = $1",
         "-- shop::store::remove (category)
          DELETE FROM category WHERE store_id = $1",
+        "-- shop::store::remove (events)
+         DELETE FROM event_push WHERE store_id = $1",
+        "-- shop::store::remove (receiver)
+         DELETE FROM event_receiver WHERE store_id = $1",
         "-- shop::store::remove (delivery)
          DELETE FROM delivery WHERE store_id = $1",
         "-- shop::store::remove (health)

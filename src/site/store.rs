@@ -186,12 +186,28 @@ pub fn set_frozen(
         params![account],
         |row| row.get(0),
     )?;
+    let now = tx.now();
     tx.execute(
         "-- site::store::set_frozen
-         UPDATE account SET frozen_reason = $2, version = version + 1 WHERE id = $1",
-        params![account, reason],
+         UPDATE account SET frozen_at = CASE WHEN CAST($2 AS TEXT) IS NULL THEN NULL
+                                             WHEN frozen_reason IS NULL THEN CAST($3 AS BIGINT)
+                                             ELSE frozen_at END,
+                            frozen_reason = $2, version = version + 1
+         WHERE id = $1",
+        params![account, reason, now],
     )?;
     Ok(before)
+}
+
+/// Since when the account is frozen, if it is and that was written down.
+pub fn frozen_at(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<Timestamp>, db::Error> {
+    let found = tx.query_opt(
+        "-- site::store::frozen_at
+         SELECT frozen_at FROM account WHERE id = $1",
+        params![account],
+        |row| row.get(0),
+    )?;
+    Ok(found.flatten())
 }
 
 /// The account, if there is one.
@@ -351,9 +367,22 @@ pub fn list(
     after: Option<&SiteId>,
     limit: i64,
 ) -> Result<Vec<Site>, db::Error> {
+    search(tx, account, client, None, after, limit)
+}
+
+/// As [`list`], those whose id, label or client contains `query`, in any case.
+pub fn search(
+    tx: &mut Tx<'_>,
+    account: Option<&AccountId>,
+    client: Option<&ClientId>,
+    query: Option<&str>,
+    after: Option<&SiteId>,
+    limit: i64,
+) -> Result<Vec<Site>, db::Error> {
     let now = tx.now();
+    let pattern = query.map(|query| format!("%{}%", escape_like(&query.to_lowercase())));
     tx.query(
-        "-- site::store::list
+        "-- site::store::search
          SELECT s.id, s.label, s.client, s.account_id, a.name, s.uses_pool, s.from_store, s.from_order,
                 s.created_at, o.name, t.id, t.name, f.offered_at, f.ends_at
          FROM site s LEFT JOIN account a ON a.id = s.account_id LEFT JOIN store o ON o.id = s.from_store
@@ -362,8 +391,10 @@ pub fn list(
          WHERE s.id > $1
            AND (CAST($2 AS TEXT) IS NULL OR s.account_id = $2)
            AND (CAST($3 AS TEXT) IS NULL OR s.client = $3)
+           AND (CAST($6 AS TEXT) IS NULL OR LOWER(s.id) LIKE $6 ESCAPE '!' OR LOWER(s.label) LIKE $6 ESCAPE '!'
+                OR LOWER(s.client) LIKE $6 ESCAPE '!')
          ORDER BY s.id LIMIT $4",
-        params![after.map_or("", SiteId::as_str), account, client, limit, now],
+        params![after.map_or("", SiteId::as_str), account, client, limit, now, pattern.as_ref()],
         read_site,
     )
 }

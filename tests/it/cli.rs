@@ -275,6 +275,8 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
     let before = desk.content();
     for (args, done) in [
         ("store add two --url https://two.example --webhook-secret-file secret.txt", "added store two"),
+        ("store pair lab", "made a pairing code for store lab"),
+        ("store pair new --url https://new.example", "made a pairing code for store new"),
         ("package set --store lab --sku X --credits 5", "added: sku:X"),
         ("package remove --store lab --product 17", "removed: product:17"),
         ("site assign new --account lab:customer:9", "assigned new"),
@@ -303,7 +305,7 @@ fn a_dry_run_shows_the_same_and_writes_nothing() {
         assert!(out.starts_with("dry run: nothing was written"), "{args}: {out}");
         assert_eq!(desk.json(&format!("{args} --dry-run"))["dry_run"], true, "{args}");
         assert_eq!(desk.content(), before, "{args} wrote");
-        assert!(!out.contains("nwk_"), "a secret that was never made is not shown");
+        assert!(!out.contains("nwk_") && !out.contains("nwp_"), "a secret that was never made is not shown");
     }
     let real = desk.json("wallet grant account:lab:customer:9 --credits 5 --reason x");
     assert_eq!(real["dry_run"], false);

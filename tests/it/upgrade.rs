@@ -195,3 +195,47 @@ fn the_entries_of_the_fourth_version_are_chained() {
         assert_eq!(audit::verify(&db, |_| {}).unwrap().faults, vec![]);
     }
 }
+
+/// Debits that the fifth version had added up and not settled, credits that were held, and what a shop signs with and
+/// is asked with are there after it.
+#[test]
+fn what_the_fifth_version_had_not_settled_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = restore("schema-5.sql", "2026-11-21T19:30:00Z", folder.path());
+    let unsettled = |db: &Db| -> i64 {
+        let sql = "-- test\n SELECT CAST(COUNT(*) AS BIGINT) FROM account WHERE unsettled IS NOT NULL";
+        db.read(|tx| tx.query_one(sql, &[], |row| row.get(0))).unwrap()
+    };
+    assert_eq!(unsettled(&db), 1);
+    let report = audit::verify(&db, |_| {}).unwrap();
+    assert_eq!((report.faults, report.accounts, report.entries), (vec![], 4, 38));
+    let settings = app::feed_settings(&Config::default());
+    let check = |db: &Db| {
+        for (wallet, available, held, used) in [
+            ("account:lab:customer:2", "9917.25", "20", "209.75"),
+            ("site:shop-1", "3917.25", "20", "53"),
+            ("site:blog", "3459.25", "20", "6.75"),
+            ("site:site-123", "3459.25", "20", "150"),
+            ("account:lab:customer:9", "25", "0", "0"),
+            ("account:lab:email:guest@example.test", "0", "0", "0"),
+        ] {
+            let wallet: WalletRef = wallet.parse().unwrap();
+            let numbers = db.read(|tx| feed::wallet::open(tx, &wallet)?.unwrap().numbers(tx, &settings));
+            let numbers = numbers.unwrap();
+            let said = [numbers.available, numbers.held, numbers.used].map(|credits| credits.to_string());
+            assert_eq!(said, [available, held, used], "{wallet}");
+        }
+    };
+    check(&db);
+    let lab = "lab".parse().unwrap();
+    let (shop, secrets) = db.read(|tx| shop::store::find_with_secrets(tx, &lab)).unwrap().unwrap();
+    assert!(shop.has_rest_keys && secrets.previous.is_some());
+    // Settling changes no number.
+    write(&db, |tx| {
+        let account = site::store::resolve(tx, &"lab:customer:2".parse().unwrap())?.unwrap();
+        LockedAccount::lock(tx, &account).map(drop)
+    });
+    assert_eq!(unsettled(&db), 0);
+    check(&db);
+    assert_eq!(audit::verify(&db, |_| {}).unwrap().faults, vec![]);
+}

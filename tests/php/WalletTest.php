@@ -1,7 +1,7 @@
 <?php
 
 use PHPUnit\Framework\TestCase;
-use function Nivella\CreditWallet\{ look_up_wallet, drop_short_cache, customer_wallet_path, wallet_digest, wallet_view, rendered };
+use function Nivella\CreditWallet\{ ask, look_up_wallet, drop_short_cache, customer_wallet_path, wallet_digest, wallet_view, rendered };
 
 /**
  * What is asked, what is remembered, and what is shown when the daemon is down or lies.
@@ -207,13 +207,37 @@ final class WalletTest extends TestCase {
 	public function test_a_page_waits_no_longer_than_it_may(): void {
 		// In a process of its own, because a page remembers how long it has waited.
 		$code = sprintf(
-			'require %s; World::connect(); World::$daemon = static function ( $url, $args ) { usleep( (int) ( 1e6 * min( 1.2, $args["timeout"] ) ) ); return new WP_Error( "x", "cURL error 28:" ); };'
+			'require %s; World::connect(); World::$daemon = static function ( $url, $args ) { usleep( (int) ( 1e6 * min( 1.2, $args["timeout"] ) ) ); return problem( 422, "invalid_request" ); };'
 			. '$begun = microtime( true ); for ( $i = 0; $i < 9; $i++ ) { Nivella\CreditWallet\ask( "/x" ); } echo count( World::$requests ), " ", microtime( true ) - $begun;',
 			var_export( __DIR__ . '/bootstrap.php', true )
 		);
 		list( $requests, $waited_s ) = explode( ' ', (string) shell_exec( escapeshellarg( PHP_BINARY ) . ' -r ' . escapeshellarg( $code ) ) );
 		$this->assertSame( '2', $requests );
 		$this->assertLessThan( 2.8, (float) $waited_s );
+	}
+
+	/** Whatever a page asks for, a daemon that is silent is asked once, and the next page does not ask at all. */
+	public function test_a_silent_daemon_is_asked_once(): void {
+		World::$daemon = static function () {
+			return new WP_Error( 'http_request_failed', 'cURL error 28: Operation timed out' );
+		};
+		foreach ( array( 1, 1, 1 ) as $asked ) {
+			$this->assertSame( 'nivella_timeout', ask( '/v1/sites' )->get_error_code() );
+			$this->assertSame( 'nivella_timeout', look_up_wallet( 'me', 15 )['error']->get_error_code() );
+			$this->assertCount( $asked, World::$requests );
+		}
+		// Whoever pressed a button wants to know, and does not wait for the pages' memory.
+		ask( '/v1/sites', array(), array(), array( 'timeout' => 5 ) );
+		$this->assertCount( 2, World::$requests );
+	}
+
+	public function test_a_refusal_is_no_silence(): void {
+		World::$daemon = static function () {
+			return problem( 404, 'not_found' );
+		};
+		ask( '/v1/sites/a' );
+		ask( '/v1/sites/b' );
+		$this->assertCount( 2, World::$requests );
 	}
 
 	/** Answers with a recorded feed. */

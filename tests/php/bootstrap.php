@@ -75,6 +75,9 @@ class WP_Error {
 	public function get_error_message() {
 		return $this->message;
 	}
+	public function add_data( $data ) {
+		$this->data = $data;
+	}
 	public function get_error_data() {
 		return $this->data;
 	}

@@ -46,7 +46,11 @@ function customer_wallet_path( int $user_id ): string {
  */
 function ask( string $path, array $query = array(), array $headers = array(), array $args = array() ) {
 	$is_paged = ! isset( $args['timeout'] );
-	$timeout  = $is_paged ? WAIT_S - waited_s() : (float) $args['timeout'];
+	$down     = $is_paged ? remembered_failure( '' ) : null;
+	if ( $down ) {
+		return $down;
+	}
+	$timeout = $is_paged ? WAIT_S - waited_s() : (float) $args['timeout'];
 	if ( $timeout < WAIT_LEAST_S ) {
 		return new \WP_Error( 'nivella_timeout', 'The page has waited long enough.' );
 	}
@@ -67,7 +71,21 @@ function ask( string $path, array $query = array(), array $headers = array(), ar
 		// phpcs:ignore WordPress.WP.AlternativeFunctions.file_get_contents_file_get_contents -- A local file.
 		$response['body'] = (string) file_get_contents( $args['filename'], false, null, 0, 65536 );
 	}
-	return read_answer( $response, array( 200, 304 ) );
+	$answer = read_answer( $response, array( 200, 304 ) );
+	if ( $is_paged && is_wp_error( $answer ) && is_silence( $answer ) ) {
+		// Whatever a page asks for next, and every page for a while, goes without: nobody waits for a dead daemon twice.
+		remember_failure( '', $answer );
+	}
+	return $answer;
+}
+
+/**
+ * Whether a failure says that the daemon does not answer at all, and not that it refused something.
+ *
+ * @param \WP_Error $error From `read_answer()`.
+ */
+function is_silence( \WP_Error $error ): bool {
+	return in_array( $error->get_error_code(), array( 'nivella_blocked', 'nivella_tls', 'nivella_timeout', 'nivella_host', 'nivella_refused', 'nivella_not_ready', 'nivella_unreachable', 'nivella_busy' ), true );
 }
 
 /**
@@ -107,9 +125,22 @@ function send_request( string $method, string $target, array $headers, array $ar
 	if ( '' === $settings['url'] || '' === $settings['key'] ) {
 		return new \WP_Error( 'nivella_not_connected', 'No address or no key is set.' );
 	}
+	return send_to( $method, $settings['url'] . $target, array_merge( array( 'Authorization' => 'Bearer ' . $settings['key'] ), $headers ), $args );
+}
+
+/**
+ * Sends a request to an address, without the key.
+ *
+ * @param string $method  GET, POST, PUT or DELETE.
+ * @param string $url     The whole address.
+ * @param array  $headers More headers.
+ * @param array  $args    More arguments for `wp_remote_request`.
+ * @return array|\WP_Error
+ */
+function send_to( string $method, string $url, array $headers, array $args ) {
 	// Not wp_safe_remote_request: the daemon may well be on this machine or a private network, and only an administrator can name it.
 	return wp_remote_request(
-		$settings['url'] . $target,
+		$url,
 		array_merge(
 			array(
 				'redirection'         => 0,
@@ -122,7 +153,6 @@ function send_request( string $method, string $target, array $headers, array $ar
 				'method'  => $method,
 				'headers' => array_merge(
 					array(
-						'Authorization' => 'Bearer ' . $settings['key'],
 						'Accept'        => 'application/json',
 						// Not home_url(): plugins for several languages let that end in the language of the page.
 						'X-Site-Origin' => (string) get_option( 'home' ),

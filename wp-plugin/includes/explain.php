@@ -16,9 +16,10 @@ defined( 'ABSPATH' ) || exit;
  * @return array{ reason: string, remedy: string }
  */
 function explain( \WP_Error $error ): array {
-	$host = host_and_port( settings()['url'] );
 	$data = $error->get_error_data();
 	$data = is_array( $data ) ? $data : array();
+	// While connecting it is not the saved address that was asked.
+	$host = host_and_port( is_string( $data['url'] ?? null ) ? $data['url'] : settings()['url'] );
 
 	switch ( $error->get_error_code() ) {
 		case 'nivella_not_connected':
@@ -144,6 +145,8 @@ function host_and_port( string $url ): string {
  * @return array{ ok: bool, code: string, reason: string, remedy: string }
  */
 function test_connection(): array {
+	// Whoever tries it out wants to know how it is now, not how it was half a minute ago.
+	forget_failures();
 	$answer = ask( '/v1/wallets/' . OWN_WALLET . '/feed' );
 	$code   = is_wp_error( $answer ) ? (string) $answer->get_error_code() : '';
 	if ( 'nivella_not_found' === $code ) {

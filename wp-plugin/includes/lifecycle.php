@@ -21,7 +21,7 @@ function load_translations(): void {
  * My Account has.
  */
 function settings_changed(): void {
-	forget_options( array( 'last_', 'fresh_', 'down_' ) );
+	forget_options( array( 'last_', 'fresh_', 'down_', 'sites_' ) );
 	forget_rewrite_rules();
 }
 
@@ -36,7 +36,8 @@ function forget_rewrite_rules(): void {
  * The plugin is switched off: settings stay, what was only remembered goes.
  */
 function deactivate(): void {
-	forget_options( array( 'last_', 'fresh_', 'down_', 'test_', 'act_' ) );
+	forget_options( array( 'last_', 'fresh_', 'down_', 'test_', 'sites_', 'act_' ) );
+	forget_lane();
 	forget_rewrite_rules();
 }
 
@@ -57,6 +58,7 @@ function forget_customer( $user_id ): void {
 	$path = customer_wallet_path( (int) $user_id );
 	drop_short_cache( $path, false );
 	delete_option( OPTION_PREFIX . 'last_' . wallet_digest( $path ) );
+	delete_transient( sites_name( buyer_account( (int) $user_id ) ) );
 }
 
 /**

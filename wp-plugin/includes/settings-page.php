@@ -86,6 +86,10 @@ function sanitize_settings( $typed ): array {
 	}
 
 	$key = typed_text( $typed, 'key', '' );
+	if ( preg_match( '/nwp_[A-Za-z0-9_-]+$/D', $key ) ) {
+		settings_problem( 'key', __( 'This is a pairing code, which is for the shop that sells the credits. This field takes a key, which begins with nwk_.', 'nivella-credit-wallet' ) );
+		$key = '';
+	}
 	if ( '' !== $key && is_key( $key ) ) {
 		$new['key'] = $key;
 	} elseif ( '' !== $key ) {
@@ -149,6 +153,7 @@ function show_settings_page(): void {
 			'test_nonce'  => wp_create_nonce( TEST_ACTION ),
 			'can_test'    => is_connected(),
 			'wallet_url'  => admin_page_url(),
+			'connect'     => connect_view(),
 		)
 	);
 }
@@ -161,7 +166,6 @@ function handle_test(): void {
 	if ( ! current_user_can( settings_capability() ) || 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) ) {
 		wp_die( esc_html__( 'You may not change these settings.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
-	forget_failures();
 	set_transient( test_result_name(), test_connection(), MINUTE_IN_SECONDS );
 	wp_safe_redirect( settings_url() );
 	exit;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Documented;
 use super::operation::{Access, Answer, Body, Key, Operation, Parameter, Tag};
-use crate::http::problem::{self, Code};
+use crate::http::problem::Code;
 use crate::schema::IdempotencyKey;
 
 /// The document of `operations`.
@@ -26,10 +26,10 @@ pub(super) fn of(operations: &[Documented]) -> Value {
         paths.entry(path).or_default().insert((*method).to_owned(), written);
     }
     let mut schemas = generator.take_definitions(true);
-    schemas.insert("Problem".to_owned(), problem::schema());
+    schemas.insert("Problem".to_owned(), super::problems::schema());
     let mut responses = Map::new();
     for code in Code::ALL.into_iter().filter(|code| codes.contains(code)) {
-        schemas.insert(schema_name(code), problem::schema_of(code));
+        schemas.insert(schema_name(code), super::problems::schema_of(code));
         responses.insert(code.as_str().to_owned(), refusal(&[code]));
     }
     let tags = Tag::ALL.map(|tag| {

@@ -3,6 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use crate::feed::cursor;
 use crate::http::problem::Code;
 use crate::http::query::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::schema::Instant;
@@ -21,6 +22,8 @@ pub enum Tag {
     ByHand,
     /// Who there is.
     Accounts,
+    /// The shops themselves.
+    Shops,
     /// What a shop sends, and what came of it.
     Orders,
     /// The program itself.
@@ -29,8 +32,15 @@ pub enum Tag {
 
 impl Tag {
     /// All of them.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Wallets, Self::Spending, Self::ByHand, Self::Accounts, Self::Orders, Self::Daemon];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Wallets,
+        Self::Spending,
+        Self::ByHand,
+        Self::Accounts,
+        Self::Shops,
+        Self::Orders,
+        Self::Daemon,
+    ];
 
     /// Its name, and what it is about.
     pub(super) const fn words(self) -> (&'static str, &'static str) {
@@ -39,6 +49,7 @@ impl Tag {
             Self::Spending => ("Spending", "What the assistant service does."),
             Self::ByHand => ("Credits by hand", "What an administrator does to credits."),
             Self::Accounts => ("Accounts and sites", "Who there is, and which websites belong to whom."),
+            Self::Shops => ("Shops", "Which shops there are, how they stand, and how they are paired."),
             Self::Orders => ("Orders", "What a shop sends, and what came of it."),
             Self::Daemon => ("The daemon", "Health, counts and this document."),
         }
@@ -383,6 +394,12 @@ impl Operation {
         self.in_query(name, what, Kind::Literal(json!({ "type": "string", "maxLength": max })), None)
     }
 
+    /// A parameter of the query with a schema of its own.
+    #[must_use]
+    pub fn query_literal(self, name: &'static str, what: &str, schema: Value) -> Self {
+        self.in_query(name, what, Kind::Literal(schema), None)
+    }
+
     /// A parameter of the query that is one of `words`.
     #[must_use]
     pub fn query_word(self, name: &'static str, what: &str, words: &[&str]) -> Self {
@@ -412,10 +429,10 @@ impl Operation {
     pub fn pages(self) -> Self {
         let limit =
             json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT });
-        let cursor = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
+        let cursor = json!({ "type": "string", "minLength": 1, "maxLength": cursor::LENGTH_MAX });
         self.in_query("limit", "How many items the page has at most.", Kind::Literal(limit), None).in_query(
             "cursor",
-            "`next_cursor` of the page before, as it was.",
+            "`next_cursor` of the page before, as it was; or `prev_cursor` of the page after, where there is one.",
             Kind::Literal(cursor),
             None,
         )

@@ -246,10 +246,11 @@ impl LockedAccount<'_, '_> {
             return Ok(());
         }
         let reason = format!("order {order} was refunded after {owed} of its credits had been spent");
+        let now = self.tx.now();
         self.tx.execute(
             "-- ledger::store::clawback::freeze_for
-             UPDATE account SET frozen_reason = $2 WHERE id = $1",
-            params![&self.id, &reason],
+             UPDATE account SET frozen_reason = $2, frozen_at = $3 WHERE id = $1",
+            params![&self.id, &reason, now],
         )?;
         self.frozen_reason = Some(reason);
         Ok(())

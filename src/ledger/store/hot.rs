@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use super::brake::{self, Look};
-use super::{Error, Head, LockedAccount, limit};
+use super::{Error, Head, LockedAccount, alert, limit};
 use crate::db::{self, Tx};
 use crate::id::{AccountId, AgentId, ClientId, DebitId, SiteId};
 use crate::ledger::act::{Debited, Left, NewDebit, Taken};
+use crate::ledger::alert::Standing as Alertness;
 use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::limit::{Brake, Decided, Pause, Policy, Purpose, Said, Standing, Terms, decide};
-use crate::ledger::position::Position;
+use crate::ledger::position::{AlertLevel, Position};
 use crate::ledger::slice::{Compartment, Slice, View, open_slices};
 use crate::site;
 use crate::time::{HOUR_MS, Timestamp};
@@ -55,6 +56,10 @@ pub(super) struct Account {
     /// Those that hold anything, in grant order.
     slices: Vec<Slice>,
     sites: HashMap<SiteId, Site>,
+    /// How its compartments stand to the alert levels, once somebody has looked.
+    standings: Option<Vec<Alertness>>,
+    /// The compartments that were touched since somebody looked; nothing: nobody has.
+    touched: Option<Vec<Compartment>>,
 }
 
 /// What decides about the spending of one site, beside its slices.
@@ -139,7 +144,19 @@ impl Account {
     pub(super) fn read(tx: &mut Tx<'_>, id: &AccountId) -> Result<Self, Error> {
         let head = Head::lock(tx, id)?;
         let slices = open_slices(tx, id, &View::Account)?;
-        Ok(Self { head, slices, sites: HashMap::new() })
+        Ok(Self { head, slices, sites: HashMap::new(), standings: None, touched: None })
+    }
+
+    /// Looks whether what was touched has reached a level.
+    pub(super) fn look(&mut self, tx: &mut Tx<'_>, levels: &[AlertLevel]) -> Result<(), db::Error> {
+        let mut standings = match self.standings.take() {
+            Some(standings) => standings,
+            None => alert::read(tx, &self.head.id)?,
+        };
+        let touched = self.touched.replace(Vec::new());
+        alert::look(tx, &self.head.id, &self.slices, &mut standings, touched, levels)?;
+        self.standings = Some(standings);
+        Ok(())
     }
 
     /// Whether anything is to be booked or settled before a debit at `now`.
@@ -214,6 +231,11 @@ impl Account {
             let slice = &mut *shown[part.slice];
             slice.remaining = slice.remaining.saturating_sub(part.credits);
             paid.push((slice.grant.clone(), part.credits));
+            if let Some(touched) = &mut self.touched
+                && !touched.contains(&slice.compartment)
+            {
+                touched.push(slice.compartment.clone());
+            }
         }
         site.count(new);
         let mut terms = terms.of_site();

@@ -3,6 +3,7 @@
 //! Here is the lock and what is common to all acts; each kind of act has a file of its own.
 
 pub mod admit;
+pub mod alert;
 pub mod brake;
 mod clawback;
 mod due;

@@ -476,6 +476,21 @@ impl Books {
 
     // The wallet's numbers ---------------------------------------------------------------------------
 
+    /// What can be spent of a compartment, and the amount of the grants that it is of.
+    pub(super) fn compartment(&self, account: usize, comp: Comp) -> (Micro, Micro) {
+        let seen = self.seen();
+        let (mut available, mut active) = (0, 0);
+        for (at, lot) in seen.lots.iter().enumerate().filter(|(_, lot)| lot.is_spendable(seen.now)) {
+            let mut is_open = false;
+            for part in lot.parts.iter().filter(|part| (part.account, part.comp) == (account, comp)) {
+                available += part.remaining;
+                is_open |= part.remaining + seen.held(at, account, comp) > 0;
+            }
+            active += if is_open { lot.amount } else { 0 };
+        }
+        (available, active)
+    }
+
     pub(super) fn numbers(&self, wallet: Wallet) -> Numbers {
         self.seen().count(wallet)
     }

@@ -4,16 +4,19 @@
 //! theirs, and `verify` must find nothing. `NIVELLA_STEPS` says how many steps are taken, `SEED` where the first
 //! walk begins. A walk that fails is cut down to the steps that matter.
 
+mod alerts;
 mod books;
 mod calendar;
 mod steps;
 mod world;
 
 use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use self::alerts::Alerts;
 use self::books::{Answer, Books, Ms};
 use self::steps::{ACCOUNTS, OWNERS, Step};
 use self::world::{Template, World};
@@ -70,6 +73,9 @@ fn walk_share(share: u64) {
             );
         }
     }
+    let [told, late] = [&alerts::TOLD, &alerts::LATE].map(|count| count.load(Ordering::Relaxed));
+    println!("{told} alerts so far, {late} of them had to wait");
+    assert!(walks < 1_000 || (told > 100 && late > 0), "walks in which nobody is told anything prove nothing");
 }
 
 /// When a walk begins, and its steps.
@@ -97,6 +103,7 @@ fn run(start: Ms, steps: &[Step]) -> Result<(), Fault> {
                 books: Books::new(start, &OWNERS, ACCOUNTS),
                 asked: Vec::new(),
                 history: Vec::new(),
+                alerts: (start % 4 == 0).then(Alerts::default),
             };
             for (at, step) in steps.iter().enumerate() {
                 walk.step(at, *step).map_err(|told| Fault { step: at, told })?;
@@ -143,6 +150,9 @@ struct Walk {
     asked: Vec<Asked>,
     /// The books after each step.
     history: Vec<Books>,
+    /// Who is told that credits run low, in walks in which the daemon is awake: what happens by itself is booked
+    /// at once.
+    alerts: Option<Alerts>,
 }
 
 impl Walk {
@@ -205,6 +215,19 @@ impl Walk {
     ) -> Result<(), String> {
         if let Err(world::No::Broken(why)) = &seen {
             return Err(format!("{step:?}: the program fails: {why}\n  by the rules: {expected:?}"));
+        }
+        if let Some(alerts) = &mut self.alerts {
+            // Every other step looks at what it has touched by itself.
+            if matches!(step, Step::Clock(_)) {
+                self.world.wake()?;
+                for account in 0..ACCOUNTS {
+                    if self.books.accounts[account].into.is_none() {
+                        self.books.catch_up(account);
+                    }
+                }
+            }
+            alerts.look(&self.books);
+            self.world.compare_alerts(alerts)?;
         }
         self.world.compare(&mut self.books)?;
         let seen = self.world.translate(seen, &self.books)?;

@@ -24,6 +24,7 @@ use nivella_wallet::site::{self, AccountRef, Field, WalletRef};
 use nivella_wallet::time::{Clock, Timestamp, Validity};
 use nivella_wallet::units::{Credits, Delta};
 
+use super::alerts::Alerts;
 use super::books::{Answer, Ask, Bears, Books, Comp, Kind, Lot, Micro, Ms, Numbers, Past, Round, Wallet};
 use super::calendar::{Good, Span};
 use super::steps::{ACCOUNTS, BUYERS, OWNERS, Step, by, micros};
@@ -275,7 +276,7 @@ impl World {
         let clock = Clock::standing_at(at(now));
         let db = Db::open(&DatabaseUrl::Sqlite(path), Durability::Process, clock.clone()).unwrap();
         Self {
-            db,
+            db: db.watched_by(nivella_wallet::app::alerts(&Config::default())),
             clock,
             accounts: template.accounts.clone(),
             key: template.key.clone(),
@@ -360,6 +361,39 @@ impl World {
             Err(No::Refused(why)) => Answer::Refused(why),
             Err(No::Broken(why)) => return Err(format!("the program failed: {why}")),
         })
+    }
+
+    /// What the daemon does by itself: books what is due, and looks after alerts that had to wait.
+    pub(super) fn wake(&self) -> Told {
+        for id in self.accounts.clone() {
+            match self.write(move |tx| Ok(LockedAccount::lock(tx, &id).map(drop)?)) {
+                Ok(()) => {}
+                Err(No::Broken(why)) if why.contains("was merged into") => {}
+                Err(why) => return Err(format!("the daemon fails: {why:?}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Everybody was told what the books say, and when they do.
+    pub(super) fn compare_alerts(&self, alerts: &Alerts) -> Told {
+        let events = self.read(|world, tx| {
+            tx.query(
+                "-- test\n SELECT at, account_id, site, type, available FROM event ORDER BY seq",
+                params![],
+                |row| {
+                    let account = world.account(&row.get(1)?);
+                    let kind = row.get::<String>(3)?;
+                    Ok((row.get(0)?, account, comp(&row.get::<String>(2)?), kind, row.get(4)?))
+                },
+            )
+        });
+        let told: Vec<(Ms, usize, Comp, String, Micro)> = alerts
+            .told
+            .iter()
+            .map(|(at, account, comp, kind, left)| (*at, *account, *comp, (*kind).to_owned(), *left))
+            .collect();
+        same("who is told that credits run low", &told, &events)
     }
 
     /// All that can be seen must be as the books say. The books learn what the program calls new lots.

@@ -145,3 +145,34 @@ fn a_late_delivery_brings_no_deleted_order_back() {
         asking.life.ends_as_the_shop()
     }));
 }
+
+/// An order is refunded, loses the refund and is deleted for good, all within a second. The shop is asked and has the
+/// order no more, so what was granted stays; only then the delivery arrives that told of the refund. It was made while
+/// there was an order, and what is deleted stays deleted: its refunds count no longer.
+#[test]
+fn a_refund_that_is_told_after_the_order_was_deleted_takes_nothing_back() {
+    for (claw_back_deleted, learns_first) in [(false, true), (false, false), (true, true), (true, false)] {
+        let mut kind = usual();
+        kind.policy.claw_back_deleted = claw_back_deleted;
+        passes(ask(kind, async |asking| {
+            asking.paid().await?;
+            let granted = asking.spendable();
+            asking.act(Act::RefundInFull).await?;
+            let late = asking.life.shop().run_queue();
+            assert!(late.iter().any(|mail| mail.topic == "order.updated"));
+            asking.act(Act::DeleteRefund).await?;
+            asking.act(Act::DeleteForGood).await?;
+            if learns_first {
+                asking.sweep(Window::ALL).await.unwrap();
+            }
+            for mail in &late {
+                asking.life.arrive(mail)?;
+            }
+            asking.look_all().await?;
+            // Told in time, the refund counts, and nothing is given back when the order goes.
+            let expected = if learns_first && !claw_back_deleted { granted } else { 0 };
+            assert_eq!(asking.spendable(), expected, "{}", asking.life.tell_all(None));
+            asking.life.ends_as_the_shop()
+        }));
+    }
+}

@@ -263,6 +263,9 @@ impl Shop {
         let words = match act {
             Act::DeleteForGood => {
                 self.orders.remove(&id);
+                // Whoever asks from now on is told so: it is a state like any other, and the last.
+                let gone = Order { status: "deleted", modified: self.now, ..order };
+                self.versions.entry(id).or_default().push(gone);
                 if self.tells {
                     self.event(GONE, id);
                 }

@@ -229,6 +229,11 @@ class WordPress {
     return (await run("php", [...this.cli, ...args])).trimEnd();
   }
 
+  /** What opens the doors of the lab. */
+  get token() {
+    return this.#token;
+  }
+
   /** Writes the plugin's option. */
   async settings(values) {
     await this.wp("option", "update", "nivella_credit_wallet", JSON.stringify(values), "--format=json");

@@ -91,12 +91,13 @@ function product_sells_credits( int $product_id, int $variation_id ): bool {
  * @return string[]
  */
 function credit_categories(): array {
+	$slugs = shop()['tokens_categories'] ?? array();
 	/**
 	 * Filters the product categories whose products are credits, as the wallet service has them for this store.
 	 *
 	 * @param string[] $slugs Slugs.
 	 */
-	return (array) apply_filters( 'nivella_credit_wallet_categories', array( 'tokens' ) );
+	return (array) apply_filters( 'nivella_credit_wallet_categories', array() === $slugs ? array( 'tokens' ) : $slugs );
 }
 
 /**
