@@ -77,6 +77,19 @@ require_once __DIR__ . '/includes/selling/settings.php';
 require_once __DIR__ . '/includes/selling/site-field.php';
 require_once __DIR__ . '/includes/selling/block-checkout.php';
 
+// Staff of the shop.
+require_once __DIR__ . '/includes/staff/read.php';
+require_once __DIR__ . '/includes/staff/screens.php';
+require_once __DIR__ . '/includes/staff/wallets.php';
+require_once __DIR__ . '/includes/staff/wallet-page.php';
+require_once __DIR__ . '/includes/staff/acts.php';
+require_once __DIR__ . '/includes/staff/act-list.php';
+require_once __DIR__ . '/includes/staff/act-plans.php';
+require_once __DIR__ . '/includes/staff/act-done.php';
+require_once __DIR__ . '/includes/staff/typed.php';
+require_once __DIR__ . '/includes/staff/orders.php';
+require_once __DIR__ . '/includes/staff/order-box.php';
+
 // Customers.
 require_once __DIR__ . '/includes/customer/sites.php';
 require_once __DIR__ . '/includes/customer/top-up.php';

@@ -37,9 +37,10 @@ $nivella_credit_wallet_forget = static function () {
 	wp_unschedule_hook( 'nivella_credit_wallet_refresh_soon' );
 };
 
-// What is kept with people; on a network all sites share it.
+// What is kept with people, and how many rows and which columns staff want to see in our lists; on a network all sites share it.
+global $wpdb;
 // phpcs:ignore WordPress.DB.DirectDatabaseQuery -- There is no function that finds user meta by prefix.
-foreach ( $GLOBALS['wpdb']->get_col( $GLOBALS['wpdb']->prepare( "SELECT DISTINCT meta_key FROM {$GLOBALS['wpdb']->usermeta} WHERE meta_key LIKE %s", $GLOBALS['wpdb']->esc_like( 'nivella_credit_wallet_' ) . '%' ) ) as $nivella_credit_wallet_key ) {
+foreach ( $wpdb->get_col( $wpdb->prepare( "SELECT DISTINCT meta_key FROM {$wpdb->usermeta} WHERE meta_key LIKE %s OR meta_key LIKE %s", $wpdb->esc_like( 'nivella_credit_wallet_' ) . '%', 'manage%nivella-credit-wallet%columnshidden' ) ) as $nivella_credit_wallet_key ) {
 	delete_metadata( 'user', 0, $nivella_credit_wallet_key, '', true );
 }
 

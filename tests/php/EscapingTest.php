@@ -13,8 +13,8 @@ final class EscapingTest extends TestCase {
 	/** What may stand there in a text that is no HTML: an entity in it would be read as it stands. */
 	private const PLAIN = array( 'wp_strip_all_tags', 'esc_url_raw' );
 
-	/** Other functions that print, and escape by themselves. */
-	private const PRINTERS = array( 'esc_html_e', 'esc_attr_e', 'selected', 'wp_referer_field', 'settings_errors', 'checked', 'settings_fields', 'do_settings_sections', 'submit_button', '__', 'show' );
+	/** Other functions that print, and escape by themselves; `views`, `search_box` and `display` are those of WordPress's tables, whose cells are templates. */
+	private const PRINTERS = array( 'views', 'search_box', 'display', 'esc_html_e', 'esc_attr_e', 'selected', 'wp_referer_field', 'settings_errors', 'checked', 'settings_fields', 'do_settings_sections', 'submit_button', '__', 'show' );
 
 	/** Allowed in a template, but no escape. */
 	private const HARMLESS = array( 'do_action', 'apply_filters', 'get_option', 'wpautop', 'wptexturize' );

@@ -9,7 +9,7 @@ use function Nivella\CreditWallet\{ wallet_view, rendered };
 final class TemplateTest extends TestCase {
 
 	/** Text that must come out of a template harmless. */
-	private const PAYLOADS = array(
+	public const PAYLOADS = array(
 		'<script>alert(1)</script>',
 		'"><script>alert(1)</script>',
 		"'><script>alert(1)</script>",
@@ -188,7 +188,7 @@ final class TemplateTest extends TestCase {
 	}
 
 	/** Tags with the names of their attributes, as a browser reads them: what has changed when text became markup. */
-	private function shape( string $page ): array {
+	public static function shape( string $page ): array {
 		$document = new DOMDocument();
 		$document->loadHTML( '<?xml encoding="utf-8"?><!DOCTYPE html>' . $page, LIBXML_NOERROR | LIBXML_NONET );
 		$shape = array();

@@ -63,9 +63,14 @@ final class TidyTest extends TestCase {
 	}
 
 	public function test_nothing_comes_from_elsewhere(): void {
-		$css = implode( array_map( 'file_get_contents', glob( PLUGIN . '/assets/*.css' ) ) );
-		$this->assertDoesNotMatchRegularExpression( '/url\(|@import|https?:/i', $css );
-		$this->assertDoesNotMatchRegularExpression( '/[\s{;](margin|padding|border)-(left|right)|[\s{;](left|right|float):|text-align:\s*(left|right)/', $css, 'a physical direction' );
+		foreach ( glob( PLUGIN . '/assets/*.css' ) as $file ) {
+			$css = file_get_contents( $file );
+			$this->assertDoesNotMatchRegularExpression( '/url\(|@import|https?:/i', $css, basename( $file ) );
+			$this->assertDoesNotMatchRegularExpression( '/[\s{;](margin|padding|border)-(left|right)|[\s{;](left|right|float):|text-align:\s*(left|right)/', $css, 'a physical direction in ' . basename( $file ) );
+		}
+		foreach ( glob( PLUGIN . '/assets/*.js' ) as $file ) {
+			$this->assertDoesNotMatchRegularExpression( '#https?://|\beval\b|\bimport\b#', file_get_contents( $file ), basename( $file ) );
+		}
 		foreach ( array_merge( glob( PLUGIN . '/templates/*.php' ), glob( PLUGIN . '/templates/*/*.php' ), glob( PLUGIN . '/templates/*/*/*.php' ) ) as $file ) {
 			$this->assertDoesNotMatchRegularExpression( '/<script|<style|<link|<img|<iframe|\son[a-z]+=|\sstyle=/i', file_get_contents( $file ), basename( $file ) );
 		}

@@ -1,6 +1,6 @@
 <?php
 /**
- * The page AI Credits in wp-admin: on a customer's site its wallet, on a shop a way to look up a customer's.
+ * The page AI Credits in wp-admin: on a customer's site its wallet, on a shop the wallets of its customers.
  *
  * @package Nivella\CreditWallet
  */
@@ -21,7 +21,7 @@ const FOUND_MAX = 20;
 function add_admin_pages(): void {
 	$title = __( 'AI Credits', 'nivella-credit-wallet' );
 	add_menu_page( $title, $title, staff_capability(), PAGE, __NAMESPACE__ . '\\show_admin_page', 'dashicons-money-alt', 58 );
-	add_submenu_page( PAGE, $title, is_shop() ? __( 'Customers', 'nivella-credit-wallet' ) : __( 'Wallet', 'nivella-credit-wallet' ), staff_capability(), PAGE, __NAMESPACE__ . '\\show_admin_page' );
+	add_submenu_page( PAGE, $title, is_shop() ? __( 'Wallets', 'nivella-credit-wallet' ) : __( 'Wallet', 'nivella-credit-wallet' ), staff_capability(), PAGE, __NAMESPACE__ . '\\show_admin_page' );
 	add_submenu_page( PAGE, __( 'AI Credits settings', 'nivella-credit-wallet' ), __( 'Settings', 'nivella-credit-wallet' ), settings_capability(), SETTINGS_PAGE, __NAMESPACE__ . '\\show_settings_page' );
 }
 
@@ -49,28 +49,6 @@ function show_admin_page(): void {
 	} else {
 		show( 'admin-page', array( 'wallet' => wallet_view( OWN_WALLET, staff_page( 0 ) ) ) );
 	}
-}
-
-/**
- * The page on a shop: a search, and the wallet of the customer that was chosen. Only staff come here, and they only look.
- */
-function show_shop_page(): void {
-	// phpcs:disable WordPress.Security.NonceVerification.Recommended -- Only looks something up.
-	$search   = isset( $_GET['s'] ) && is_string( $_GET['s'] ) ? sanitize_text_field( wp_unslash( $_GET['s'] ) ) : '';
-	$customer = isset( $_GET['customer'] ) && is_string( $_GET['customer'] ) ? get_userdata( absint( $_GET['customer'] ) ) : false;
-	// phpcs:enable
-	show(
-		'shop-page',
-		array(
-			'store'    => settings()['store'],
-			'action'   => admin_url( 'admin.php' ),
-			'page'     => PAGE,
-			'search'   => $search,
-			'found'    => '' === $search ? array() : find_customers( $search ),
-			'customer' => $customer ? customer_view( $customer ) : null,
-			'wallet'   => $customer ? wallet_view( customer_wallet_path( $customer->ID ), staff_page( $customer->ID ) ) : null,
-		)
-	);
 }
 
 /**

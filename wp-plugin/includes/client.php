@@ -218,6 +218,8 @@ function read_answer( $response, array $good ) {
 		array(
 			'status'   => $status,
 			'code'     => $problem['code'] ?? '',
+			'detail'   => $problem['detail'] ?? '',
+			'errors'   => $problem['errors'] ?? array(),
 			'key'      => $problem['key'] ?? '',
 			'bound_to' => $problem['bound_to'] ?? '',
 			'origin'   => $problem['origin'] ?? '',

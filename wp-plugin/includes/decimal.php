@@ -80,6 +80,38 @@ function decimal_add( string $a, string $b ): string {
 }
 
 /**
+ * The sum of two decimals with or without a sign.
+ *
+ * @param string $a A decimal.
+ * @param string $b A decimal.
+ */
+function decimal_sum( string $a, string $b ): string {
+	if ( decimal_is_negative( $a ) === decimal_is_negative( $b ) ) {
+		$sum = decimal_add( $a, $b );
+		return decimal_is_negative( $a ) ? '-' . $sum : $sum;
+	}
+	$order = decimal_compare( decimal_magnitude( $a ), decimal_magnitude( $b ) );
+	if ( 0 === $order ) {
+		return '0';
+	}
+	list( $more, $less ) = $order > 0 ? array( $a, $b ) : array( $b, $a );
+	// Nines' complement: digits that are added as everywhere, and the one that is carried out at the front falls away.
+	$complement = strtr( scaled_digits( $less ), '0123456789', '9876543210' );
+	$rest       = from_scaled_digits( add_digits( add_digits( scaled_digits( $more ), $complement ), str_pad( '1', strlen( $complement ), '0', STR_PAD_LEFT ) ) );
+	return decimal_is_negative( $more ) ? '-' . $rest : $rest;
+}
+
+/**
+ * `$a` less `$b`.
+ *
+ * @param string $a A decimal.
+ * @param string $b A decimal.
+ */
+function decimal_less( string $a, string $b ): string {
+	return decimal_sum( $a, decimal_is_negative( $b ) ? decimal_magnitude( $b ) : '-' . decimal_magnitude( $b ) );
+}
+
+/**
  * Rounds to `$places` decimals, towards zero or away from it, and drops trailing zeros.
  *
  * @param string $decimal   A decimal; its sign is kept, a plus too.

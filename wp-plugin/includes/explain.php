@@ -113,6 +113,11 @@ function explain( \WP_Error $error ): array {
 			$reason = sprintf( __( 'The answer is not a wallet (%s).', 'nivella-credit-wallet' ), $error->get_error_message() );
 			$remedy = __( 'Check the address; if it is right, plugin and wallet service do not fit each other: update the older one.', 'nivella-credit-wallet' );
 			break;
+		case 'nivella_answer':
+			/* translators: %s: technical detail. */
+			$reason = sprintf( __( 'The answer is not what was asked for (%s).', 'nivella-credit-wallet' ), $error->get_error_message() );
+			$remedy = __( 'Plugin and wallet service do not fit each other: update the older one.', 'nivella-credit-wallet' );
+			break;
 		default:
 			/* translators: 1: host name and port, 2: technical detail. */
 			$reason = sprintf( __( 'No connection to %1$s (%2$s).', 'nivella-credit-wallet' ), $host, $error->get_error_message() );

@@ -30,9 +30,15 @@ const EXPORT_COLUMNS = array( 'at', 'kind', 'label', 'credits', 'site', 'order' 
  * @param array $asked Filters, encoded.
  */
 function export_url( array $page, array $asked ): string {
+	$whose = array_filter(
+		array(
+			'customer' => (string) $page['customer'],
+			'account'  => $page['account'] ?? '',
+		)
+	);
 	return add_query_arg(
-		$asked + array( 'action' => EXPORT_ACTION ) + ( $page['customer'] ? array( 'customer' => $page['customer'] ) : array() ) + array(
-			'_wpnonce' => wp_create_nonce( nonce_name( EXPORT_ACTION, $page['customer'] ) ),
+		$asked + array( 'action' => EXPORT_ACTION ) + $whose + array(
+			'_wpnonce' => wp_create_nonce( nonce_name( EXPORT_ACTION, whose_page( $page ) ) ),
 		),
 		admin_url( 'admin-post.php' )
 	);

@@ -69,7 +69,8 @@ function parse_activity( string $json ) {
  * Reads a problem document.
  *
  * @param string $json The body of the answer.
- * @return array{ code: string, title: string, detail: string }|null Null when it is something else.
+ * @return array|null `code`, `title`, `detail`, `key`, `bound_to`, `origin` and `errors`, which are `pointer` and `detail` of
+ *                    each part that is wrong; null when it is something else.
  */
 function parse_problem( string $json ): ?array {
 	try {
@@ -81,10 +82,24 @@ function parse_problem( string $json ): ?array {
 			'key'      => isset( $problem['key'] ) ? read_text( $problem, 'key' ) : '',
 			'bound_to' => isset( $problem['bound_to'] ) ? read_text( $problem, 'bound_to' ) : '',
 			'origin'   => isset( $problem['origin'] ) ? read_text( $problem, 'origin' ) : '',
+			'errors'   => isset( $problem['errors'] ) ? read_list( $problem, 'errors', __NAMESPACE__ . '\\read_fault' ) : array(),
 		);
 	} catch ( \UnexpectedValueException $error ) {
 		return null;
 	}
+}
+
+/**
+ * What is wrong with one part of a request.
+ *
+ * @param array $fault A row.
+ * @throws \UnexpectedValueException When any field is wrong.
+ */
+function read_fault( array $fault ): array {
+	return array(
+		'pointer' => isset( $fault['pointer'] ) ? read_text( $fault, 'pointer' ) : '',
+		'detail'  => read_text( $fault, 'detail' ),
+	);
 }
 
 /**

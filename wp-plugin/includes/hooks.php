@@ -125,6 +125,17 @@ add_action( 'woocommerce_store_api_checkout_update_order_from_request', __NAMESP
 add_action( 'woocommerce_store_api_cart_errors', __NAMESPACE__ . '\\require_site_before_checkout' );
 add_filter( 'woocommerce_admin_shipping_fields', __NAMESPACE__ . '\\hide_block_fields_from_staff', 20 );
 
+// Staff of the shop: wallets, waiting orders, the box on an order.
+add_action( 'admin_menu', __NAMESPACE__ . '\\add_staff_pages', 20 );
+add_action( 'current_screen', __NAMESPACE__ . '\\prepare_staff_screen' );
+add_action( 'admin_enqueue_scripts', __NAMESPACE__ . '\\enqueue_staff_assets' );
+add_filter( 'set_screen_option_' . WALLETS_PER_PAGE, __NAMESPACE__ . '\\keep_rows_per_page', 10, 3 );
+add_filter( 'set_screen_option_' . ORDERS_PER_PAGE, __NAMESPACE__ . '\\keep_rows_per_page', 10, 3 );
+add_action( 'admin_post_' . STAFF_ACTION, __NAMESPACE__ . '\\handle_staff_act' );
+add_action( 'add_meta_boxes', __NAMESPACE__ . '\\add_order_box', 40, 2 );
+add_action( 'wp_ajax_' . ORDER_BOX_ACTION, __NAMESPACE__ . '\\handle_order_box' );
+add_action( 'wp_ajax_' . PREVIEW_ACTION, __NAMESPACE__ . '\\handle_preview' );
+
 // Customers: what is known of their credits reaches them, and what they bought as guests becomes theirs.
 add_action( 'init', __NAMESPACE__ . '\\register_block' );
 add_action( 'rest_api_init', __NAMESPACE__ . '\\register_event_route' );

@@ -28,21 +28,30 @@ function handle_refresh(): void {
 /**
  * The wallet that an act is about. Ends the request when it was not meant or not allowed.
  *
- * Only staff of a shop may name a customer. Everybody else's wallet follows from who is logged in, whatever the request
+ * Only staff of a shop may name a customer or an account. Everybody else's wallet follows from who is logged in, whatever the request
  * says.
  *
  * @param string $action The act.
  * @return array{ path: string, customer: int }
  */
 function target_of_act( string $action ): array {
-	// phpcs:ignore WordPress.Security.NonceVerification -- The nonce is checked below; its name depends on the customer.
+	// phpcs:disable WordPress.Security.NonceVerification -- The nonce is checked below; its name depends on these.
 	$customer = isset( $_REQUEST['customer'] ) && is_string( $_REQUEST['customer'] ) ? absint( $_REQUEST['customer'] ) : 0;
-	check_admin_referer( nonce_name( $action, $customer ) );
+	$account  = isset( $_REQUEST['account'] ) && is_string( $_REQUEST['account'] ) ? wp_unslash( $_REQUEST['account'] ) : '';
+	// phpcs:enable
+	check_admin_referer( nonce_name( $action, '' === $account ? (string) $customer : $account ) );
 
 	if ( ! is_shop() ) {
 		if ( is_staff() && 0 === $customer ) {
 			return array(
 				'path'     => OWN_WALLET,
+				'customer' => 0,
+			);
+		}
+	} elseif ( '' !== $account ) {
+		if ( is_staff() && is_account_id( $account ) ) {
+			return array(
+				'path'     => account_path( $account ),
 				'customer' => 0,
 			);
 		}

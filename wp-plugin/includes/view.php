@@ -16,7 +16,7 @@ defined( 'ABSPATH' ) || exit;
  *
  * @param string $path The wallet's path.
  * @param array  $page Where it is shown: `url` of the page, `customer` (a WordPress user looked up by staff, else 0),
- *                     `is_staff` (may see technical reasons), `is_admin` (inside wp-admin), `request` (`$_GET`).
+ *                     `account` (an account's id, looked up by staff), `is_staff` (may see technical reasons), `is_admin` (inside wp-admin), `request` (`$_GET`).
  */
 function wallet_view( string $path, array $page ): array {
 	$wallet = wallet( $path );
@@ -476,19 +476,29 @@ function act_view( string $action, array $page ): array {
 	return array(
 		'url'      => admin_url( 'admin-post.php' ),
 		'action'   => $action,
-		'nonce'    => wp_create_nonce( nonce_name( $action, $page['customer'] ) ),
+		'nonce'    => wp_create_nonce( nonce_name( $action, whose_page( $page ) ) ),
 		'customer' => $page['customer'],
+		'account'  => $page['account'] ?? '',
 	);
 }
 
 /**
  * What a nonce stands for: one act on one wallet.
  *
- * @param string $action   The act.
- * @param int    $customer A WordPress user looked up by staff, else 0.
+ * @param string $action The act.
+ * @param string $whose  An account or a WordPress user looked up by staff, else 0.
  */
-function nonce_name( string $action, int $customer ): string {
-	return "{$action}_{$customer}";
+function nonce_name( string $action, string $whose ): string {
+	return "{$action}_{$whose}";
+}
+
+/**
+ * Whom staff look at on a page: an account, a WordPress user, or nobody, which is 0.
+ *
+ * @param array $page See `wallet_view()`.
+ */
+function whose_page( array $page ): string {
+	return '' === ( $page['account'] ?? '' ) ? (string) $page['customer'] : $page['account'];
 }
 
 /**

@@ -13,6 +13,9 @@ defined( 'ABSPATH' ) || exit;
 	<?php if ( $view['customer'] ) : ?>
 		<input type="hidden" name="customer" value="<?php echo esc_attr( $view['customer'] ); ?>">
 	<?php endif; ?>
+	<?php if ( ! empty( $view['account'] ) ) : ?>
+		<input type="hidden" name="account" value="<?php echo esc_attr( $view['account'] ); ?>">
+	<?php endif; ?>
 	<input type="hidden" name="_wpnonce" value="<?php echo esc_attr( $view['nonce'] ); ?>">
 	<?php wp_referer_field(); ?>
 	<button type="submit" class="button" data-nivella="refresh"><?php esc_html_e( 'Refresh', 'nivella-credit-wallet' ); ?></button>
