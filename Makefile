@@ -35,7 +35,7 @@ setup: ## installs what the tests need and this machine lacks
 lint: ## formatting, clippy and shell scripts, without changing anything
 	@scripts/stage 'Rust formatting' $(CARGO) fmt --check
 	@scripts/stage 'clippy' $(CARGO) clippy --quiet --all-targets -- -D warnings
-	@if command -v shellcheck >/dev/null; then scripts/stage 'shellcheck' shellcheck .ci/run scripts/*; fi
+	@if command -v shellcheck >/dev/null; then scripts/stage 'shellcheck' shellcheck .ci/run $$(grep -lE '^#!.*bash' scripts/*); fi
 
 .PHONY: test-rust
 test-rust: ## Rust tests, on SQLite and on a PostgreSQL started for them
@@ -47,7 +47,7 @@ test-api: ## the daemon against its own API document, with Schemathesis; SEED= r
 	@scripts/stage 'API tests' scripts/schemathesis
 
 .PHONY: test-long
-test-long: ## 200,000 generated order histories and 10,000,000 steps of the ledger; SEED= chooses which
+test-long: test-matrix ## every WordPress on every PHP, 200,000 order histories and 10,000,000 steps of the ledger; SEED= chooses which
 	@NIVELLA_HISTORIES=200000 scripts/stage '200,000 histories' $(CARGO) test --test it sim:: -- --nocapture
 	@NIVELLA_STEPS=10000000 scripts/stage '10,000,000 steps' $(CARGO) test --profile long --test it model:: -- --nocapture
 
@@ -60,6 +60,17 @@ test-php: ## syntax of every PHP file, and PHPUnit without WordPress
 test-wordpress: ## the plugin in a real WordPress, driven by a real browser
 	@scripts/stage 'daemon for the browser tests' $(CARGO) build --quiet
 	@scripts/stage 'browser tests' node --test --test-reporter=spec $(WORDPRESS_TESTS)
+
+.PHONY: test-matrix
+test-matrix: ## the plugin in WordPress 6.2, 6.5 and 7.1 on PHP 7.4, 8.3 and 8.5; MATRIX=6.2/7.4 for one of them
+	@scripts/setup test
+	@scripts/setup matrix
+	@scripts/stage 'daemon for the matrix' $(CARGO) build --quiet
+	@scripts/stage 'old and new WordPress on old and new PHP' node --test --test-reporter=spec tests/wordpress/matrix/matrix.test.mjs
+
+.PHONY: plugin-zip
+plugin-zip: ## makes an archive of the plugin that WordPress can install
+	@scripts/plugin-zip
 
 .PHONY: bench
 bench: ## measures the release build beside PostgreSQL and Redis; ROUNDS= SECS= ENTRIES= ONLY= MARKDOWN=1

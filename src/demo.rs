@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::access::{self, Scope};
 use crate::app::{self, Running};
+use crate::catalog::terms::Terms;
 use crate::catalog::worth::Basis;
 use crate::catalog::{self, CategoryRef, Package, ProductFacts, Target};
 use crate::config::Config;
@@ -229,6 +230,7 @@ fn product(id: i64, name: &str, category: &str) -> ProductFacts {
         price_html: String::new(),
         on_sale_now: true,
         credits: None,
+        terms: Terms::default(),
         categories: Some(vec![CategoryRef {
             id: if category == "tokens" { 16 } else { 18 },
             slug: category.to_owned(),

@@ -159,6 +159,51 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// An instant by a shop's own clock, to the microsecond.
+///
+/// It says which of two things one shop said later, and nothing else: that clock may be wrong, so it is never compared
+/// with this program's to the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ShopTime(i64);
+
+impl ShopTime {
+    /// The instant `micros` microseconds after 1970.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since 1970.
+    #[must_use]
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// The same as a date, as far as a date of the same shop goes.
+    #[must_use]
+    pub const fn date(self) -> Timestamp {
+        Timestamp(self.0.div_euclid(1000))
+    }
+
+    /// Whether no clock that is only a little wrong can show this at `now`: whatever came after it would count as
+    /// older until then.
+    #[must_use]
+    pub fn is_absurd(self, now: Timestamp) -> bool {
+        self.date() > now.plus_millis(DAY_MS)
+    }
+}
+
+impl FromStr for ShopTime {
+    type Err = NotATime;
+
+    /// Reads RFC 3339 with any offset.
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        let time = DateTime::parse_from_rfc3339(text);
+        time.map(|time| Self(time.timestamp_micros())).map_err(|_| NotATime(text.chars().take(64).collect()))
+    }
+}
+
 schema::text!(Timestamp, "Timestamp", "An instant in UTC, as RFC 3339; with milliseconds where there are any.", {
     "format": "date-time", "examples": ["2026-11-20T16:00:00Z"]
 });
@@ -317,6 +362,19 @@ mod tests {
         for millis in [-62_167_219_200_001, -62_167_219_200_000, 253_402_300_799_999, 253_402_300_800_000] {
             assert_eq!(Timestamp(millis).to_string(), chrono(Timestamp(millis)));
         }
+    }
+
+    #[test]
+    fn a_shops_clock_is_read_to_the_microsecond() {
+        let told: ShopTime = "2026-11-21T10:00:00.123456Z".parse().unwrap();
+        assert_eq!(told.micros() % 1_000_000, 123_456);
+        assert!(told < "2026-11-21T11:00:00.123457+01:00".parse().unwrap());
+        assert_eq!(told.date().to_string(), "2026-11-21T10:00:00.123Z");
+        for text in ["", "2026-11-21", "2026-11-21T10:00:00", "soon", "1795255200"] {
+            assert!(text.parse::<ShopTime>().is_err(), "{text:?} was taken");
+        }
+        let now: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
+        assert!(told.is_absurd(now) && !told.is_absurd(now.plus_millis(1000)));
     }
 
     #[test]

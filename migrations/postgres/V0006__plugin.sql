@@ -79,8 +79,22 @@ CREATE TABLE event_receiver (
     failed_at    BIGINT,           -- when it did not, since then
     failure      TEXT,             -- why not
     given_up     BIGINT  NOT NULL, -- how many it never took
-    given_up_at  INTEGER
+    given_up_at  BIGINT
 );
 
 -- Accounts that nobody touches: what expires in them is booked by the worker.
 CREATE INDEX account_expiry ON account (next_expiry) WHERE next_expiry IS NOT NULL;
+
+-- What the shop's plugin tells by the way --------------------------------------------------------------
+
+-- For how long and as what a product sells credits, as its own fields say: JSON; NULL where they say nothing.
+ALTER TABLE product ADD COLUMN terms TEXT;
+
+-- When something was last told of by the way, by the shop's own clock: what was told before that is old news.
+CREATE TABLE told (
+    store_id   BIGINT  NOT NULL REFERENCES store (id),
+    kind       TEXT    NOT NULL CHECK (kind IN ('product', 'category')),
+    subject_id BIGINT  NOT NULL,
+    told_at    BIGINT  NOT NULL, -- microseconds since 1970
+    PRIMARY KEY (store_id, kind, subject_id)
+);

@@ -1,13 +1,15 @@
 //! Products, categories and packages: what a product grants.
 //!
 //! Orders name products, never their categories, so what is sold is learned apart: from `product.*`
-//! deliveries and from the shop's REST API ([`sync`], [`lookup`]). [`worth`] decides from what is known; what
+//! deliveries, from what the shop's plugin adds to orders ([`told`]) and from the shop's REST API ([`sync`], [`lookup`]). [`worth`] decides from what is known; what
 //! is not known it says, and never guesses from names or prices. WooCommerce's JSON is read in [`woo`] and
 //! nowhere else here.
 
 pub mod lookup;
 pub mod store;
 pub mod sync;
+pub mod terms;
+pub mod told;
 pub mod woo;
 pub mod worth;
 
@@ -40,6 +42,8 @@ pub struct ProductFacts {
     pub on_sale_now: bool,
     /// Its own meta `_nivella_credits`: a number, but no promise that it is sold as credits.
     pub credits: Option<Credits>,
+    /// What else it says of the credits it brings, and what of all that cannot be read.
+    pub terms: terms::Terms,
     /// The categories set on it; `None` for a variation, which has its parent's.
     pub categories: Option<Vec<CategoryRef>>,
     /// When it was last changed in the shop, to the second.
@@ -169,6 +173,33 @@ impl fmt::Display for Subject {
             Self::Categories => f.write_str("its categories"),
             Self::Order(id) => write!(f, "order {id}"),
         }
+    }
+}
+
+/// [`as_text`], for what may be absent.
+mod as_optional_text {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde hands out references")]
+    pub(super) fn serialize<T: Display, S: Serializer>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::terms::Terms;
+use super::told::Facts;
 use super::worth::{self, Basis, CategoryTree, Decision, Known, Line, Origin, decide};
 use super::{CategoryRef, Package, PackageForSale, ProductFacts, ShopCategory, Subject, Target};
 use crate::db::{self, FromColumn, Row, Tx};
 use crate::params;
 use crate::shop::rest::Access;
 use crate::shop::{self, Store, StoreName};
-use crate::time::Timestamp;
+use crate::time::{ShopTime, Timestamp};
 use crate::units::Credits;
 
 // Facts ------------------------------------------------------------------------------------------------
@@ -18,20 +20,31 @@ use crate::units::Credits;
 /// The same second counts as newer: the shop's dates are whole seconds, and what arrives later was built
 /// later.
 pub fn learn_product(tx: &mut Tx<'_>, store_id: i64, facts: &ProductFacts) -> Result<bool, db::Error> {
+    if !keep_product(tx, store_id, facts)? {
+        return Ok(false);
+    }
+    for category in facts.categories.iter().flatten() {
+        keep_category_name(tx, store_id, category)?;
+    }
+    Ok(true)
+}
+
+fn keep_product(tx: &mut Tx<'_>, store_id: i64, facts: &ProductFacts) -> Result<bool, db::Error> {
     let categories = facts
         .categories
         .as_ref()
         .map(|list| list.iter().map(|category| category.id).collect::<serde_json::Value>().to_string());
+    let terms = (!facts.terms.is_empty()).then(|| serde_json::json!(facts.terms).to_string());
     let kept = tx.execute(
-        "-- catalog::store::learn_product
+        "-- catalog::store::keep_product
          INSERT INTO product (store_id, product_id, parent_id, name, sku, permalink, price_html, on_sale_now,
-                              credits, categories, modified_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                              credits, categories, modified_at, terms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          ON CONFLICT (store_id, product_id) DO UPDATE
          SET parent_id = excluded.parent_id, name = excluded.name, sku = excluded.sku,
              permalink = excluded.permalink, price_html = excluded.price_html,
              on_sale_now = excluded.on_sale_now, credits = excluded.credits,
-             categories = excluded.categories, modified_at = excluded.modified_at
+             categories = excluded.categories, modified_at = excluded.modified_at, terms = excluded.terms
          WHERE product.modified_at <= excluded.modified_at",
         params![
             store_id,
@@ -45,20 +58,74 @@ pub fn learn_product(tx: &mut Tx<'_>, store_id: i64, facts: &ProductFacts) -> Re
             facts.credits,
             categories.as_deref(),
             facts.modified_at,
+            terms.as_deref(),
         ],
     )?;
-    if kept == 0 {
-        return Ok(false);
+    Ok(kept > 0)
+}
+
+/// Notes that a shop told something of a product or a category at `told_at`, by its own clock; answers whether nothing
+/// was told of it later.
+pub fn hear(tx: &mut Tx<'_>, store_id: i64, subject: Heard, told_at: ShopTime) -> Result<bool, db::Error> {
+    let (kind, id) = match subject {
+        Heard::Product(id) => ("product", id),
+        Heard::Category(id) => ("category", id),
+    };
+    let written = tx.execute(
+        "-- catalog::store::hear
+         INSERT INTO told (store_id, kind, subject_id, told_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (store_id, kind, subject_id) DO UPDATE SET told_at = excluded.told_at
+         WHERE told.told_at < excluded.told_at",
+        params![store_id, kind, id, told_at.micros()],
+    )?;
+    Ok(written > 0)
+}
+
+/// What a shop tells of by the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A product or a variation.
+    Product(i64),
+    /// A category.
+    Category(i64),
+}
+
+/// Learns what the shop's plugin told by the way; answers whether any of it was new. What was told before something
+/// that is known already changes nothing, however late it comes.
+pub fn learn_told(tx: &mut Tx<'_>, store_id: i64, facts: &Facts) -> Result<bool, db::Error> {
+    let mut is_news = false;
+    for told in &facts.categories {
+        let known = category(tx, store_id, told.id)?;
+        let is_known = known.is_some_and(|(slug, name, parent)| {
+            (slug.as_str(), name.as_str(), parent) == (&told.slug, &told.name, Some(told.parent_id))
+        });
+        if hear(tx, store_id, Heard::Category(told.id), facts.told_at)? && !is_known {
+            keep_category(tx, store_id, told)?;
+            is_news = true;
+        }
     }
-    for category in facts.categories.iter().flatten() {
-        tx.execute(
-            "-- catalog::store::learn_product (category)
-             INSERT INTO category (store_id, category_id, parent_id, slug, name) VALUES ($1, $2, NULL, $3, $4)
-             ON CONFLICT (store_id, category_id) DO UPDATE SET slug = excluded.slug, name = excluded.name",
-            params![store_id, category.id, &category.slug, &category.name],
-        )?;
+    for told in &facts.products {
+        let id = told.facts.id;
+        if !hear(tx, store_id, Heard::Product(id), facts.told_at)? {
+            continue;
+        }
+        let known = product(tx, store_id, id)?;
+        // The shop's dates are by the same clock: what was changed later is not yet in this.
+        if known.as_ref().is_some_and(|known| known.modified_at > facts.told_at.date()) {
+            continue;
+        }
+        let now = told.beside(known.as_ref());
+        if known.as_ref() != Some(&now) {
+            is_news |= keep_product(tx, store_id, &now)?;
+        }
+        // As a rule they are told of as well; one that is not is at least known by its name.
+        for named in now.categories.iter().flatten() {
+            if category(tx, store_id, named.id)?.is_none() {
+                keep_category_name(tx, store_id, named)?;
+            }
+        }
     }
-    Ok(true)
+    Ok(is_news)
 }
 
 /// Notes that a product went to the trash. What it was worth stays known, for orders that are still to come.
@@ -86,14 +153,30 @@ pub fn learn_categories(
         params![store_id],
     )?;
     for category in categories {
-        tx.execute(
-            "-- catalog::store::learn_categories
-             INSERT INTO category (store_id, category_id, parent_id, slug, name) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (store_id, category_id) DO UPDATE
-             SET parent_id = excluded.parent_id, slug = excluded.slug, name = excluded.name",
-            params![store_id, category.id, category.parent_id, &category.slug, &category.name],
-        )?;
+        keep_category(tx, store_id, category)?;
     }
+    Ok(())
+}
+
+/// What lies above it stays as it is known, or unknown.
+fn keep_category_name(tx: &mut Tx<'_>, store_id: i64, category: &CategoryRef) -> Result<(), db::Error> {
+    tx.execute(
+        "-- catalog::store::keep_category_name
+         INSERT INTO category (store_id, category_id, parent_id, slug, name) VALUES ($1, $2, NULL, $3, $4)
+         ON CONFLICT (store_id, category_id) DO UPDATE SET slug = excluded.slug, name = excluded.name",
+        params![store_id, category.id, &category.slug, &category.name],
+    )?;
+    Ok(())
+}
+
+fn keep_category(tx: &mut Tx<'_>, store_id: i64, category: &ShopCategory) -> Result<(), db::Error> {
+    tx.execute(
+        "-- catalog::store::keep_category
+         INSERT INTO category (store_id, category_id, parent_id, slug, name) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (store_id, category_id) DO UPDATE
+         SET parent_id = excluded.parent_id, slug = excluded.slug, name = excluded.name",
+        params![store_id, category.id, category.parent_id, &category.slug, &category.name],
+    )?;
     Ok(())
 }
 
@@ -102,7 +185,7 @@ pub fn product(tx: &mut Tx<'_>, store_id: i64, product_id: i64) -> Result<Option
     let found = tx.query_opt(
         "-- catalog::store::product
          SELECT product_id, parent_id, name, sku, permalink, price_html, on_sale_now, credits, modified_at,
-                categories
+                categories, terms
          FROM product WHERE store_id = $1 AND product_id = $2",
         params![store_id, product_id],
         |row| {
@@ -117,6 +200,11 @@ pub fn product(tx: &mut Tx<'_>, store_id: i64, product_id: i64) -> Result<Option
                 credits: row.get(7)?,
                 modified_at: row.get(8)?,
                 categories: None,
+                terms: match Option::<String>::from_column(row, 10)? {
+                    None => Terms::default(),
+                    Some(text) => serde_json::from_str(&text)
+                        .map_err(|_| db::Error::Column { column: 10, found: text })?,
+                },
             };
             Ok((facts, ids_column(row, 9)?))
         },

@@ -1,6 +1,5 @@
 //! WooCommerce's JSON about products and categories, with all its oddities, turned into facts.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -8,9 +7,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::terms::{self, Terms};
 use super::{CategoryRef, ProductFacts, ShopCategory};
 use crate::time::Timestamp;
-use crate::units::Credits;
 
 /// What a `product.*` delivery says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +67,21 @@ pub fn variation(body: &[u8], parent: &ProductFacts) -> Result<ProductFacts, Unr
     variation.facts()
 }
 
+/// Reads a product or variation as the shop's plugin tells of it by the way: with its parent instead of its type, and
+/// with its bare price instead of whether it can be bought.
+pub(super) fn told(body: &[u8]) -> Result<ProductFacts, Unreadable> {
+    let mut product: Product<'_> = serde_json::from_slice(body)?;
+    product.kind = product.parent_id.filter(|parent| *parent > 0).map(|_| VARIATION.to_owned());
+    let has_price = product.price.is_some_and(|price| !matches!(price.get(), "null" | "\"\""));
+    product.purchasable = Some(has_price);
+    product.facts()
+}
+
+/// The items of a list.
+pub(super) fn list(list: &RawValue) -> Result<Vec<&RawValue>, Unreadable> {
+    Ok(serde_json::from_str::<List<&RawValue>>(list.get())?.0)
+}
+
 /// Whether a product is of the type that has variations.
 #[must_use]
 pub fn has_variations(body: &[u8]) -> bool {
@@ -86,18 +100,6 @@ pub fn category(body: &[u8]) -> Result<ShopCategory, Unreadable> {
     })
 }
 
-/// Reads the value of a meta `_nivella_credits`: a plain decimal, as text or as a number. Anything else
-/// counts as absent.
-#[must_use]
-pub fn credits(value: &RawValue) -> Option<Credits> {
-    let text: Cow<'_, str> = match value.get() {
-        quoted if quoted.starts_with('"') => serde_json::from_str(quoted).ok()?,
-        // A number's own digits: read as a number it would pass through a float.
-        number => Cow::Borrowed(number),
-    };
-    text.trim().parse().ok()
-}
-
 /// A product as WooCommerce writes it; everything may be missing.
 #[derive(Deserialize)]
 struct Product<'a> {
@@ -109,6 +111,9 @@ struct Product<'a> {
     sku: Option<String>,
     permalink: Option<String>,
     price_html: Option<String>,
+    /// Without what customers read around it; tells whether there is one.
+    #[serde(borrow)]
+    price: Option<&'a RawValue>,
     status: Option<String>,
     purchasable: Option<bool>,
     stock_status: Option<String>,
@@ -149,6 +154,13 @@ impl Product<'_> {
         let id = self.id()?;
         let is_variation = self.kind.as_deref() == Some(VARIATION);
         let meta = self.meta_data.map(|list| list.0).unwrap_or_default();
+        let keyed: Vec<(String, &RawValue)> = meta
+            .iter()
+            .filter_map(|meta| Some((serde_json::from_str(meta.key?.get()).ok()?, meta.value?)))
+            .collect();
+        let keyed = keyed.iter().map(|(key, value)| (key.as_str(), *value));
+        let mut terms = Terms::read(keyed.clone());
+        let credits = terms.keep(terms::CREDITS, terms::field(keyed, terms::CREDITS));
         let time = |text: &Option<String>| text.as_deref().and_then(Timestamp::from_woo_gmt);
         let is_published = self.status.as_deref() == Some("publish");
         let is_sold_out = self.stock_status.as_deref() == Some("outofstock");
@@ -163,10 +175,8 @@ impl Product<'_> {
             id,
             parent_id: if is_variation { self.parent_id.unwrap_or(0).max(0) } else { 0 },
             on_sale_now: is_published && !is_sold_out && self.purchasable == Some(true),
-            credits: meta
-                .iter()
-                .filter(|meta| meta.key.is_some_and(|key| key.get() == CREDITS_META_JSON))
-                .find_map(|meta| credits(meta.value?)),
+            credits,
+            terms,
             categories,
             // A product that was never saved has no date; anything dated is newer.
             modified_at: time(&self.date_modified_gmt)
@@ -179,9 +189,6 @@ impl Product<'_> {
         })
     }
 }
-
-/// The meta key that says how many credits a product brings, as it stands in JSON.
-const CREDITS_META_JSON: &str = "\"_nivella_credits\"";
 
 impl Category {
     fn reference(self) -> Result<CategoryRef, Unreadable> {
@@ -232,34 +239,6 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
 mod tests {
     use super::*;
 
-    fn raw(text: &str) -> Box<RawValue> {
-        RawValue::from_string(text.to_owned()).unwrap()
-    }
-
-    #[test]
-    fn credits_are_read_from_text_and_from_numbers_and_never_guessed() {
-        for (value, micro) in [
-            ("\"1000\"", Some(1_000_000_000)),
-            ("\" 0.5 \"", Some(500_000)),
-            ("1000", Some(1_000_000_000)),
-            ("0.1", Some(100_000)),
-            ("\"0\"", Some(0)),
-            ("\"\"", None),
-            ("\"1,000\"", None),
-            ("\"1e3\"", None),
-            ("1e3", None),
-            ("\"-5\"", None),
-            ("\"many\"", None),
-            ("null", None),
-            ("true", None),
-            ("[1000]", None),
-            ("{\"credits\":1000}", None),
-            ("99999999999999999999", None),
-        ] {
-            assert_eq!(credits(&raw(value)).map(Credits::micro), micro, "{value}");
-        }
-    }
-
     #[test]
     fn oddities_are_taken_and_nonsense_is_refused() {
         let facts = product(
@@ -269,7 +248,8 @@ mod tests {
                 "date_modified_gmt":null,"purchasable":null}"#,
         )
         .unwrap();
-        assert_eq!(facts.credits.unwrap().to_string(), "12");
+        // A value that cannot be read is not passed over for another.
+        assert_eq!((facts.credits, facts.terms.unreadable["_nivella_credits"].as_str()), (None, "soon"));
         assert_eq!(facts.categories.unwrap()[0].id, 3);
         assert_eq!((facts.sku.as_str(), facts.on_sale_now), ("", false));
 

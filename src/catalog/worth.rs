@@ -3,6 +3,8 @@
 //! A line is a Tokens line when it carries a promise of credits, when a package is set for it, or when its
 //! product is in a Tokens category or below one. How many credits it brings is the first of: the promise ·
 //! the package of the variation · of the product · of the SKU · the variation's own meta · the product's.
+//! How long they are good and of which kind they are says the line, if it does; else whoever says how many they are;
+//! of a variation and its product field by field.
 //! What is not known is said, with what would settle it; nothing is guessed.
 //!
 //! Categories: without REST keys nobody tells what lies above a category, so there it is taken at face
@@ -12,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::terms::{self, Terms};
 use super::{Package, ProductFacts, Subject, Target};
 use crate::ledger::slice::Category;
 use crate::shop::{self, Store};
@@ -54,6 +57,8 @@ pub struct Line<'a> {
     pub sku: &'a str,
     /// The line's own meta `_nivella_credits`: the promise made at sale, per unit.
     pub promised: Option<Credits>,
+    /// What it says of how long they are good and of their kind.
+    pub terms: Option<&'a Terms>,
 }
 
 /// What is known about a line's product.
@@ -91,6 +96,8 @@ pub struct Gap {
     pub reason: String,
     /// What to ask the shop; `None` when only a person can help.
     pub needs: Option<Need>,
+    /// What a person can do about it, where that is not to set a package.
+    pub remedy: Option<String>,
 }
 
 /// A fact a shop can supply.
@@ -141,18 +148,6 @@ impl Decision {
     }
 }
 
-impl Worth {
-    /// `basis`, with the rest as `package` says, if there is one.
-    fn new(basis: Basis, package: Option<&Package>) -> Self {
-        Self {
-            basis,
-            validity: package.map_or(Validity::Never, |package| package.validity),
-            category: package.map_or(Category::Paid, |package| package.category),
-            label: package.and_then(|package| package.label.clone()),
-        }
-    }
-}
-
 /// Who said how many credits a line brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -188,23 +183,55 @@ pub fn origin(line: &Line<'_>, known: &Known<'_>) -> Option<Origin> {
 
 fn weigh(line: &Line<'_>, known: &Known<'_>) -> (Decision, Option<Origin>) {
     let package = known.package(line);
-    if let Some(promised) = line.promised {
-        // The promise is a number; how long the credits last and what they are called stays the package's.
-        return (Decision::Tokens(Worth::new(Basis::PerUnit(promised), package)), Some(Origin::Promise));
+    let (basis, origin) = if let Some(promised) = line.promised {
+        (Basis::PerUnit(promised), Origin::Promise)
+    } else if let Some(package) = package {
+        (package.basis, Origin::Package(package.target.clone()))
+    } else {
+        match known.is_tokens(line) {
+            Err(gap) => return (Decision::Unknown(gap), None),
+            Ok(false) => return (Decision::Other, None),
+            Ok(true) => match known.credits(line) {
+                Ok((credits, product)) => (Basis::PerUnit(credits), Origin::Product(product)),
+                Err(gap) => return (Decision::Unpriced(gap), None),
+            },
+        }
+    };
+    match known.worth(line, basis, &origin, package) {
+        Ok(worth) => (Decision::Tokens(worth), Some(origin)),
+        Err(gap) => (Decision::Unpriced(gap), None),
     }
-    if let Some(package) = package {
-        let origin = Origin::Package(package.target.clone());
-        return (Decision::Tokens(Worth::new(package.basis, Some(package))), Some(origin));
-    }
-    match known.is_tokens(line) {
-        Err(gap) => (Decision::Unknown(gap), None),
-        Ok(false) => (Decision::Other, None),
-        Ok(true) => match known.credits(line) {
-            Ok((credits, product)) => {
-                (Decision::Tokens(Worth::new(Basis::PerUnit(credits), None)), Some(Origin::Product(product)))
+}
+
+/// Whoever says on which terms credits are sold.
+struct Says<'a> {
+    /// For people, like `product 10`.
+    who: String,
+    terms: &'a Terms,
+}
+
+impl Says<'_> {
+    /// The first that says anything of `key`.
+    fn first<T>(them: &[Self], key: &str, said: impl Fn(&Terms) -> Option<T>) -> Result<Option<T>, Gap> {
+        for says in them {
+            if let Some(value) = said(says.terms) {
+                return Ok(Some(value));
             }
-            Err(gap) => (Decision::Unpriced(gap), None),
-        },
+            if let Some(gap) = says.gap(key) {
+                return Err(gap);
+            }
+        }
+        Ok(None)
+    }
+
+    /// That it says something of `key` which cannot be read, if so.
+    fn gap(&self, key: &str) -> Option<Gap> {
+        let (who, text) = (&self.who, self.terms.unreadable.get(key)?);
+        Some(Gap {
+            reason: format!("{who} says {text:?} in {key}, which is not {}", terms::wanted(key)),
+            needs: None,
+            remedy: Some(format!("correct {key} of {who} in the shop; it is read again by itself")),
+        })
     }
 }
 
@@ -254,6 +281,7 @@ impl Known<'_> {
                          if it sold credits, give them with `nivella-wallet wallet grant`"
                         .to_owned(),
                 needs: None,
+                remedy: None,
             });
         }
         let Some(product) = &self.product else {
@@ -266,6 +294,7 @@ impl Known<'_> {
                     self.remedy(product_id, 0)
                 ),
                 needs: None,
+                remedy: None,
             });
         };
         let mut unknown = None;
@@ -284,7 +313,44 @@ impl Known<'_> {
                 category.slug
             ),
             needs: Some(Need::Categories),
+            remedy: None,
         })
+    }
+
+    /// What a line brings, of which the number is known.
+    fn worth(
+        &self,
+        line: &Line<'_>,
+        basis: Basis,
+        origin: &Origin,
+        package: Option<&Package>,
+    ) -> Result<Worth, Gap> {
+        let (product_id, variation_id) = self.ids(line);
+        let of_line =
+            line.terms.map(|terms| Says { who: format!("the line of product {product_id}"), terms });
+        let mut them: Vec<Says<'_>> = of_line.into_iter().collect();
+        if let Origin::Product(_) = origin {
+            them.extend(self.variation_says(variation_id));
+            them.extend(self.product_says(product_id));
+        }
+        let validity = Says::first(&them, terms::VALIDITY, |terms| terms.validity)?;
+        let category = Says::first(&them, terms::KIND, |terms| terms.kind)?;
+        Ok(Worth {
+            basis,
+            validity: validity.or(package.map(|package| package.validity)).unwrap_or(Validity::Never),
+            category: category.or(package.map(|package| package.category)).unwrap_or(Category::Paid),
+            label: package.and_then(|package| package.label.clone()),
+        })
+    }
+
+    fn variation_says(&self, id: i64) -> Option<Says<'_>> {
+        let variation = self.variation.as_ref()?;
+        Some(Says { who: format!("variation {id}"), terms: &variation.terms })
+    }
+
+    fn product_says(&self, id: i64) -> Option<Says<'_>> {
+        let product = self.product.as_ref()?;
+        Some(Says { who: format!("product {id}"), terms: &product.terms })
     }
 
     /// The credits the shop's own product fields name, and of which: the variation's, then the product's.
@@ -300,6 +366,10 @@ impl Known<'_> {
                 }
             }
         }
+        let mut them = self.variation_says(variation_id).into_iter().chain(self.product_says(product_id));
+        if let Some(gap) = them.find_map(|says| says.gap(terms::CREDITS)) {
+            return Err(gap);
+        }
         let credits = self.product.as_ref().and_then(|product| product.credits);
         credits.map(|credits| (credits, product_id)).ok_or_else(|| Gap {
             reason: format!(
@@ -312,6 +382,7 @@ impl Known<'_> {
                 self.remedy(product_id, variation_id),
             ),
             needs: None,
+            remedy: None,
         })
     }
 
@@ -331,7 +402,7 @@ impl Known<'_> {
                  only if it sells credits, {remedy} will do as well"
             )
         };
-        Gap { reason, needs: Some(Need::Product(id)) }
+        Gap { reason, needs: Some(Need::Product(id)), remedy: None }
     }
 
     /// The command that settles what a product brings.

@@ -154,7 +154,7 @@ fn list(session: &mut Session<'_>, filter: Filter, limit: i64, cursor: Option<&s
             let age_days = (now.millis() - listed.first_seen_at.millis()).max(0) / DAY_MS;
             let missing = match filter {
                 Filter::Attention => Some(missing(tx, &rules, &listed)?),
-                Filter::All | Filter::Unclaimed => None,
+                Filter::All | Filter::Unclaimed | Filter::Parked => None,
             };
             let known_as = match (filter, &listed.account) {
                 (Filter::Unclaimed, Some(account)) => known_as(tx, account)?,
@@ -169,12 +169,12 @@ fn list(session: &mut Session<'_>, filter: Filter, limit: i64, cursor: Option<&s
     let empty = match filter {
         Filter::All => "no orders yet",
         Filter::Unclaimed => "no order waits to be claimed",
-        Filter::Attention => "no order waits for anything",
+        Filter::Attention | Filter::Parked => "no order waits for anything",
     };
     session.out.page(&list, empty, |page| match filter {
         Filter::All => all(page, &list),
         Filter::Unclaimed => unclaimed(page, &list),
-        Filter::Attention => attention(page, &list),
+        Filter::Attention | Filter::Parked => attention(page, &list),
     })
 }
 

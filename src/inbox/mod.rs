@@ -12,6 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::signature::Verified;
 use self::store::{New, State};
+use crate::catalog::store::Heard;
+use crate::catalog::told::Facts;
 use crate::catalog::woo::Delivered;
 use crate::catalog::{self, Subject};
 use crate::db::{self, Tx};
@@ -19,6 +21,7 @@ use crate::id::DeliveryId;
 use crate::order;
 use crate::order::apply::{self, Applied, Outcome, Rules, Source};
 use crate::order::newer::{self, Seen};
+use crate::order::reading;
 use crate::order::woo::{self, Body, Unreadable};
 use crate::shop::{self, Store};
 
@@ -39,7 +42,15 @@ pub struct Incoming {
     envelope: Envelope,
     body: Verified,
     digest: [u8; 32],
+    read: Read,
+}
+
+/// A body that was read.
+#[derive(Debug)]
+struct Read {
     said: Result<Said, Unreadable>,
+    /// What the shop's plugin tells by the way.
+    facts: Option<Facts>,
 }
 
 /// What a body says.
@@ -63,12 +74,18 @@ impl Incoming {
     #[must_use]
     pub fn read(envelope: Envelope, body: Verified, shop: &Store) -> Self {
         let digest = Sha256::digest(body.body()).into();
-        let said = read(&envelope.topic, body.body(), shop);
-        Self { envelope, body, digest, said }
+        let read = Read::new(&envelope.topic, body.body(), shop);
+        Self { envelope, body, digest, read }
     }
 }
 
-fn read(topic: &str, body: &[u8], shop: &Store) -> Result<Said, Unreadable> {
+impl Read {
+    fn new(topic: &str, body: &[u8], shop: &Store) -> Self {
+        Self { said: said(topic, body, shop), facts: catalog::told::read(body) }
+    }
+}
+
+fn said(topic: &str, body: &[u8], shop: &Store) -> Result<Said, Unreadable> {
     match woo::parse_delivery(topic, body, &shop.site_keys)? {
         Body::Product => catalog::woo::delivery(body)
             .map(Said::Product)
@@ -101,7 +118,7 @@ pub fn receive(
     }
     let (id, seq) = (DeliveryId::new(), store::next_seq(tx)?);
     let seen = Seen::Told { arrival: seq, at: tx.now() };
-    let done = take(tx, shop, rules, &incoming.said, Source { operation: id.as_str(), seen })?;
+    let done = take(tx, shop, rules, &incoming.read, Source { operation: id.as_str(), seen })?;
     // What nobody could read may have to be read by a person, whoever it is of.
     let is_erased = match order {
         Some(order) if done.state != State::Failed => order::store::is_erased(tx, shop.id, order)?,
@@ -124,14 +141,14 @@ pub fn replay(
     rules: &Rules,
     kept: &store::Kept,
 ) -> Result<Done, apply::Error> {
-    let said = read(&kept.topic, &kept.body, shop);
+    let read = Read::new(&kept.topic, &kept.body, shop);
     // A hint that was followed once says nothing new.
-    if kept.state == State::Applied && matches!(said, Ok(Said::Other(Body::Hint { .. }))) {
+    if kept.state == State::Applied && matches!(read.said, Ok(Said::Other(Body::Hint { .. }))) {
         return Ok(Done::new(State::Applied, "unchanged", None));
     }
     let seen = Seen::Told { arrival: kept.seq, at: tx.now() };
     let source = Source { operation: kept.id.as_str(), seen };
-    let done = take(tx, shop, rules, &said, source)?;
+    let done = take(tx, shop, rules, &read, source)?;
     // What was applied once stays so, with what it did then: a replay has its own answer.
     let state = if kept.state == State::Applied { kept.state } else { done.state };
     if kept.state != State::Applied {
@@ -280,17 +297,39 @@ fn take(
     tx: &mut Tx<'_>,
     shop: &Store,
     rules: &Rules,
-    said: &Result<Said, Unreadable>,
+    read: &Read,
     source: Source<'_>,
 ) -> Result<Done, apply::Error> {
-    match said {
-        Err(unreadable) => Ok(Done::new(State::Failed, "stored", unreadable.to_string())),
-        Ok(Said::Product(Delivered::Product(facts))) => {
-            catalog::store::learn_product(tx, shop.id, facts)?;
+    let now = tx.now();
+    let facts = read.facts.as_ref().filter(|facts| !facts.told_at.is_absurd(now));
+    if let Some(facts) = facts {
+        for fault in &facts.faults {
+            tracing::warn!(store = %shop.name, %fault, "store {}: what the plugin tells cannot be read: {fault}", shop.name);
+        }
+        // Before the order is judged, and for all others that wait for the same.
+        if catalog::store::learn_told(tx, shop.id, facts)? {
             catalog::store::retry(tx, shop.id)?;
-            // The shop waits for an answer: what does not fit into one page is the worker's.
-            let finished = retry_parked(tx, shop, rules, source.operation)?.finished;
-            Ok(Done::new(State::Applied, if finished > 0 { "granted" } else { "unchanged" }, None))
+        }
+    }
+    match &read.said {
+        Err(unreadable) => Ok(Done::new(State::Failed, "stored", unreadable.to_string())),
+        Ok(Said::Product(Delivered::Product(product))) => {
+            let is_newest = match facts {
+                Some(facts) => catalog::store::hear(tx, shop.id, Heard::Product(product.id), facts.told_at)?,
+                None => true,
+            };
+            if !is_newest {
+                let reason = format!("the shop told of product {} later than this", product.id);
+                return Ok(Done::new(State::Stale, "unchanged", reason));
+            }
+            catalog::store::learn_product(tx, shop.id, product)?;
+            learned(tx, shop, rules, source)
+        }
+        Ok(Said::Other(Body::Catalog)) if facts.is_some() => {
+            if shop.has_rest_keys {
+                catalog::store::want(tx, shop.id, Subject::Categories, "the shop said that they changed")?;
+            }
+            learned(tx, shop, rules, source)
         }
         Ok(Said::Product(Delivered::Gone(product))) => {
             catalog::store::forget_sale(tx, shop.id, *product)?;
@@ -300,7 +339,13 @@ fn take(
             Ok(Done::new(State::Ignored, "ignored", format!("the shop could not make this delivery: {code}")))
         }
         Ok(Said::Other(Body::Order(order))) => {
-            Ok(apply::apply(tx, shop, rules, order.as_ref().clone(), source)?.into())
+            let mut order = order.as_ref().clone();
+            order.told_at = order.told_at.filter(|told_at| !told_at.is_absurd(now));
+            Ok(apply::apply(tx, shop, rules, order, source)?.into())
+        }
+        Ok(Said::Other(Body::Gone { order_id, told_at })) => {
+            let told_at = told_at.filter(|told_at| !told_at.is_absurd(now));
+            Ok(reading::gone(tx, shop, rules, *order_id, told_at, source)?.into())
         }
         Ok(Said::Other(Body::Hint { order_id: Some(order), what })) if shop.has_rest_keys => {
             catalog::store::want(tx, shop.id, Subject::Order(*order), &format!("the shop said: {what}"))?;
@@ -314,16 +359,24 @@ fn take(
             let reason = format!("the shop could not make this delivery: {code}: {message}");
             Ok(Done::new(State::Ignored, "ignored", reason))
         }
-        Ok(Said::Other(Body::Product | Body::Unhandled)) => {
+        Ok(Said::Other(Body::Product | Body::Catalog | Body::Unhandled)) => {
             Ok(Done::new(State::Ignored, "ignored", "this topic has nothing to say to a wallet".to_owned()))
         }
     }
 }
 
+/// Tries what waits for facts once more, because there are new ones.
+fn learned(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, source: Source<'_>) -> Result<Done, apply::Error> {
+    catalog::store::retry(tx, shop.id)?;
+    // The shop waits for an answer: what does not fit into one page is the worker's.
+    let finished = retry_parked(tx, shop, rules, source.operation)?.finished;
+    Ok(Done::new(State::Applied, if finished > 0 { "granted" } else { "unchanged" }, None))
+}
+
 impl Incoming {
     /// WooCommerce's name for why it could not make this delivery, if that is what it sent.
     fn error_code(&self) -> Option<&str> {
-        match &self.said {
+        match &self.read.said {
             Ok(Said::Product(Delivered::Refused(code)) | Said::Other(Body::ErrorObject { code, .. })) => {
                 Some(code)
             }
@@ -337,9 +390,10 @@ impl Incoming {
         struct Named {
             id: i64,
         }
-        match &self.said {
+        match &self.read.said {
             Ok(Said::Other(Body::Order(order))) => Some(order.id),
             Ok(Said::Other(Body::Hint { order_id, .. })) => *order_id,
+            Ok(Said::Other(Body::Gone { order_id, .. })) => Some(*order_id),
             Err(_) if self.envelope.topic.starts_with("order.") => {
                 serde_json::from_slice::<Named>(self.body.body()).ok().map(|named| named.id)
             }
@@ -349,11 +403,12 @@ impl Incoming {
 
     /// What a repeat makes worth asking about: the shop repeats nothing, so what it says again is so again.
     fn says_again(&self, tx: &mut Tx<'_>, shop: &Store) -> Result<Option<(i64, &'static str)>, db::Error> {
-        match &self.said {
+        match &self.read.said {
             Ok(Said::Other(Body::Hint { order_id: Some(order), .. })) => {
                 Ok(Some((*order, "the shop said again that something happened to it")))
             }
-            Ok(Said::Other(Body::Order(said))) => {
+            // One that says when it was put together is the same one, sent twice.
+            Ok(Said::Other(Body::Order(said))) if said.told_at.is_none() => {
                 let Some(known) = order::store::find(tx, shop.id, said.id)? else { return Ok(None) };
                 let mut said = said.as_ref().clone();
                 said.recall_refunds(&known.order);

@@ -149,16 +149,18 @@ pub fn apply(
         match newer::compare(&applied, &Sighting { order: &incoming, seen: source.seen }) {
             Verdict::Newer => {}
             Verdict::Older => {
-                let reason = format!(
-                    "order {} was applied as of {}, this is as of {}",
-                    incoming.id, known.order.modified_at, incoming.modified_at
-                );
+                let reason = newer::why_older(&known.order, &incoming);
                 return Ok(Applied { outcome: Outcome::Stale, reason: Some(reason) });
             }
-            Verdict::Same if known.parked.is_none() && known.attention.is_none() => {
-                return Ok(Applied { outcome: Outcome::Unchanged, reason: None });
+            Verdict::Same => {
+                if incoming.told_at > known.order.told_at {
+                    store::save(tx, shop.id, &known.told_again(incoming.told_at, source.seen, tx.now()))?;
+                }
+                if known.parked.is_none() && known.attention.is_none() {
+                    return Ok(Applied { outcome: Outcome::Unchanged, reason: None });
+                }
+                return again(tx, shop, rules, incoming.id, source.operation);
             }
-            Verdict::Same => return again(tx, shop, rules, incoming.id, source.operation),
             Verdict::InDoubt { incoming_wins } => {
                 ask_about_order(
                     tx,
@@ -179,6 +181,9 @@ pub fn apply(
                 recheck = true;
             }
         }
+    }
+    if source.seen.is_shown() {
+        incoming.told_at = known.as_ref().and_then(|known| known.order.told_at);
     }
     let now = tx.now();
     let before = known.as_ref().map(|known| known.order.clone());
@@ -353,6 +358,7 @@ fn remember(
             variation_id: known.variation,
             sku: &known.sku,
             promised: line.credits_promised,
+            terms: Some(&line.terms),
         };
         let (judged, origin) = catalog::store::judge_with_origin(tx, shop, &question)?;
         known.is_tokens = judged.is_tokens();
@@ -385,7 +391,7 @@ fn facts(lines: &BTreeMap<i64, Remembered>, order: &Order, seen: Seen, shop: &St
     target::Known {
         facts: facts.collect(),
         removed,
-        is_confirmed: seen.is_shown(),
+        is_confirmed: seen.is_shown() || order.status == DELETED,
         can_ask: shop.has_rest_keys,
     }
 }

@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::apply::Rules;
 use super::naming::{Naming, site_of};
+use super::preview::Sums;
 use super::remedy::{self, Missing, Scene};
 use super::store::{self, GrantOf, KnownLine, Lying, Moved};
 use super::target::{self, Decision, Known, LineDecision, LineFacts, Standing, Working};
-use super::{Order, words};
+use super::{DELETED, Order, words};
 use crate::db::{self, Tx};
 use crate::id::{AccountId, SiteId};
 use crate::inbox::store::{self as inbox, Delivery};
@@ -66,6 +67,12 @@ pub struct Story {
     pub attention: Option<String>,
     /// What is missing, each with what to do about it.
     pub missing: Vec<Missing>,
+    /// What it granted, less what was taken back.
+    pub granted: Credits,
+    /// What was used of that.
+    pub used: Credits,
+    /// What is left of it, held or not.
+    pub left: Credits,
     /// Its lines, and those it had.
     pub lines: Vec<LineStory>,
     /// What it granted.
@@ -118,6 +125,12 @@ pub struct LineStory {
     pub target: Credits,
     /// What it has granted, less what was taken back.
     pub booked: Credits,
+    /// The same by its grants: it differs from what is booked by what is owed or borne by the shop.
+    pub granted: Credits,
+    /// What was used of that.
+    pub used: Credits,
+    /// What is left of it, held or not.
+    pub left: Credits,
     /// How the target was reached.
     pub working: Option<Working>,
     /// The same in words.
@@ -159,6 +172,17 @@ pub struct EntryStory {
 }
 
 impl Story {
+    /// Adds up what became of the grants it tells of, in all and line by line.
+    fn add_up(&mut self) {
+        let Sums { granted, used, left } = Sums::of(self.grants.iter());
+        (self.granted, self.used, self.left) = (granted, used, left);
+        for line in &mut self.lines {
+            let of_line = self.grants.iter().filter(|grant| grant.line == line.line);
+            let Sums { granted, used, left } = Sums::of(of_line);
+            (line.granted, line.used, line.left) = (granted, used, left);
+        }
+    }
+
     /// The story as far as it is `account`'s own: not what the shop sent, nor what others have.
     #[must_use]
     pub fn for_account(mut self, account: &AccountId) -> Self {
@@ -171,6 +195,7 @@ impl Story {
         for grant in &mut self.grants {
             grant.account.clone_from(account);
         }
+        self.add_up();
         // Who else it was bought by, or had been given to, is not this account's to read.
         self.buyer = None;
         for entry in &mut self.entries {
@@ -235,7 +260,7 @@ pub fn story(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, order: i64) -> Result
         place_at: assigned.site.as_ref().map(|placed| placed.at),
         account_at: assigned.account_at,
     });
-    Ok(Some(Story {
+    let mut story = Story {
         store: shop.name.to_string(),
         order,
         summary,
@@ -258,7 +283,12 @@ pub fn story(tx: &mut Tx<'_>, shop: &Store, rules: &Rules, order: i64) -> Result
         status: known.order.status,
         parked: known.parked,
         attention: known.attention,
-    }))
+        granted: Credits::ZERO,
+        used: Credits::ZERO,
+        left: Credits::ZERO,
+    };
+    story.add_up();
+    Ok(Some(story))
 }
 
 /// Whom the order names as its buyer.
@@ -279,7 +309,7 @@ fn facts(lines: &[KnownLine], known: &store::Known, shop: &Store) -> Known {
     Known {
         facts: facts.collect(),
         removed: removed.collect(),
-        is_confirmed: known.seen.is_shown(),
+        is_confirmed: known.seen.is_shown() || known.order.status == DELETED,
         can_ask: shop.has_rest_keys,
     }
 }
@@ -401,6 +431,9 @@ fn tell(
         site,
         target: line.target,
         booked: line.booked,
+        granted: Credits::ZERO,
+        used: Credits::ZERO,
+        left: Credits::ZERO,
         arithmetic: working.as_ref().map(|working| words::arithmetic(working, line.booked)),
         working,
     }

@@ -10,7 +10,8 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::time::Timestamp;
+use crate::catalog::terms::Terms;
+use crate::time::{ShopTime, Timestamp};
 use crate::units::Credits;
 
 pub mod apply;
@@ -19,6 +20,7 @@ pub mod explain;
 pub mod money;
 pub mod naming;
 pub mod newer;
+pub mod preview;
 pub mod reading;
 pub mod remedy;
 pub mod store;
@@ -74,6 +76,10 @@ pub struct Order {
     /// The same refunds with their lines, where somebody supplied them. Never fewer than [`Order::refunds`]
     /// names.
     pub refund_details: Option<Vec<Refund>>,
+    /// When the shop's plugin put this state together, by the shop's clock. Of a state the shop was asked for: when
+    /// the newest was put together that is known to be no later. It says how new a state is and is no part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<ShopTime>,
 }
 
 /// One line of an order.
@@ -106,6 +112,9 @@ pub struct Line {
     /// A promise that is there but is not an amount of credits, shortened. Such a line is a Tokens line
     /// whose worth must come from elsewhere.
     pub promise_unreadable: Option<String>,
+    /// For how long and as what they were promised: line meta `_nivella_validity` and `_nivella_kind`.
+    #[serde(default, skip_serializing_if = "Terms::is_empty")]
+    pub terms: Terms,
     /// The site this line may name.
     pub site_names: Vec<naming::SiteName>,
 }
@@ -272,6 +281,17 @@ impl Order {
             .collect();
     }
 
+    /// Whether somebody means this order by `words`, in lower case: its number or how that begins, or part of the
+    /// buyer's name or address.
+    #[must_use]
+    pub fn is_meant_by(&self, words: &str) -> bool {
+        let number = words.strip_prefix('#').unwrap_or(words);
+        self.number.to_lowercase().starts_with(number)
+            || self.id.to_string() == number
+            || self.email.contains(words)
+            || self.buyer_name.to_lowercase().contains(words)
+    }
+
     /// Removes who bought it: name and address. The customer's number stays, which is the shop's.
     pub fn erase_buyer(&mut self) {
         self.email.clear();
@@ -282,6 +302,31 @@ impl Order {
     #[must_use]
     pub fn deleted(&self) -> Self {
         Self { status: DELETED.to_owned(), ..self.clone() }
+    }
+
+    /// An order of which nothing was ever heard but that it is gone. It is kept so that what was told of it before and
+    /// comes late does not bring it back.
+    #[must_use]
+    pub fn never_seen(id: i64, gone_at: Timestamp) -> Self {
+        Self {
+            id,
+            number: id.to_string(),
+            status: DELETED.to_owned(),
+            currency: String::new(),
+            customer_id: 0,
+            email: String::new(),
+            buyer_name: String::new(),
+            created_at: gone_at,
+            modified_at: gone_at,
+            paid_at: None,
+            total: Decimal::ZERO,
+            site_names: Vec::new(),
+            lines: Vec::new(),
+            other_lines: Vec::new(),
+            refunds: Vec::new(),
+            refund_details: None,
+            told_at: None,
+        }
     }
 }
 

@@ -1,8 +1,11 @@
 //! Which of two states of an order holds.
 //!
 //! Pure. WooCommerce puts no version number into an order, only a date of whole seconds; three states of one
-//! order have been seen in a single second. So the date decides first, then whether the shop was asked itself,
-//! and only what is left is decided by how far along a state is.
+//! order have been seen in a single second. So the date decides first, then whether the shop was asked itself, then
+//! when its plugin put the state together, and only what is left is decided by how far along a state is.
+//!
+//! The plugin's time is by the shop's clock, which is not this program's. So it decides between two states that were
+//! told; what the shop showed when it was asked is only known to be later than what was told before.
 
 use std::cmp::Ordering;
 
@@ -81,16 +84,15 @@ pub enum Verdict {
 
 /// Compares what came in with what was applied.
 ///
-/// Deliveries alone are put into one order whatever order they come in: by date, state, number of refunds,
-/// arrival. What the shop showed when asked beats every delivery with the same or an older date.
+/// Deliveries alone are put into one order whatever order they come in: by date, then by when they were put together,
+/// or where the shop's plugin does not say that, by state, number of refunds, arrival. What the shop showed when asked
+/// beats every delivery with the same or an older date.
 ///
 /// Let `incoming` [recall](Order::recall_refunds) what `applied` knew of refunds first.
 #[must_use]
 pub fn compare(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
-    if applied.order.status == DELETED
-        && let Some(asked_at) = applied.seen.asked_at()
-    {
-        return after_deletion(asked_at, incoming);
+    if applied.order.status == DELETED {
+        return after_deletion(applied, incoming);
     }
     match incoming.order.modified_at.cmp(&applied.order.modified_at) {
         Ordering::Less => Verdict::Older,
@@ -113,21 +115,39 @@ pub fn is_known(applied: &Order, incoming: &Order) -> bool {
     applied.modified_at == incoming.modified_at && adds_nothing(applied, incoming)
 }
 
+/// Why a state has no effect, in words.
+#[must_use]
+pub fn why_older(applied: &Order, incoming: &Order) -> String {
+    let id = applied.id;
+    if applied.status == DELETED {
+        return format!("order {id} was deleted for good after this was told");
+    }
+    if applied.modified_at == incoming.modified_at {
+        return format!("order {id} was told as of {} once more after this", applied.modified_at);
+    }
+    format!("order {id} was applied as of {}, this is as of {}", applied.modified_at, incoming.modified_at)
+}
+
 /// What follows on the shop's word that it has the order no more. It says so without a date, and numbers are not
 /// given twice: what is told was built before. Only when the shop shows the order again, as after a backup was
-/// restored, there is one.
-fn after_deletion(asked_at: Timestamp, incoming: &Sighting<'_>) -> Verdict {
-    let is_gone = incoming.order.status == DELETED;
-    match incoming.seen {
-        _ if is_gone => Verdict::Same,
-        Seen::Shown { asked_at: later } if asked_at <= later => Verdict::Newer,
-        Seen::Shown { .. } => Verdict::Older,
-        Seen::Told { .. } => Verdict::InDoubt { incoming_wins: false },
+/// restored, or its plugin tells of it later than of the deletion, there is one.
+fn after_deletion(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
+    if incoming.order.status == DELETED {
+        return Verdict::Same;
+    }
+    match (applied.seen, incoming.seen) {
+        (Seen::Shown { asked_at }, Seen::Shown { asked_at: later }) if asked_at <= later => Verdict::Newer,
+        (Seen::Shown { .. }, Seen::Shown { .. }) => Verdict::Older,
+        (Seen::Told { at, .. }, Seen::Shown { asked_at }) if at <= asked_at => Verdict::Newer,
+        _ => by_the_shops_clock(applied, incoming).unwrap_or(Verdict::InDoubt { incoming_wins: false }),
     }
 }
 
 /// Which of two different states with the same date holds.
 fn same_second(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
+    if let Some(verdict) = by_the_shops_clock(applied, incoming) {
+        return verdict;
+    }
     match (applied.seen, incoming.seen) {
         (Seen::Told { at, .. }, Seen::Shown { asked_at }) if at <= asked_at => Verdict::Newer,
         (Seen::Shown { asked_at: first }, Seen::Shown { asked_at: second }) => {
@@ -141,8 +161,24 @@ fn same_second(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Verdict {
         (Seen::Told { .. }, Seen::Told { .. }) => {
             Verdict::InDoubt { incoming_wins: precedence(incoming) > precedence(applied) }
         }
+        // Nothing follows on a deletion, as a rule: who cannot ask believes it.
+        (Seen::Shown { .. }, Seen::Told { .. }) if incoming.order.status == DELETED => {
+            Verdict::InDoubt { incoming_wins: true }
+        }
         // The shop was being asked while it told: only asking once more can say which is the later state.
         _ => Verdict::InDoubt { incoming_wins: false },
+    }
+}
+
+/// What follows from when the shop's plugin put together what was told, if that says anything.
+fn by_the_shops_clock(applied: &Sighting<'_>, incoming: &Sighting<'_>) -> Option<Verdict> {
+    let (known, told) = (applied.order.told_at?, incoming.order.told_at?);
+    match (applied.seen, incoming.seen) {
+        (_, Seen::Told { .. }) if told < known => Some(Verdict::Older),
+        (Seen::Told { .. }, Seen::Told { .. }) if told > known => Some(Verdict::Newer),
+        // What was shown is later than that, and may be later than what comes now.
+        (Seen::Shown { .. }, Seen::Told { .. }) if told == known => Some(Verdict::Older),
+        _ => None,
     }
 }
 
@@ -179,9 +215,10 @@ fn adds_details(applied: &Order, incoming: &Order) -> bool {
     alike(applied, incoming) && applied.refund_details.is_none()
 }
 
-/// Whether they say the same, but for the lines of refunds.
+/// Whether they say the same, but for the lines of refunds and for when that was.
 fn alike(one: &Order, other: &Order) -> bool {
-    *one == Order { refund_details: one.refund_details.clone(), ..other.clone() }
+    let (refund_details, told_at) = (one.refund_details.clone(), one.told_at);
+    *one == Order { refund_details, told_at, ..other.clone() }
 }
 
 #[cfg(test)]
@@ -191,6 +228,7 @@ mod tests {
 
     use crate::order::woo::{self, Body};
     use crate::order::{Refund, money};
+    use crate::time::ShopTime;
 
     const REST: i64 = 0;
 
@@ -297,6 +335,54 @@ mod tests {
             let gone = Sighting { order: &gone, seen: shown(5) };
             assert_eq!(compare(&gone, &Sighting { order: incoming, seen }), verdict, "{seen:?}");
         }
+    }
+
+    #[test]
+    fn of_one_second_what_the_shop_put_together_later_holds() {
+        use Verdict::{InDoubt, Newer, Older, Same};
+        let asked = InDoubt { incoming_wins: false };
+        let told = |status, refunds, micros: i64| Order {
+            told_at: (micros > 0).then(|| ShopTime::from_micros(micros)),
+            ..order(1, status, refunds)
+        };
+        for (applied, incoming, verdict) in [
+            // A deleted refund moves no date, and a state may go back within its second.
+            (("completed", 1, 5, 1), ("completed", 0, 6, 2), Newer),
+            (("completed", 0, 6, 1), ("completed", 1, 5, 2), Older),
+            (("completed", 0, 5, 1), ("pending", 0, 6, 2), Newer),
+            (("completed", 0, 5, 1), ("completed", 0, 6, 2), Same),
+            (("completed", 0, 6, 1), ("completed", 0, 5, 2), Same),
+            // One of them does not say.
+            (("completed", 0, 0, 1), ("pending", 0, 6, 2), asked),
+            (("completed", 0, 5, 1), ("pending", 0, 0, 2), asked),
+            // What was shown is later than what was told until then; whether what is told after that is later still
+            // the clocks do not say.
+            (("pending", 0, 5, REST), ("completed", 0, 4, 9), Older),
+            (("pending", 0, 5, REST), ("completed", 0, 5, 9), Older),
+            (("pending", 0, 5, REST), ("completed", 0, 6, 9), asked),
+            (("pending", 0, 0, REST), ("completed", 0, 6, 9), asked),
+            (("completed", 1, 5, 1), ("completed", 0, 0, REST), Newer),
+            // Deleted for good.
+            (("completed", 0, 5, 1), (DELETED, 0, 6, 2), Newer),
+            (("completed", 0, 6, 1), (DELETED, 0, 5, 2), Older),
+            (("completed", 0, 0, 1), (DELETED, 0, 5, 2), InDoubt { incoming_wins: true }),
+            (("completed", 0, 0, REST), (DELETED, 0, 5, 2), InDoubt { incoming_wins: true }),
+            ((DELETED, 0, 6, 1), ("completed", 0, 5, 2), Older),
+            ((DELETED, 0, 6, 1), ("completed", 0, 0, 2), asked),
+            ((DELETED, 0, 6, 1), ("completed", 0, 7, 2), Newer),
+            ((DELETED, 0, 6, 1), ("completed", 0, 0, REST), Newer),
+            ((DELETED, 0, 6, 1), (DELETED, 0, 7, 2), Same),
+            ((DELETED, 0, 6, REST), ("completed", 0, 7, 2), asked),
+        ] {
+            let one = told(applied.0, applied.1, applied.2);
+            let other = told(incoming.0, incoming.1, incoming.2);
+            let verdict_is = compare(&sighting(&one, applied.3), &sighting(&other, incoming.3));
+            assert_eq!(verdict_is, verdict, "{applied:?} then {incoming:?}");
+        }
+        // The date comes first: it is by the same clock.
+        let later = Order { told_at: Some(ShopTime::from_micros(1)), ..order(2, "pending", 0) };
+        let earlier = told("completed", 0, 9);
+        assert_eq!(compare(&sighting(&earlier, 1), &sighting(&later, 2)), Newer);
     }
 
     #[test]

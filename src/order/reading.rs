@@ -5,12 +5,12 @@
 
 use super::apply::{self, Applied, Outcome, Rules, Source};
 use super::newer::Seen;
-use super::{store, woo};
+use super::{Order, store, woo};
 use crate::catalog::{self, Subject};
 use crate::db::Tx;
 use crate::shop::Store;
 use crate::shop::rest::WholeOrder;
-use crate::time::Timestamp;
+use crate::time::{ShopTime, Timestamp};
 
 /// What a shop answered about an order.
 #[derive(Clone, Debug)]
@@ -28,6 +28,25 @@ pub const OPERATION: &str = "rest";
 
 /// How the reason begins when what the shop showed cannot be understood.
 pub const UNREADABLE: &str = "the shop's answer cannot be read";
+
+/// Books that the shop's plugin told of an order that it was deleted for good, at `told_at` by the shop's clock.
+///
+/// One that was never heard of is kept as deleted, so that nothing older brings it back.
+pub fn gone(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    order: i64,
+    told_at: Option<ShopTime>,
+    source: Source<'_>,
+) -> Result<Applied, apply::Error> {
+    let known = store::find(tx, shop.id, order)?.map(|known| known.order.deleted());
+    let gone = match known {
+        Some(known) => known,
+        None => Order::never_seen(order, tx.now()),
+    };
+    apply::apply(tx, shop, rules, Order { told_at, ..gone }, source)
+}
 
 impl Reading {
     /// Why the order and its refunds do not fit together, if they do not: reading them again may help, and booking

@@ -214,6 +214,7 @@ impl Scene<'_> {
             variation_id: line.variation,
             sku: &line.sku,
             promised: on_order.credits_promised,
+            terms: Some(&on_order.terms),
         };
         let judged = catalog::store::judge(tx, self.shop, &question)?;
         let step = if judged.is_tokens() == Some(true) { "worth" } else { "product" };
@@ -248,7 +249,7 @@ impl Scene<'_> {
                  is to be done; if it does and is no Tokens product there, {}",
                 self.set_package(line)
             ),
-            None => self.set_package(line),
+            None => gap.remedy.clone().unwrap_or_else(|| self.set_package(line)),
         };
         Ok(Some(Missing { step, what: gap.reason.clone(), remedy }))
     }

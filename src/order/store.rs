@@ -1,5 +1,6 @@
 //! Orders in the database: the newest known state of each, and what is remembered of its lines.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,7 +13,7 @@ use crate::id::{AccountId, GrantId, SiteId};
 use crate::ledger::entry::{Kind, Place as At};
 use crate::ledger::slice::Compartment;
 use crate::params;
-use crate::time::Timestamp;
+use crate::time::{ShopTime, Timestamp};
 use crate::units::Credits;
 
 /// What is known of an order.
@@ -38,6 +39,18 @@ pub struct Known {
     pub applied_at: Timestamp,
     /// When its buyer's name and address were removed; no later state brings them back.
     pub erased_at: Option<Timestamp>,
+}
+
+impl Known {
+    /// The same after the shop told of it once more.
+    #[must_use]
+    pub fn told_again(&self, told_at: Option<ShopTime>, seen: Seen, now: Timestamp) -> Self {
+        let order = Order { told_at, ..self.order.clone() };
+        // What the shop showed when it was asked stays that.
+        let (seen, applied_at) =
+            if self.seen.is_shown() { (self.seen, self.applied_at) } else { (seen, now) };
+        Self { order, seen, applied_at, ..self.clone() }
+    }
 }
 
 /// What is remembered of a line.
@@ -350,10 +363,39 @@ pub enum Filter {
     Unclaimed,
     /// Those a person should look at, those that wait for a fact, and those the shop could not be asked about.
     Attention,
+    /// Those that wait for a fact.
+    Parked,
 }
 
 /// Up to `limit` orders after the place `after`, those first that were heard of last.
 pub fn list(tx: &mut Tx<'_>, filter: Filter, after: Place, limit: i64) -> Result<Vec<Listed>, db::Error> {
+    search(tx, filter, None, None, after, limit)
+}
+
+/// As [`list`], of one store, and only those that have `words` anywhere in what is kept of them, in any case: a first
+/// choice, to be looked at more closely.
+pub fn search(
+    tx: &mut Tx<'_>,
+    filter: Filter,
+    store: Option<i64>,
+    words: Option<&str>,
+    after: Place,
+    limit: i64,
+) -> Result<Vec<Listed>, db::Error> {
+    // Engines know capitals of ASCII alone, and JSON writes some characters as several.
+    let pattern = words.map(|words| {
+        let words = words.strip_prefix('#').unwrap_or(words).to_lowercase();
+        let mut pattern = String::from("%");
+        for letter in words.chars() {
+            match letter {
+                '!' | '%' | '_' => pattern.extend(['!', letter]),
+                '"' | '\\' => pattern.push('%'),
+                _ if letter.is_ascii() && !letter.is_control() => pattern.push(letter),
+                _ => pattern.push('%'),
+            }
+        }
+        pattern + "%"
+    });
     tx.query(
         "-- order::store::list
          SELECT s.name, o.order_id, o.status, o.account_id, a.name, o.modified_at,
@@ -376,18 +418,25 @@ pub fn list(tx: &mut Tx<'_>, filter: Filter, after: Place, limit: i64) -> Result
                 AND (o.parked IS NOT NULL OR o.attention IS NOT NULL
                   OR EXISTS (SELECT 1 FROM lookup k
                              WHERE k.store_id = o.store_id AND k.kind = 'order' AND k.subject_id = o.order_id
-                               AND k.last_error IS NOT NULL))))
+                               AND k.last_error IS NOT NULL)))
+            OR (CAST($1 AS BIGINT) = 3 AND o.parked IS NOT NULL))
+           AND (CAST($6 AS BIGINT) IS NULL OR o.store_id = $6)
+           AND (CAST($7 AS TEXT) IS NULL OR lower(o.state) LIKE CAST($7 AS TEXT) ESCAPE '!'
+             OR lower(a.name) LIKE CAST($7 AS TEXT) ESCAPE '!')
          ORDER BY o.first_seen_at DESC, o.store_id DESC, o.order_id DESC LIMIT $2",
         params![
             match filter {
                 Filter::All => 0,
                 Filter::Unclaimed => 1,
                 Filter::Attention => 2,
+                Filter::Parked => 3,
             },
             limit,
             after.seen_at,
             after.store,
             after.order,
+            store,
+            pattern.as_deref(),
         ],
         |row| {
             Ok(Listed {
@@ -424,6 +473,8 @@ pub struct GrantOf {
     pub spent: Credits,
     /// What was taken back because its money went back.
     pub clawed: Credits,
+    /// What of them paid for what an earlier grant had been refunded after it was used.
+    pub repaid: Credits,
     /// What was not used in time.
     pub expired: Credits,
     /// From when it is no longer good.
@@ -445,7 +496,7 @@ pub fn grants(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<GrantOf>, d
         "-- order::store::grants
          SELECT g.id, g.line_id, COALESCE(a.merged_into, a.id), g.amount, CAST(g.spent - g.reversed AS BIGINT), g.clawed,
                 g.frozen, g.granted_at, s.site, CAST(COALESCE(s.remaining + s.held, 0) AS BIGINT), g.expired,
-                g.expires_at
+                g.expires_at, g.repaid
          FROM grant_now g JOIN account a ON a.id = g.account_id
          LEFT JOIN slice_now s ON s.grant_id = g.id AND (s.remaining > 0 OR s.held > 0)
          WHERE g.store_id = $1 AND g.order_id = $2
@@ -464,6 +515,7 @@ pub fn grants(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<GrantOf>, d
                     clawed: row.get(5)?,
                     expired: row.get(10)?,
                     expires_at: row.get(11)?,
+                    repaid: row.get(12)?,
                     remaining: Credits::ZERO,
                     sites: Vec::new(),
                     frozen: row.get(6)?,
@@ -531,6 +583,26 @@ pub fn movements(tx: &mut Tx<'_>, store: i64, order: i64, limit: i64) -> Result<
             })
         },
     )
+}
+
+/// How many credits of each of an order's lines one operation moved in these ways.
+pub fn moved_by(
+    tx: &mut Tx<'_>,
+    store: i64,
+    order: i64,
+    operation: &str,
+    kinds: [Kind; 2],
+) -> Result<BTreeMap<i64, Credits>, db::Error> {
+    let found = tx.query(
+        "-- order::store::moved_by
+         SELECT g.line_id, CAST(SUM(e.amount) AS BIGINT)
+         FROM credit_grant g JOIN entry e ON e.grant_id = g.id AND e.kind <> 'spent'
+         WHERE g.store_id = $1 AND g.order_id = $2 AND e.operation = $3 AND (e.kind = $4 OR e.kind = $5)
+         GROUP BY g.line_id",
+        params![store, order, operation, kinds[0].as_str(), kinds[1].as_str()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(found.into_iter().collect())
 }
 
 /// A part of an order's credits, and where it lies.

@@ -14,12 +14,15 @@
 //! under the top-level key `nivella`:
 //!
 //! ```json
-//! { "id": 49, "…": "…", "nivella": { "refunds": [ { "id": 50, "amount": "10.00", "line_items": [], "shipping_lines": [], "fee_lines": [] } ] } }
+//! { "id": 49, "…": "…", "nivella": { "version": 1, "told_at": "2026-11-21T10:00:00.123456Z",
+//!   "refunds": [ { "id": 50, "amount": "10.00", "line_items": [], "shipping_lines": [], "fee_lines": [] } ] } }
 //! ```
 //!
-//! `refunds` has the shape of `GET /orders/{id}/refunds`, with all refunds of the order. If it cannot be read, or
-//! lists other refunds than the order itself, it is not used and the shop is asked. Other keys inside `nivella`
-//! are not read here.
+//! `told_at` is when the body was put together, by the shop's own clock: of two bodies with the same date the later one
+//! holds. `refunds` has the shape of `GET /orders/{id}/refunds`, with all refunds of the order. If it cannot be read, or
+//! lists other refunds than the order itself, it is not used and the shop is asked. `"gone": true` in a body with
+//! nothing but the order's id: the order was deleted for good. What the key tells of products and categories is read in
+//! [`catalog::told`](crate::catalog::told).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -30,11 +33,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Line, Order, OtherKind, OtherLine, Refund, RefundLine, RefundRef, Torn, money, naming};
-use crate::time::Timestamp;
+use crate::catalog::terms::{self, Terms};
+use crate::catalog::told;
+use crate::time::{ShopTime, Timestamp};
 use crate::units::Credits;
-
-/// The line meta that carries the credits per unit promised at the sale.
-pub const PROMISE_KEY: &str = "_nivella_credits";
 
 /// What a delivery turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +57,17 @@ pub enum Body {
         /// Its words.
         message: String,
     },
+    /// An order was deleted for good.
+    Gone {
+        /// Which.
+        order_id: i64,
+        /// When that was told, by the shop's clock.
+        told_at: Option<ShopTime>,
+    },
     /// Something about a product; the catalogue reads it.
     Product,
+    /// Something about the catalogue by the way, and nothing else.
+    Catalog,
     /// Nothing this program has a use for.
     Unhandled,
 }
@@ -120,7 +131,13 @@ pub fn parse_delivery(topic: &str, body: &[u8], site_keys: &[String]) -> Result<
             Err(unreadable("/order", "the format of the legacy API: set the webhook's API version to v3"))
         }
         "order" if body.id.is_some() && body.status.is_none() && body.line_items.is_none() => {
-            read_id_at(body.id, "/id").and_then(|id| hint(Some(id)))
+            let order_id = read_id_at(body.id, "/id")?;
+            match read_nivella(body.nivella) {
+                Some(nivella) if nivella.gone.is_some_and(|gone| gone.get() == "true") => {
+                    Ok(Body::Gone { order_id, told_at: nivella.told_at() })
+                }
+                _ => hint(Some(order_id)),
+            }
         }
         "order" => {
             let missing = if body.status.is_none() { "/status" } else { "/line_items" };
@@ -128,6 +145,7 @@ pub fn parse_delivery(topic: &str, body: &[u8], site_keys: &[String]) -> Result<
         }
         "product" if looks_like_an_order => hint(body.id.and_then(|id| read_id(id, "/id").ok())),
         "product" => Ok(Body::Product),
+        "nivella" => Ok(Body::Catalog),
         _ => Ok(Body::Unhandled),
     }
 }
@@ -288,7 +306,19 @@ struct RawRefund<'a> {
 #[derive(Deserialize)]
 struct RawNivella<'a> {
     #[serde(borrow)]
+    version: Option<&'a RawValue>,
+    #[serde(borrow)]
+    told_at: Option<&'a RawValue>,
+    #[serde(borrow)]
     refunds: Option<&'a RawValue>,
+    #[serde(borrow)]
+    gone: Option<&'a RawValue>,
+}
+
+impl RawNivella<'_> {
+    fn told_at(&self) -> Option<ShopTime> {
+        string(self.told_at?)?.parse().ok()
+    }
 }
 
 fn read_order(body: &RawBody<'_>, site_keys: &[String]) -> Result<Order, Unreadable> {
@@ -335,18 +365,24 @@ fn read_order(body: &RawBody<'_>, site_keys: &[String]) -> Result<Order, Unreada
         other_lines,
         refunds,
         refund_details: None,
+        told_at: None,
     };
-    order.refund_details = read_supplied_refunds(body.nivella).filter(|details| {
-        let named: HashSet<i64> = order.refunds.iter().map(|refund| refund.id).collect();
-        named == details.iter().map(|refund| refund.id).collect()
-    });
+    if let Some(nivella) = read_nivella(body.nivella) {
+        order.told_at = nivella.told_at();
+        let supplied = nivella.refunds.and_then(|list| read_refunds(list, "/nivella/refunds").ok());
+        order.refund_details = supplied.filter(|details| {
+            let named: HashSet<i64> = order.refunds.iter().map(|refund| refund.id).collect();
+            named == details.iter().map(|refund| refund.id).collect()
+        });
+    }
     Ok(order)
 }
 
 fn read_line(raw: &RawValue, at: &str, site_keys: &[String]) -> Result<Line, Unreadable> {
     let line: RawLine<'_> = object(raw, at)?;
     let meta = read_meta(line.meta_data);
-    let promise = promise(&meta);
+    let keyed = meta.iter().map(|(key, value)| (key.as_ref(), *value));
+    let promise = terms::field::<Credits>(keyed.clone(), terms::CREDITS);
     let total = read_money(line.total, &format!("{at}/total"))?;
     Ok(Line {
         id: read_id_at(line.id, &format!("{at}/id"))?,
@@ -360,6 +396,7 @@ fn read_line(raw: &RawValue, at: &str, site_keys: &[String]) -> Result<Line, Unr
         total_tax: read_money_or(line.total_tax, &format!("{at}/total_tax"), Decimal::ZERO)?,
         credits_promised: promise.as_ref().and_then(|promise| promise.as_ref().ok()).copied(),
         promise_unreadable: promise.and_then(Result::err),
+        terms: Terms::read(keyed),
         site_names: naming::candidates(texts(&meta), site_keys),
     })
 }
@@ -383,10 +420,11 @@ fn read_refund_ref(raw: &RawValue, at: &str) -> Result<RefundRef, Unreadable> {
     })
 }
 
-/// What the plugin says about refunds, if it can be read.
-fn read_supplied_refunds(nivella: Option<&RawValue>) -> Option<Vec<Refund>> {
-    let nivella: RawNivella<'_> = object(nivella?, "/nivella").ok()?;
-    read_refunds(nivella.refunds?, "/nivella/refunds").ok()
+/// What the plugin adds, if it is of a version that is understood.
+fn read_nivella(raw: Option<&RawValue>) -> Option<RawNivella<'_>> {
+    let nivella: RawNivella<'_> = object(raw?, "/nivella").ok()?;
+    let is_understood = nivella.version.is_none_or(|version| version.get().parse() == Ok(told::VERSION));
+    is_understood.then_some(nivella)
 }
 
 fn read_refunds(list: &RawValue, at: &str) -> Result<Vec<Refund>, Unreadable> {
@@ -434,15 +472,6 @@ fn read_refund_line(raw: &RawValue, at: &str) -> Result<RefundLine, Unreadable> 
 /// The other way round, and zero without a sign.
 fn negated(amount: Decimal) -> Decimal {
     Decimal::ZERO - amount
-}
-
-/// The first promise that is not empty; its text, where it is no amount of credits.
-fn promise(meta: &[(Cow<'_, str>, &RawValue)]) -> Option<Result<Credits, String>> {
-    meta.iter()
-        .filter(|(key, value)| key == PROMISE_KEY && value.get() != "null")
-        .map(|(_, value)| scalar(value).map_or_else(|| Cow::Borrowed(value.get()), Cow::from))
-        .find(|value| !value.trim().is_empty())
-        .map(|value| value.trim().parse().map_err(|_| shorten(&value)))
 }
 
 fn buyer_name(billing: &RawBilling<'_>) -> String {

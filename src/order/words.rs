@@ -24,6 +24,26 @@ pub const fn meaning(standing: Standing) -> &'static str {
     }
 }
 
+/// Credits as people read many of them: `1,250.5`.
+#[must_use]
+pub fn grouped(credits: Credits) -> String {
+    let text = credits.to_string();
+    let (whole, fraction) =
+        text.split_once('.').map_or((text.as_str(), None), |(whole, part)| (whole, Some(part)));
+    let mut grouped = String::with_capacity(text.len() + whole.len() / 3);
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        grouped.push('.');
+        grouped.push_str(fraction);
+    }
+    grouped
+}
+
 /// What a line is worth, and who said so.
 #[must_use]
 pub fn worth(worth: &Worth, from: Option<&str>) -> String {

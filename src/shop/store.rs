@@ -232,6 +232,8 @@ pub fn remove(tx: &mut Tx<'_>, name: &StoreName) -> Result<(), Error> {
          DELETE FROM package WHERE store_id = $1",
         "-- shop::store::remove (product)
          DELETE FROM product WHERE store_id = $1",
+        "-- shop::store::remove (told)
+         DELETE FROM told WHERE store_id = $1",
         "-- shop::store::remove (category)
          DELETE FROM category WHERE store_id = $1",
         "-- shop::store::remove (events)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nivella_wallet::access::{self, Scope};
 use nivella_wallet::app::Running;
+use nivella_wallet::catalog::terms::Terms;
 use nivella_wallet::catalog::worth::Basis;
 use nivella_wallet::catalog::{self, CategoryRef, Package, ProductFacts, Target};
 use nivella_wallet::config::{Config, Every};
@@ -216,6 +217,7 @@ pub(crate) fn lab(db: &Db) -> Store {
             price_html: String::new(),
             on_sale_now: true,
             credits: None,
+            terms: Terms::default(),
             categories: Some(vec![CategoryRef {
                 id: 18,
                 slug: "apparel".to_owned(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use nivella_wallet::catalog::lookup::{self, Progress};
 use nivella_wallet::catalog::store::{self, Set};
 use nivella_wallet::catalog::sync::{self, sync};
+use nivella_wallet::catalog::terms::Terms;
 use nivella_wallet::catalog::woo::{self, Delivered};
 use nivella_wallet::catalog::worth::{Basis, Decision, Line, Need, Worth};
 use nivella_wallet::catalog::{CategoryRef, Package, ProductFacts, ShopCategory, Subject, Target};
@@ -70,6 +71,7 @@ fn facts(id: i64, categories: &[(i64, &str)]) -> ProductFacts {
         price_html: "<b>1</b>".to_owned(),
         on_sale_now: true,
         credits: None,
+        terms: Terms::default(),
         categories: Some(categories.iter().map(category).collect()),
         modified_at: at(100),
     }
@@ -295,7 +297,8 @@ fn what_a_line_is_worth_is_decided_so() {
         for (product_id, variation_id, sku, promise, with_keys, without_keys) in table {
             for (has_rest_keys, expected) in [(true, with_keys), (false, without_keys)] {
                 let store = Store { has_rest_keys, ..store.clone() };
-                let line = Line { product_id, variation_id, sku, promised: promise.parse().ok() };
+                let promised = promise.parse().ok();
+                let line = Line { product_id, variation_id, sku, promised, terms: None };
                 let decision = test.db.read(|tx| store::judge(tx, &store, &line)).unwrap();
                 assert_eq!(shown(&decision), expected, "{line:?} on {}", test.name);
             }

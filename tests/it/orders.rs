@@ -278,11 +278,12 @@ fn the_plugin_can_put_the_refunds_into_the_delivery() {
         Ok(Body::Order(order)) => order.refund_details,
         other => panic!("{other:?}"),
     };
-    body["nivella"] = serde_json::json!({ "refunds": refunds, "version": "1.0" });
+    body["nivella"] = serde_json::json!({ "refunds": refunds, "version": 1 });
     assert_eq!(read(&body), Some(woo::parse_refunds(refunds.to_string().as_bytes()).unwrap()));
 
     for broken in [
         serde_json::json!({ "refunds": [refunds[0]] }),
+        serde_json::json!({ "refunds": refunds, "version": 2 }),
         serde_json::json!({ "refunds": "three" }),
         serde_json::json!({ "refunds": [{ "id": 50, "amount": "lots" }] }),
         serde_json::json!([]),

@@ -43,6 +43,8 @@ pub(crate) const FIRST_ORDER: i64 = 1_000;
 pub(crate) struct Kind {
     pub(crate) policy: Policy,
     pub(crate) has_plugin: bool,
+    /// The plugin tells all it knows, also of what WooCommerce keeps silent about.
+    pub(crate) tells: bool,
     /// Orders change customers and sites; else credits are spent.
     pub(crate) moves: bool,
     /// Facts about products and packages change meanwhile.
@@ -155,6 +157,7 @@ impl Kind {
         Self {
             policy,
             has_plugin: random.random_bool(0.6),
+            tells: false,
             moves: random.random_bool(0.4),
             learns: random.random_ratio(1, 4),
             asks: false,
@@ -170,16 +173,15 @@ impl Kind {
     fn some_act(&self, random: &mut StdRng) -> Act {
         loop {
             let act = *ACTS.choose(random).unwrap();
-            let is_silent = matches!(
-                act,
-                Act::DeleteRefund
-                    | Act::DeleteRefundInAdmin
-                    | Act::SilentSite
-                    | Act::SilentQuantity
-                    | Act::DeleteForGood
-            );
+            let is_silent = match act {
+                Act::SilentSite | Act::SilentQuantity => true,
+                Act::DeleteRefund | Act::DeleteRefundInAdmin | Act::DeleteForGood => !self.tells,
+                // Only the shop itself is believed that.
+                Act::RemoveAllLines => self.tells,
+                _ => false,
+            };
             // What is promised later counts only for whoever did not know the line before.
-            let is_ambiguous = self.asks && act == Act::Promise;
+            let is_ambiguous = (self.asks || !self.silent) && act == Act::Promise;
             if (self.silent || !is_silent) && !is_ambiguous {
                 return act;
             }
@@ -230,7 +232,8 @@ impl Plan {
             if is_hasty {
                 push(What::Send, random.random());
                 push(What::Arrive, random.random());
-                push(What::Act(if kind.silent { Act::DeleteRefund } else { Act::Note }), random.random());
+                let is_told = kind.silent || kind.tells;
+                push(What::Act(if is_told { Act::DeleteRefund } else { Act::Note }), random.random());
                 push(What::Act(kind.some_act(&mut random)), random.random());
             } else if random.random_bool(0.8) {
                 push(What::Wait(random.random_range(1..4)), 0);
@@ -495,7 +498,9 @@ pub(crate) fn without_keys() -> shop::store::Settings {
 /// The shop before its first day.
 pub(crate) fn new_shop(kind: &Kind) -> Arc<Mutex<Shop>> {
     let sites = SITES.iter().map(|(site, _)| (*site).to_owned()).collect();
-    Arc::new(Mutex::new(Shop::new(kind.has_plugin, sites, kind.moves)))
+    let mut shop = Shop::new(kind.has_plugin, sites, kind.moves);
+    shop.tells = kind.tells;
+    Arc::new(Mutex::new(shop))
 }
 
 /// A history while it is lived through.

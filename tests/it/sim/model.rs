@@ -64,14 +64,19 @@ struct Lot {
     frozen: bool,
 }
 
-/// Which of two states is newer: the date, how far along, how many refunds, which came later.
-type Age = (i64, u8, usize, u64);
+/// Which of two states is newer: the date, when it was put together, how far along, how many refunds, which came later.
+type Age = (i64, i64, u8, usize, u64);
+
+/// Nothing is newer than that an order was deleted for good.
+const GONE: Age = (i64::MAX, i64::MAX, u8::MAX, usize::MAX, u64::MAX);
 
 #[derive(Clone, Debug)]
 struct Known {
     age: Age,
     account: Option<String>,
     lines: BTreeMap<i64, Memory>,
+    /// The state that holds.
+    last: Option<Shown>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -139,9 +144,26 @@ impl Model {
         }
         let Some(shown) = shown else { return };
         let order = &shown.order;
-        let age = (order.modified, how_far(order.status), order.refunds.len(), self.arrivals);
+        if order.status == "deleted" {
+            return self.delete(order.id);
+        }
+        let told_at = shown.told_at.unwrap_or(0);
+        let age = (order.modified, told_at, how_far(order.status), order.refunds.len(), self.arrivals);
         if self.orders.get(&order.id).is_none_or(|known| age > known.age) {
             self.take(shown, age);
+        }
+    }
+
+    /// An order is deleted for good: what was known of it last is what is gone.
+    fn delete(&mut self, order: i64) {
+        let Some(known) = self.orders.get(&order) else {
+            let never_seen = Known { age: GONE, account: None, lines: BTreeMap::new(), last: None };
+            self.orders.insert(order, never_seen);
+            return;
+        };
+        if let Some(mut last) = known.last.clone().filter(|_| known.age < GONE) {
+            last.order.status = "deleted";
+            self.take(&last, GONE);
         }
     }
 
@@ -189,9 +211,14 @@ impl Model {
     /// Lets a state hold from now on.
     fn take(&mut self, shown: &Shown, age: Age) {
         let order = &shown.order;
-        let mut known =
-            self.orders.remove(&order.id).unwrap_or(Known { age, account: None, lines: BTreeMap::new() });
+        let mut known = self.orders.remove(&order.id).unwrap_or(Known {
+            age,
+            account: None,
+            lines: BTreeMap::new(),
+            last: None,
+        });
         known.age = age;
+        known.last = Some(shown.clone());
         self.remember(&mut known, shown);
         let wishes = self.wishes(&known, shown);
         let grants = wishes.iter().any(|(_, wish)| matches!(wish, Wish::Exactly(micro) if *micro > 0));
@@ -365,7 +392,9 @@ impl Model {
             let wish = match standing {
                 // Nothing is taken back from an order without any line until the shop itself shows it so.
                 Standing::Paid if order.lines.is_empty() => Wish::AsItIs { frozen: Some(false) },
-                Standing::Undone if order.lines.is_empty() => Wish::AsItIs { frozen: None },
+                Standing::Undone if order.lines.is_empty() && order.status != "deleted" => {
+                    Wish::AsItIs { frozen: None }
+                }
                 Standing::Paid | Standing::Undone => Wish::Exactly(0),
                 Standing::Open => Wish::AsItIs { frozen: Some(true) },
                 Standing::Undated | Standing::Gone => Wish::AsItIs { frozen: Some(false) },

@@ -211,7 +211,7 @@ fn own_answer(context: &Context, request: &Request) -> Response {
 
 /// REST never has what the plugin adds to deliveries.
 fn shown_by(shop: &Shop, order: &Order) -> Shown {
-    Shown { order: order.clone(), gone: shop.gone_products.clone(), details: false }
+    Shown { order: order.clone(), gone: shop.gone_products.clone(), details: false, told_at: None }
 }
 
 fn orders(shop: &Shop, parameters: &BTreeMap<String, String>) -> Response {

@@ -181,6 +181,8 @@ pub(crate) struct Shown {
     pub(crate) gone: BTreeSet<i64>,
     /// Whether the lines of its refunds are told.
     pub(crate) details: bool,
+    /// When the plugin put it together, in microseconds, where it says so.
+    pub(crate) told_at: Option<i64>,
 }
 
 /// An event that waits for the queue to run.
@@ -199,6 +201,9 @@ pub(crate) struct Shop {
     pub(crate) gone_products: BTreeSet<i64>,
     /// Whether the plugin adds the lines of refunds to the order's body.
     pub(crate) has_plugin: bool,
+    /// Whether the plugin tells all it knows: when a body was put together, what products and categories are, and
+    /// what WooCommerce keeps silent about.
+    pub(crate) tells: bool,
     /// Sites that lines may name.
     pub(crate) sites: Vec<String>,
     /// Whether orders change customers and sites.
@@ -208,6 +213,8 @@ pub(crate) struct Shop {
     queue: Vec<Event>,
     next_refund: i64,
     next_item: i64,
+    /// Bodies put together so far.
+    bodies: i64,
 }
 
 /// When the life of every shop begins, in seconds.
@@ -220,12 +227,14 @@ impl Shop {
             orders: BTreeMap::new(),
             gone_products: BTreeSet::new(),
             has_plugin,
+            tells: false,
             sites,
             moves,
             versions: BTreeMap::new(),
             queue: Vec::new(),
             next_refund: 500_000,
             next_item: 1,
+            bodies: 0,
         }
     }
 
@@ -236,6 +245,9 @@ impl Shop {
         }
         if act == Act::DeleteProduct {
             let product = PRODUCTS.choose(dice).unwrap();
+            // Its variations go with it.
+            let variations = PRODUCTS.iter().filter(|variation| variation.parent == product.id);
+            self.gone_products.extend(variations.map(|variation| variation.id));
             return self
                 .gone_products
                 .insert(product.id)
@@ -254,6 +266,9 @@ impl Shop {
                 // Whoever asks from now on is told so: it is a state like any other, and the last.
                 let gone = Order { status: "deleted", modified: self.now, ..order };
                 self.versions.entry(id).or_default().push(gone);
+                if self.tells {
+                    self.event(GONE, id);
+                }
                 return Some("is deleted for good".to_owned());
             }
             Act::Trash => {
@@ -261,6 +276,9 @@ impl Shop {
                 order.status = "trash";
                 order.modified = self.now;
                 self.event("order.deleted", id);
+                if self.tells {
+                    self.event("order.updated", id);
+                }
                 "goes to the trash".to_owned()
             }
             Act::Restore => {
@@ -279,11 +297,14 @@ impl Shop {
                 format!("is restored as {}", order.status)
             }
             Act::DeleteRefund | Act::DeleteRefundInAdmin => {
-                // Silent: no date moves, nobody is told; from the admin pages an action about the refund goes out.
+                // Silent: no date moves, only the plugin tells of it; from the admin pages an action about the refund goes out.
                 let at = (0..order.refunds.len()).collect::<Vec<_>>().choose(dice).copied()?;
                 let refund = order.refunds.remove(at);
                 if act == Act::DeleteRefundInAdmin {
                     self.event("action.woocommerce_refund_deleted", refund.id);
+                }
+                if self.tells {
+                    self.event("order.updated", id);
                 }
                 format!("loses refund {} of {}", refund.id, money(refund.amount))
             }
@@ -612,8 +633,18 @@ impl Shop {
         queue.iter().map(|event| self.mail(event)).collect()
     }
 
-    fn mail(&self, event: &Event) -> Mail {
+    fn mail(&mut self, event: &Event) -> Mail {
         let (topic, id) = (event.topic.to_owned(), event.about);
+        self.bodies += 1;
+        let told_at = self.tells.then_some(self.now * 1_000_000 + self.bodies);
+        if event.topic == GONE {
+            let body = json!({ "id": id, "nivella": { "version": 1, "told_at": told_at.map(micros), "gone": true } });
+            let last = self.versions[&id].last().unwrap();
+            let order = Order { status: "deleted", ..last.clone() };
+            let shows = Shown { order, gone: self.gone_products.clone(), details: true, told_at };
+            let topic = "order.deleted".to_owned();
+            return Mail { topic, body: body.to_string().into_bytes(), order: Some(id), shows: Some(shows) };
+        }
         let bare = |body: Value, order| Mail {
             topic: topic.clone(),
             body: body.to_string().into_bytes(),
@@ -629,6 +660,7 @@ impl Shop {
         }
         match self.show(id) {
             Some(shows) => {
+                let shows = Shown { told_at, ..shows };
                 let body = order_json(&shows).to_string().into_bytes();
                 Mail { topic, body, order: Some(id), shows: Some(shows) }
             }
@@ -639,7 +671,7 @@ impl Shop {
     /// An order as its webhooks show it now.
     pub(crate) fn show(&self, id: i64) -> Option<Shown> {
         let order = self.orders.get(&id)?.clone();
-        Some(Shown { order, gone: self.gone_products.clone(), details: self.has_plugin })
+        Some(Shown { order, gone: self.gone_products.clone(), details: self.has_plugin, told_at: None })
     }
 }
 
@@ -758,8 +790,50 @@ pub(crate) fn order_json(shown: &Shown) -> Value {
     if shown.details && !order.refunds.is_empty() {
         json["nivella"] = json!({ "refunds": refunds_json(order) });
     }
+    if let Some(told_at) = shown.told_at {
+        json["nivella"] = json!({
+            "version": 1,
+            "told_at": micros(told_at),
+            "refunds": refunds_json(order),
+            "products": told_products(shown),
+            "categories": [
+                { "id": 16, "name": "Tokens", "slug": "tokens", "parent": 0 },
+                { "id": 17, "name": "Bundles", "slug": "bundles", "parent": 16 },
+                { "id": 18, "name": "Apparel", "slug": "apparel", "parent": 0 },
+            ],
+        });
+    }
     json
 }
+
+/// What the plugin tells of what was bought: each product that is still there, and of a variation its parent too.
+fn told_products(shown: &Shown) -> Value {
+    let sold: BTreeSet<i64> = shown
+        .order
+        .lines
+        .iter()
+        .map(|line| product_of(line.product))
+        .flat_map(|product| [product.id, product.parent])
+        .filter(|id| *id > 0 && !shown.gone.contains(id))
+        .collect();
+    let tell = |id| {
+        let json = product_json(product_of(id));
+        let mut told = json!({ "status": "publish" });
+        for name in ["id", "parent_id", "sku", "name", "categories", "meta_data", "permalink", "price"] {
+            told[name] = json[name].clone();
+        }
+        told
+    };
+    sold.into_iter().map(tell).collect()
+}
+
+/// Microseconds as the plugin writes them.
+fn micros(at: i64) -> String {
+    DateTime::from_timestamp_micros(at).unwrap().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+/// An order was deleted for good; told by the plugin alone.
+const GONE: &str = "nivella.gone";
 
 /// The refunds of an order as `GET /orders/{id}/refunds` gives them.
 pub(crate) fn refunds_json(order: &Order) -> Value {

@@ -33,7 +33,7 @@ export async function startBrowser() {
  * `page.complaints` gathers what the browser complained of: errors of scripts, and anything a page wanted
  * from another machine.
  */
-export async function visit(browser, site, name, path, { size = DESKTOP, scripts = true } = {}) {
+export async function visit(browser, site, name, path, { size = DESKTOP, scripts = true, patience_ms = 10_000 } = {}) {
   const context = await browser.newContext({
     viewport: size,
     javaScriptEnabled: scripts,
@@ -42,7 +42,7 @@ export async function visit(browser, site, name, path, { size = DESKTOP, scripts
     reducedMotion: "reduce",
     acceptDownloads: true,
   });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(patience_ms);
   const page = await context.newPage();
   page.complaints = [];
   page.on("pageerror", (error) => page.complaints.push(`script: ${error.message}`));

@@ -35,14 +35,18 @@ export const LIES = {
   },
 };
 
-/** Starts one in front of the daemon at `truth`. `liar.lie` names how it lies from now on, or is null. */
+/**
+ * Starts one in front of the daemon at `truth`. `liar.lie` names how it lies from now on, or is null; `liar.says` is
+ * what it answers to every question, if it is set.
+ */
 export async function startLiar(truth) {
-  const liar = { lie: null, asked: [] };
+  const liar = { lie: null, says: null, asked: [] };
   const server = createServer((question, answer) => {
     // Somebody who hangs up in the middle of a lie is what we are after, not a fault of ours.
     answer.on("error", () => {});
     liar.asked.push(question.url);
     if (liar.lie) LIES[liar.lie](answer, liar);
+    else if (liar.says !== null) answer.writeHead(200, { "content-type": "application/json" }).end(liar.says);
     else passOn(truth, question, answer);
   });
   await new Promise((resolve, reject) => server.on("error", reject).listen(0, "127.0.0.1", resolve));
