@@ -571,7 +571,8 @@ async fn plans_explanations_and_past_balances_are_true_on_random_books() {
             0..3 => grant_something(&world, &mut random, now, step).await,
             3..7 => {
                 let plan = world.get(&format!("/v1/wallets/site:{site}/burn-plan?credits={amount}")).await;
-                let entries = world.app.count("entry");
+                // What expires meanwhile the daemon books by itself.
+                let entries = world.app.count("entry WHERE kind <> 'expired'");
                 let body = json!({ "site": site, "credits": amount });
                 let debit = world.post("/v1/debits", Some(&format!("d{step}")), body).await;
                 if debit.status == 201 {
@@ -583,7 +584,7 @@ async fn plans_explanations_and_past_balances_are_true_on_random_books() {
                     debited[0] += 1;
                 } else {
                     assert_eq!((plan.brief(), &plan.body), (debit.brief(), &debit.body), "step {step}");
-                    assert_eq!(world.app.count("entry"), entries);
+                    assert_eq!(world.app.count("entry WHERE kind <> 'expired'"), entries);
                     debited[1] += 1;
                 }
             }

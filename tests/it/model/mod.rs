@@ -75,7 +75,10 @@ fn walk_share(share: u64) {
     }
     let [told, late] = [&alerts::TOLD, &alerts::LATE].map(|count| count.load(Ordering::Relaxed));
     println!("{told} alerts so far, {late} of them had to wait");
-    assert!(walks < 1_000 || (told > 100 && late > 0), "walks in which nobody is told anything prove nothing");
+    assert!(
+        walks < 1_000 || (told > 100 && late > 0),
+        "walks in which nobody is told anything prove nothing"
+    );
 }
 
 /// When a walk begins, and its steps.
