@@ -257,7 +257,7 @@ function exchange_claim( string $token ) {
 	if ( 0 !== (int) $order->get_customer_id() ) {
 		return $refused( 'not_guest' );
 	}
-	$account = rawurlencode( settings()['store'] . ':email:' . strtolower( $order->get_billing_email() ) );
+	$account = rawurlencode( guest_account( $order->get_billing_email() ) );
 	$answer  = tell(
 		'POST',
 		"/v1/accounts/{$account}/claim-link",

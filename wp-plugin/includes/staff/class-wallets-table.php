@@ -70,7 +70,7 @@ final class Wallets_Table extends \WP_List_Table {
 				'cursor' => $this->asked['cursor'],
 			)
 		);
-		if ( ! is_wp_error( $page ) && array() === $page['items'] && '' === $this->asked['cursor'] && 'all' === $this->asked['filter'] && can_be_site( $this->asked['query'] ) ) {
+		if ( ! is_wp_error( $page ) && array() === $page['items'] && '' === $this->asked['cursor'] && 'all' === $this->asked['filter'] && is_site_id( $this->asked['query'] ) ) {
 			$page = staff_accounts_of_sites( $this->asked['query'] );
 		}
 		if ( is_wp_error( $page ) ) {

@@ -53,42 +53,6 @@ function read_body( string $json, callable $read ) {
 }
 
 /**
- * Whether a text is the id of an account.
- *
- * @param string $text Any text.
- */
-function is_account_id( string $text ): bool {
-	return 1 === preg_match( '/^acc_[0-9a-f]{32}$/D', $text );
-}
-
-/**
- * Whether a text can be the id of a site.
- *
- * @param string $text Any text.
- */
-function can_be_site( string $text ): bool {
-	return 1 === preg_match( '/^[A-Za-z0-9._:-]{1,128}$/D', $text );
-}
-
-/**
- * The path of an account's wallet, for staff.
- *
- * @param string $account An account's id, or its name in the store.
- */
-function account_path( string $account ): string {
-	return rawurlencode( 'account:' . $account );
-}
-
-/**
- * What the store calls a WordPress user.
- *
- * @param int $user_id A WordPress user.
- */
-function customer_reference( int $user_id ): string {
-	return settings()['store'] . ':customer:' . $user_id;
-}
-
-/**
  * A page of accounts.
  *
  * @param array $query `query`, `filter`, `sort`, `limit`, `cursor`.

@@ -172,26 +172,6 @@ function staff_trouble( \WP_Error $error, string $missing = '' ): array {
 }
 
 /**
- * A daemon's text for an order or a customer's name, taken apart.
- *
- * @param string $name Such as `shop:customer:17` or `shop:email:alice@example.com`.
- * @return array{ customer: int, email: string } Zero and '' for what is of another store.
- */
-function read_reference( string $name ): array {
-	$store  = preg_quote( settings()['store'], '/' );
-	$person = array(
-		'customer' => 0,
-		'email'    => '',
-	);
-	if ( preg_match( "/^{$store}:customer:([1-9][0-9]{0,17})$/D", $name, $match ) ) {
-		$person['customer'] = (int) $match[1];
-	} elseif ( preg_match( "/^{$store}:email:(.+)$/D", $name, $match ) ) {
-		$person['email'] = $match[1];
-	}
-	return $person;
-}
-
-/**
  * Who stands behind the names of an account, as staff see them.
  *
  * @param string   $id    The account.

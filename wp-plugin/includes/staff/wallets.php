@@ -133,7 +133,7 @@ function users_without_row( string $search, array $accounts ): array {
 		if ( isset( $shown[ $user['id'] ] ) ) {
 			continue;
 		}
-		$account = count( $users ) < LOOKED_UP_MAX ? staff_account( customer_reference( $user['id'] ) ) : null;
+		$account = count( $users ) < LOOKED_UP_MAX ? staff_account( customer_account( $user['id'] ) ) : null;
 		$says    = '';
 		if ( is_array( $account ) ) {
 			/* translators: %s: amount. */
