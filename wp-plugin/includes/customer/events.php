@@ -288,20 +288,20 @@ function take_events( array $items, array $waits ): array {
  * @return array|\WP_Error `items` as they are, `cursor`, `more`.
  */
 function parse_event_page( string $json ) {
-	try {
-		$page = read_object( json_decode( $json, true, 16 ), 'events' );
-		return array(
-			'items'  => read_list(
-				$page,
-				'items',
-				static function ( array $item ): array {
-					return $item;
-				}
-			),
-			'cursor' => isset( $page['cursor'] ) && '' !== $page['cursor'] ? read_id( $page, 'cursor' ) : '',
-			'more'   => true === ( $page['more'] ?? false ),
-		);
-	} catch ( \UnexpectedValueException $error ) {
-		return new \WP_Error( 'nivella_feed', $error->getMessage() );
-	}
+	return read_body(
+		$json,
+		static function ( array $page ): array {
+			return array(
+				'items'  => read_list(
+					$page,
+					'items',
+					static function ( array $item ): array {
+						return $item;
+					}
+				),
+				'cursor' => isset( $page['cursor'] ) && '' !== $page['cursor'] ? read_id( $page, 'cursor' ) : '',
+				'more'   => true === ( $page['more'] ?? false ),
+			);
+		}
+	);
 }

@@ -76,20 +76,12 @@ function sites_that_hold( array $feed ): array {
  * @return array|\WP_Error A list of array{ id: string, label: string }.
  */
 function parse_sites( string $json ) {
-	try {
-		return read_list(
-			read_object( json_decode( $json, true, 16 ), 'account' ),
-			'sites',
-			static function ( array $site ): array {
-				return array(
-					'id'    => read_id( $site, 'id' ),
-					'label' => isset( $site['label'] ) ? read_text( $site, 'label' ) : '',
-				);
-			}
-		);
-	} catch ( \UnexpectedValueException $error ) {
-		return new \WP_Error( 'nivella_feed', $error->getMessage() );
-	}
+	return read_body(
+		$json,
+		static function ( array $account ): array {
+			return read_list( $account, 'sites', __NAMESPACE__ . '\\read_site' );
+		}
+	);
 }
 
 /**

@@ -167,7 +167,7 @@ function staff_trouble( \WP_Error $error, string $missing = '' ): array {
 	return $why + array(
 		'code'         => $code,
 		'settings_url' => current_user_can( settings_capability() ) ? settings_url() : null,
-		'again'        => in_array( $code, NOBODY_ANSWERS, true ) ? act_view( REFRESH_ACTION, array( 'customer' => 0 ) ) : null,
+		'again'        => is_silence( $error ) ? act_view( REFRESH_ACTION, array( 'customer' => 0 ) ) : null,
 	);
 }
 
