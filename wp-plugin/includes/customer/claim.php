@@ -88,10 +88,8 @@ function show_claim(): void {
 	if ( ! has_account_page() || ! is_user_logged_in() ) {
 		return;
 	}
-	$name   = claim_result_name();
-	$result = get_transient( $name );
-	delete_transient( $name );
-	$token = asked_claim();
+	$result = take_result( 'claim' );
+	$token  = asked_claim();
 	if ( is_array( $result ) && is_string( $result['text'] ?? null ) ) {
 		wp_enqueue_style( STYLE );
 		show(
@@ -132,7 +130,7 @@ function handle_claim(): void {
 	$token  = claim_token( $_POST['token'] ?? '' );
 	$once   = $_POST['once'] ?? '';
 	$result = claim( $token, get_current_user_id(), is_string( $once ) ? wp_unslash( $once ) : '' );
-	set_transient( claim_result_name(), $result, 5 * MINUTE_IN_SECONDS );
+	leave_result( 'claim', $result );
 	if ( $result['ok'] ) {
 		drop_short_cache( customer_wallet_path( get_current_user_id() ), false );
 	}
@@ -205,13 +203,6 @@ function claim_refused( \WP_Error $error ): array {
 		'text'  => $texts[ $code ] ?? __( 'The credit service cannot be reached just now. The credits are safe; please try again in a few minutes.', 'nivella-credit-wallet' ),
 		'again' => ! $known || in_array( $code, array( 'holds_open', 'not_there' ), true ),
 	);
-}
-
-/**
- * Where the result waits for the person who asked.
- */
-function claim_result_name(): string {
-	return OPTION_PREFIX . 'claim_' . get_current_user_id();
 }
 
 /**
