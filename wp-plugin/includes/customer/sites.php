@@ -3,7 +3,8 @@
  * The websites of an account: what they are called, also those on which nothing is left.
  *
  * A feed only names a website that holds credits or has used some. The list is asked for when the feed was, no oftener, and
- * the last good one is kept beside it.
+ * the last good one is kept beside it, all of it, as long as the feed is. What a sale needs is another list: short, seconds
+ * old, of guests too, and gone after a day; see selling/sites.php.
  *
  * @package Nivella\CreditWallet
  */
