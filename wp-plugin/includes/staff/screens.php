@@ -88,6 +88,16 @@ function prepare_staff_screen( $screen ): void {
 }
 
 /**
+ * Reads what our lists extend.
+ */
+function load_staff_table(): void {
+	if ( ! class_exists( 'WP_List_Table' ) ) {
+		require_once ABSPATH . 'wp-admin/includes/class-wp-list-table.php';
+	}
+	require_once __DIR__ . '/class-staff-table.php';
+}
+
+/**
  * Keeps how many rows somebody wants.
  *
  * @param mixed  $keep   What other plugins say.
