@@ -99,7 +99,6 @@ final class Wallets_Table extends \WP_List_Table {
 			'used'      => __( 'Used', 'nivella-credit-wallet' ),
 			'sites'     => __( 'Websites', 'nivella-credit-wallet' ),
 			'status'    => __( 'Status', 'nivella-credit-wallet' ),
-			'changed'   => __( 'Last change', 'nivella-credit-wallet' ),
 			'created'   => __( 'Since', 'nivella-credit-wallet' ),
 		);
 	}
@@ -228,15 +227,6 @@ final class Wallets_Table extends \WP_List_Table {
 				'why'    => (string) $item['frozen_reason'],
 			)
 		);
-	}
-
-	/**
-	 * When something was last booked.
-	 *
-	 * @param array $item An account.
-	 */
-	protected function column_changed( $item ): string {
-		return $item['is_told'] ? rendered( 'staff-cell-time', moment_view( $item['changed_at'] ) ) : '';
 	}
 
 	/**
