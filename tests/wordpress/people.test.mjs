@@ -370,6 +370,7 @@ for (const woocommerce of ["stub", "real"]) {
 
       const guest = await visit(browser, site, null, thanks.replace(site.url, ""));
       await at(guest, "claim-link").waitFor();
+      assert.ok(!(await guest.content()).includes("nivella_claim"), "whoever typed the address has not shown that it is theirs");
       await pictures(guest, "people-thank-you");
       assert.deepEqual(await accessibilityFaults(guest, ".nivella"), []);
       const shirt = await php('$product = new WC_Product_Simple(); $product->set_name( "Shirt" ); $product->set_regular_price( "10" ); $product->save(); echo $product->get_id();');
