@@ -28,6 +28,27 @@ describe("buying credits with WooCommerce", { skip }, () => {
     return visit(browser, site, name, "/shop/", { patience_ms: 45_000, ...options });
   };
 
+  it("takes no promise from a customer who posts one as an attribute", async () => {
+    const lines = JSON.parse(
+      await shop.php(`
+        WC()->frontend_includes(); WC()->initialize_session(); WC()->initialize_cart();
+        // Its attributes were taken away after its variations were made: WooCommerce takes any that are posted.
+        $shirt = new WC_Product_Variable(); $shirt->set_name( "Shirt" ); $shirt->save();
+        $large = new WC_Product_Variation(); $large->set_parent_id( $shirt->get_id() ); $large->set_regular_price( "1" ); $large->save();
+        $_REQUEST = array( "add-to-cart" => $shirt->get_id(), "variation_id" => $large->get_id(), "attribute_size" => "L",
+          "attribute__nivella_credits" => "999999", "attribute__nivella_attribute_kind" => "paid", "attribute__nivella_site_id" => "bob-site" );
+        WC_Form_Handler::add_to_cart_action();
+        $order = new WC_Order();
+        WC()->checkout()->create_order_line_items( $order, WC()->cart );
+        $order->save();
+        $found = array();
+        foreach ( wc_get_order( $order->get_id() )->get_items() as $item ) { $found[] = wp_list_pluck( $item->get_meta_data(), "value", "key" ); }
+        WC()->cart->empty_cart();
+        echo wp_json_encode( $found );`),
+    );
+    assert.deepEqual(lines, [{ size: "L" }], "its own attribute, and nothing of ours");
+  });
+
   for (const kind of KINDS) {
     describe(`the ${kind} checkout`, () => {
       before(async () => {

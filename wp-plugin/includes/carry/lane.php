@@ -497,4 +497,5 @@ function forget_lane(): void {
 	wp_clear_scheduled_hook( CATCH_UP );
 	forget_options( array( 'later_' ) );
 	delete_option( LANE_OPTION );
+	delete_option( TOLD_OPTION );
 }

@@ -3,9 +3,12 @@
  * What somebody bought as a guest becomes theirs once they have an account.
  *
  * The link `?nivella_claim=…` leads to My Account. It carries either a token of the wallet service (`account claim-link`), or
- * one that this shop made for an order. The shop's own is what stands in e-mails and on the page after checkout: it can be
- * made without asking anybody, so no checkout and no e-mail ever waits for the wallet service, and it is there although the
- * service does not know the order yet. It is exchanged for the service's token when it is used.
+ * one that this shop made for an order. The shop's own is what stands in e-mails: it can be made without asking anybody, so no
+ * e-mail ever waits for the wallet service, and it is there although the service does not know the order yet. It is exchanged
+ * for the service's token when it is used.
+ *
+ * Either brings all that was ever bought with an address, so it only ever goes to that address. Whoever sees the page after
+ * checkout has typed an address, and has not shown that it is theirs.
  *
  * @package Nivella\CreditWallet
  */
@@ -354,20 +357,21 @@ function show_claim_in_email( $order, $sent_to_admin = false, $is_plain = false 
 }
 
 /**
- * The same on the page after checkout.
+ * On the page after checkout: that the link is in the e-mail. Never the link itself, or a small order with somebody else's
+ * address would open everything that was bought with it.
  *
  * @param mixed $order_id An order.
  */
 function show_claim_after_checkout( $order_id ): void {
-	$url = function_exists( 'wc_get_order' ) ? order_claim_url( wc_get_order( $order_id ) ) : '';
-	if ( '' !== $url && ! is_user_logged_in() ) {
+	$order = function_exists( 'wc_get_order' ) ? wc_get_order( $order_id ) : null;
+	if ( '' !== order_claim_url( $order ) && ! is_user_logged_in() ) {
 		wp_enqueue_style( STYLE );
-		show( 'account-claim-link', claim_link_view( $url ) );
+		show( 'account-claim-link', array() );
 	}
 }
 
 /**
- * What the templates see.
+ * What the templates of e-mails see.
  *
  * @param string $url The link.
  */
