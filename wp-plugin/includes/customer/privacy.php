@@ -53,7 +53,7 @@ function wallets_of_person( string $email ): array {
 	}
 	$user  = get_user_by( 'email', $email );
 	$paths = $user ? array( 'customer' => customer_wallet_path( $user->ID ) ) : array();
-	return $paths + array( 'guest' => rawurlencode( 'account:' . settings()['store'] . ':email:' . strtolower( trim( $email ) ) ) );
+	return $paths + array( 'guest' => account_path( guest_account( $email ) ) );
 }
 
 /**

@@ -46,7 +46,17 @@ function register_selling_style(): void {
  */
 function top_up_cart_url( int $product_id, string $site ): string {
 	$url = add_query_arg( 'add-to-cart', $product_id, function_exists( 'wc_get_cart_url' ) ? wc_get_cart_url() : home_url( '/' ) );
-	return is_site_id( $site ) ? add_query_arg( SITE_PARAM, rawurlencode( $site ), $url ) : $url;
+	return with_site( $url, is_site_id( $site ) ? $site : '' );
+}
+
+/**
+ * An address with the website that what is bought there is for.
+ *
+ * @param string|null $url  Where something is bought.
+ * @param string      $site A website, or '' for none.
+ */
+function with_site( ?string $url, string $site ): ?string {
+	return null === $url || '' === $site ? $url : add_query_arg( SITE_PARAM, rawurlencode( $site ), $url );
 }
 
 /**

@@ -344,7 +344,7 @@ function act_problem( string $act, \WP_Error $error ): array {
 		$why = explain( $error );
 		return array(
 			'errors'     => array( '' => $why['reason'] . ' ' . $why['remedy'] ),
-			'is_unknown' => in_array( $error->get_error_code(), NOBODY_ANSWERS, true ) || 'in_progress' === $code,
+			'is_unknown' => is_silence( $error ) || 'in_progress' === $code,
 		);
 	}
 

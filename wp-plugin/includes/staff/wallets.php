@@ -77,9 +77,7 @@ function wallets_url( array $asked ): string {
 function wallets_table(): Wallets_Table {
 	static $table = null;
 	if ( null === $table ) {
-		if ( ! class_exists( 'WP_List_Table' ) ) {
-			require_once ABSPATH . 'wp-admin/includes/class-wp-list-table.php';
-		}
+		load_staff_table();
 		require_once __DIR__ . '/class-wallets-table.php';
 		$table = new Wallets_Table( wallets_asked() );
 	}
@@ -135,7 +133,7 @@ function users_without_row( string $search, array $accounts ): array {
 		if ( isset( $shown[ $user['id'] ] ) ) {
 			continue;
 		}
-		$account = count( $users ) < LOOKED_UP_MAX ? staff_account( customer_reference( $user['id'] ) ) : null;
+		$account = count( $users ) < LOOKED_UP_MAX ? staff_account( customer_account( $user['id'] ) ) : null;
 		$says    = '';
 		if ( is_array( $account ) ) {
 			/* translators: %s: amount. */
