@@ -270,7 +270,7 @@ function usage_view( array $feed ): array {
 		),
 		'summary'   => null === $top || decimal_is_zero( $sum ) ? '' : sprintf(
 			/* translators: 1: amount with unit, 2: amount with unit, 3: date. */
-			__( '%1$s in all; most on %3$s: %2$s.', 'nivella-credit-wallet' ),
+			__( '%1$s in total; most on %3$s: %2$s.', 'nivella-credit-wallet' ),
 			with_unit( show_cost( $sum ), $feed['unit'] ),
 			with_unit( show_cost( $top['credits'] ), $feed['unit'] ),
 			show_usage_day( $top['from'] )

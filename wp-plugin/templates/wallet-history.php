@@ -62,7 +62,7 @@ defined( 'ABSPATH' ) || exit;
 				<tr>
 					<th scope="col"><?php esc_html_e( 'Date', 'nivella-credit-wallet' ); ?></th>
 					<th scope="col"><?php esc_html_e( 'Kind', 'nivella-credit-wallet' ); ?></th>
-					<th scope="col"><?php esc_html_e( 'What', 'nivella-credit-wallet' ); ?></th>
+					<th scope="col"><?php esc_html_e( 'Description', 'nivella-credit-wallet' ); ?></th>
 					<?php if ( $view['history']['sites'] ) : ?>
 						<th scope="col"><?php esc_html_e( 'Website', 'nivella-credit-wallet' ); ?></th>
 					<?php endif; ?>

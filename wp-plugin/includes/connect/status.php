@@ -124,7 +124,7 @@ function last_delivery_text( ?array $last ): string {
 		__( '%1$s ago: %2$s, %3$s', 'nivella-credit-wallet' ),
 		human_time_diff( $last['at'] ),
 		delivery_name( (string) ( $last['topic'] ?? '' ), (int) ( $last['id'] ?? 0 ) ),
-		$results[ $last['result'] ?? '' ] ?? __( 'taken', 'nivella-credit-wallet' )
+		$results[ $last['result'] ?? '' ] ?? __( 'accepted', 'nivella-credit-wallet' )
 	);
 }
 
