@@ -59,8 +59,8 @@ describe("buying credits with WooCommerce", { skip }, () => {
       const choose = async (page, id) => {
         await page.getByLabel(/Website for your credits/).selectOption(id);
       };
-      const other = (page) => page.getByLabel("Id of the other website");
-      const typed = (page) => page.getByLabel(/Id of the website for your credits/);
+      const other = (page) => page.getByLabel("ID of the other website");
+      const typed = (page) => page.getByLabel(/ID of the website for your credits/);
 
       it("takes one of the customer's websites for the lines that have none, and the order says it everywhere", async () => {
         const page = await buyer("alice");
@@ -111,7 +111,7 @@ describe("buying credits with WooCommerce", { skip }, () => {
         await shop.refused(page, NOT_THEIRS);
         await pictures(page, `selling-refused-${kind}`);
         await other(page).fill("not an id");
-        await shop.refused(page, /not the id of a website/);
+        await shop.refused(page, /not a website ID/);
         await other(page).fill("alice-third");
         const order = await shop.place(page);
         assert.equal((await shop.lines(order))[0][1].site_id, "alice-third");
@@ -213,7 +213,7 @@ describe("buying credits with WooCommerce", { skip }, () => {
         assert.ok(waited < 3500 + 2 * usual, `the page took ${waited} ms, usually ${usual} ms`);
         assert.equal(shop.list.asked.length, 1, "it was asked when the page was shown");
         await shop.openCheckout(page);
-        await page.getByLabel(/Id of the website for your credits/).fill("alice-shop");
+        await page.getByLabel(/ID of the website for your credits/).fill("alice-shop");
         const order = await shop.place(page);
         assert.equal((await shop.lines(order))[0][1].site_id, "alice-shop", "the daemon puts it right");
         assert.ok(shop.list.asked.length <= 1, `asked a silent daemon ${shop.list.asked.length} times`);
@@ -228,7 +228,7 @@ describe("buying credits with WooCommerce", { skip }, () => {
       await page.goto(`${site.url}/?p=${shop.credits}`);
       await page.getByLabel(/website/i).first().waitFor();
       await shop.add(page, shop.credits, "no id at all");
-      assert.match(await page.locator("main").innerText(), /not the id of a website/);
+      assert.match(await page.locator("main").innerText(), /not a website ID/);
       await shop.add(page, shop.credits, "any-id");
       await shop.openCheckout(page);
       assert.equal((await shop.lines(await shop.place(page)))[0][1].site_id, "any-id");

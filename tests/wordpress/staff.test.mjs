@@ -216,7 +216,7 @@ describe("the wallets of a shop", () => {
     const bob = await account("lab:customer:3");
     await open(bob);
     await review("site", { site: "brand-new", label: "Bob's blog" });
-    assert.match(await at(page, "confirm").innerText(), /Nobody has heard of the website brand-new/);
+    assert.match(await at(page, "confirm").innerText(), /The website brand-new is new here/);
     await yes();
     assert.match(await done(), /brand-new belongs to/);
     await open(await account("lab:customer:2"));
@@ -272,7 +272,7 @@ describe("the wallets of a shop", () => {
     await pictures(page, "staff-order");
     assert.deepEqual(await accessibilityFaults(page, ".nivella-staff"), []);
     await review("assign", { customer: "nobody-at-all" });
-    assert.match(await at(page, "fault-customer").innerText(), /Nobody here is called that/);
+    assert.match(await at(page, "fault-customer").innerText(), /There is no such customer/);
     await review("assign", { customer: "bob@example.com" });
     assert.match(await at(page, "confirm").innerText(), /Customer: Bob Roe \(now: Alice Doe\)/);
     await yes();
@@ -280,7 +280,7 @@ describe("the wallets of a shop", () => {
     assert.equal((await api("GET", "/v1/orders/lab/27")).account.id, await account("lab:customer:3"));
     await review("replay", {});
     await yes();
-    assert.match(await done(), /looked at again/);
+    assert.match(await done(), /processed again/);
   });
 
   it("shows unclaimed orders first, with a way to their claim link", async () => {

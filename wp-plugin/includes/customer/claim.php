@@ -128,7 +128,7 @@ function show_claim(): void {
 function handle_claim(): void {
 	check_admin_referer( CLAIM_ACTION );
 	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) || ! is_user_logged_in() || ! has_account_page() ) {
-		wp_die( esc_html__( 'Please use the button on the page.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
+		wp_die( esc_html__( 'Please use the button on the page to do this.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
 	$token  = claim_token( $_POST['token'] ?? '' );
 	$once   = $_POST['once'] ?? '';
@@ -191,8 +191,8 @@ function claim_refused( \WP_Error $error ): array {
 	$code  = is_array( $data ) && is_string( $data['code'] ?? null ) ? $data['code'] : '';
 	$texts = array(
 		'already_claimed' => __( 'These credits were claimed before. If that was you, they are part of your balance already; if not, please contact the shop.', 'nivella-credit-wallet' ),
-		'claim_expired'   => __( 'This link is too old. The credits are safe: please ask the shop for a new link.', 'nivella-credit-wallet' ),
-		'invalid_request' => __( 'This link is not one of this shop, or it was not copied as a whole. Please open it from the e-mail again.', 'nivella-credit-wallet' ),
+		'claim_expired'   => __( 'This link has expired. The credits are safe: please ask the shop for a new link.', 'nivella-credit-wallet' ),
+		'invalid_request' => __( 'This link does not belong to this shop, or only a part of it was copied. Please open it from the e-mail again.', 'nivella-credit-wallet' ),
 		'frozen'          => __( 'These credits are on hold, so they cannot be claimed now. Please contact the shop.', 'nivella-credit-wallet' ),
 		'holds_open'      => __( 'These credits are being used at this moment. Please try again in a few minutes.', 'nivella-credit-wallet' ),
 		'not_guest'       => __( 'This order belongs to an account already. Log in with that account to see its credits.', 'nivella-credit-wallet' ),
@@ -203,7 +203,7 @@ function claim_refused( \WP_Error $error ): array {
 	return array(
 		'ok'    => false,
 		'code'  => $known ? $code : 'unreachable',
-		'text'  => $texts[ $code ] ?? __( 'The credit service cannot be reached just now. The credits are safe; please try again in a few minutes.', 'nivella-credit-wallet' ),
+		'text'  => $texts[ $code ] ?? __( 'The wallet service cannot be reached just now. The credits are safe; please try again in a few minutes.', 'nivella-credit-wallet' ),
 		'again' => ! $known || in_array( $code, array( 'holds_open', 'not_there' ), true ),
 	);
 }

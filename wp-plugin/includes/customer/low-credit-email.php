@@ -155,7 +155,7 @@ function mail_setting_view(): array {
 function handle_mail_setting(): void {
 	check_admin_referer( MAIL_ACTION );
 	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) || ! is_user_logged_in() || ! has_account_page() ) {
-		wp_die( esc_html__( 'Please use the button on the page.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
+		wp_die( esc_html__( 'Please use the button on the page to do this.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
 	$user_id = get_current_user_id();
 	if ( empty( $_POST['wants'] ) ) {

@@ -170,7 +170,7 @@ function export_wallet( string $path, string $which, string $cursor ) {
 		$facts  = array(
 			__( 'Date', 'nivella-credit-wallet' )    => iso_time( $line['at'] ),
 			__( 'Kind', 'nivella-credit-wallet' )    => kind_labels()[ $line['kind'] ],
-			__( 'What', 'nivella-credit-wallet' )    => $line['label'],
+			__( 'Description', 'nivella-credit-wallet' ) => $line['label'],
 			__( 'Credits', 'nivella-credit-wallet' ) => $line['credits'],
 			__( 'Website', 'nivella-credit-wallet' ) => (string) $line['site'],
 			__( 'Order', 'nivella-credit-wallet' )   => (string) $line['order'],

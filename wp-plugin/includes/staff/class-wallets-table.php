@@ -110,7 +110,7 @@ final class Wallets_Table extends Staff_Table {
 	 * What is said when there is nothing.
 	 */
 	public function no_items(): void {
-		show( 'staff-empty', array( 'text' => '' !== $this->asked['query'] || 'all' !== $this->asked['filter'] ? __( 'No wallet fits.', 'nivella-credit-wallet' ) : __( 'There are no wallets yet. Each is opened with its customer\'s first purchase.', 'nivella-credit-wallet' ) ) );
+		show( 'staff-empty', array( 'text' => '' !== $this->asked['query'] || 'all' !== $this->asked['filter'] ? __( 'No wallet matches.', 'nivella-credit-wallet' ) : __( 'There are no wallets yet. Each is opened with its customer\'s first purchase.', 'nivella-credit-wallet' ) ) );
 	}
 
 	/**
