@@ -82,7 +82,7 @@ function sanitize_settings( $typed ): array {
 	$new['url'] = '' === $url ? '' : clean_daemon_url( $url );
 	if ( '' !== $url && '' === $new['url'] ) {
 		$new['url'] = $old['url'];
-		settings_problem( 'url', __( 'This is not a web address that can be used. It looks like https://wallet.example.com, without user name, password or question mark. The old one was kept.', 'nivella-credit-wallet' ) );
+		settings_problem( 'url', __( 'This web address cannot be used. It looks like https://wallet.example.com, without user name, password or question mark. The old one was kept.', 'nivella-credit-wallet' ) );
 	}
 
 	$key = typed_text( $typed, 'key', '' );

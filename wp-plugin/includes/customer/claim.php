@@ -3,9 +3,12 @@
  * What somebody bought as a guest becomes theirs once they have an account.
  *
  * The link `?nivella_claim=…` leads to My Account. It carries either a token of the wallet service (`account claim-link`), or
- * one that this shop made for an order. The shop's own is what stands in e-mails and on the page after checkout: it can be
- * made without asking anybody, so no checkout and no e-mail ever waits for the wallet service, and it is there although the
- * service does not know the order yet. It is exchanged for the service's token when it is used.
+ * one that this shop made for an order. The shop's own is what stands in e-mails: it can be made without asking anybody, so no
+ * e-mail ever waits for the wallet service, and it is there although the service does not know the order yet. It is exchanged
+ * for the service's token when it is used.
+ *
+ * Either brings all that was ever bought with an address, so it only ever goes to that address. Whoever sees the page after
+ * checkout has typed an address, and has not shown that it is theirs.
  *
  * @package Nivella\CreditWallet
  */
@@ -125,7 +128,7 @@ function show_claim(): void {
 function handle_claim(): void {
 	check_admin_referer( CLAIM_ACTION );
 	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) || ! is_user_logged_in() || ! has_account_page() ) {
-		wp_die( esc_html__( 'Please use the button on the page.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
+		wp_die( esc_html__( 'Please use the button on the page to do this.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
 	$token  = claim_token( $_POST['token'] ?? '' );
 	$once   = $_POST['once'] ?? '';
@@ -188,8 +191,8 @@ function claim_refused( \WP_Error $error ): array {
 	$code  = is_array( $data ) && is_string( $data['code'] ?? null ) ? $data['code'] : '';
 	$texts = array(
 		'already_claimed' => __( 'These credits were claimed before. If that was you, they are part of your balance already; if not, please contact the shop.', 'nivella-credit-wallet' ),
-		'claim_expired'   => __( 'This link is too old. The credits are safe: please ask the shop for a new link.', 'nivella-credit-wallet' ),
-		'invalid_request' => __( 'This link is not one of this shop, or it was not copied as a whole. Please open it from the e-mail again.', 'nivella-credit-wallet' ),
+		'claim_expired'   => __( 'This link has expired. The credits are safe: please ask the shop for a new link.', 'nivella-credit-wallet' ),
+		'invalid_request' => __( 'This link does not belong to this shop, or only a part of it was copied. Please open it from the e-mail again.', 'nivella-credit-wallet' ),
 		'frozen'          => __( 'These credits are on hold, so they cannot be claimed now. Please contact the shop.', 'nivella-credit-wallet' ),
 		'holds_open'      => __( 'These credits are being used at this moment. Please try again in a few minutes.', 'nivella-credit-wallet' ),
 		'not_guest'       => __( 'This order belongs to an account already. Log in with that account to see its credits.', 'nivella-credit-wallet' ),
@@ -200,7 +203,7 @@ function claim_refused( \WP_Error $error ): array {
 	return array(
 		'ok'    => false,
 		'code'  => $known ? $code : 'unreachable',
-		'text'  => $texts[ $code ] ?? __( 'The credit service cannot be reached just now. The credits are safe; please try again in a few minutes.', 'nivella-credit-wallet' ),
+		'text'  => $texts[ $code ] ?? __( 'The wallet service cannot be reached just now. The credits are safe; please try again in a few minutes.', 'nivella-credit-wallet' ),
 		'again' => ! $known || in_array( $code, array( 'holds_open', 'not_there' ), true ),
 	);
 }
@@ -297,20 +300,21 @@ function show_claim_in_email( $order, $sent_to_admin = false, $is_plain = false 
 }
 
 /**
- * The same on the page after checkout.
+ * On the page after checkout: that the link is in the e-mail. Never the link itself, or a small order with somebody else's
+ * address would open everything that was bought with it.
  *
  * @param mixed $order_id An order.
  */
 function show_claim_after_checkout( $order_id ): void {
-	$url = function_exists( 'wc_get_order' ) ? order_claim_url( wc_get_order( $order_id ) ) : '';
-	if ( '' !== $url && ! is_user_logged_in() ) {
+	$order = function_exists( 'wc_get_order' ) ? wc_get_order( $order_id ) : null;
+	if ( '' !== order_claim_url( $order ) && ! is_user_logged_in() ) {
 		wp_enqueue_style( STYLE );
-		show( 'account-claim-link', claim_link_view( $url ) );
+		show( 'account-claim-link', array() );
 	}
 }
 
 /**
- * What the templates see.
+ * What the templates of e-mails see.
  *
  * @param string $url The link.
  */

@@ -214,12 +214,11 @@ function event_option( string $id ): string {
  */
 function forget_old_events(): void {
 	global $wpdb;
+	// Only old ones, or those of a busy week would hide them. Times of ten digits are in order as texts too.
 	// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- There is no function that finds options by prefix.
-	$rows = $wpdb->get_results( $wpdb->prepare( "SELECT option_name, option_value FROM {$wpdb->options} WHERE option_name LIKE %s LIMIT 5000", $wpdb->esc_like( OPTION_PREFIX . 'event_' ) . '%' ) );
-	foreach ( $rows as $row ) {
-		if ( (int) $row->option_value < time() - EVENT_KEPT_S ) {
-			delete_option( $row->option_name );
-		}
+	$names = $wpdb->get_col( $wpdb->prepare( "SELECT option_name FROM {$wpdb->options} WHERE option_name LIKE %s AND option_value < %s LIMIT 5000", $wpdb->esc_like( OPTION_PREFIX . 'event_' ) . '%', (string) ( time() - EVENT_KEPT_S ) ) );
+	foreach ( $names as $name ) {
+		delete_option( $name );
 	}
 }
 

@@ -127,7 +127,7 @@ function validity_text( string $validity ): string {
 	list( $count, $unit ) = split_validity( $validity );
 	switch ( $unit ) {
 		case 'never':
-			return __( 'valid without end', 'nivella-credit-wallet' );
+			return __( 'no expiry date', 'nivella-credit-wallet' );
 		case 'cycle':
 			return __( 'valid until the end of the billing period', 'nivella-credit-wallet' );
 		case 'd':

@@ -90,7 +90,7 @@ final class Orders_Table extends Staff_Table {
 			'parked'    => __( 'No order is parked.', 'nivella-credit-wallet' ),
 			'all'       => __( 'No order with credits has come yet.', 'nivella-credit-wallet' ),
 		);
-		show( 'staff-empty', array( 'text' => '' === $this->asked['query'] ? $nothing[ $this->asked['state'] ] : __( 'No order fits.', 'nivella-credit-wallet' ) ) );
+		show( 'staff-empty', array( 'text' => '' === $this->asked['query'] ? $nothing[ $this->asked['state'] ] : __( 'No order matches.', 'nivella-credit-wallet' ) ) );
 	}
 
 	/**

@@ -69,7 +69,6 @@ final class Wallets_Table extends Staff_Table {
 			'used'      => __( 'Used', 'nivella-credit-wallet' ),
 			'sites'     => __( 'Websites', 'nivella-credit-wallet' ),
 			'status'    => __( 'Status', 'nivella-credit-wallet' ),
-			'changed'   => __( 'Last change', 'nivella-credit-wallet' ),
 			'created'   => __( 'Since', 'nivella-credit-wallet' ),
 		);
 	}
@@ -111,7 +110,7 @@ final class Wallets_Table extends Staff_Table {
 	 * What is said when there is nothing.
 	 */
 	public function no_items(): void {
-		show( 'staff-empty', array( 'text' => '' !== $this->asked['query'] || 'all' !== $this->asked['filter'] ? __( 'No wallet fits.', 'nivella-credit-wallet' ) : __( 'There are no wallets yet. Each is opened with its customer\'s first purchase.', 'nivella-credit-wallet' ) ) );
+		show( 'staff-empty', array( 'text' => '' !== $this->asked['query'] || 'all' !== $this->asked['filter'] ? __( 'No wallet matches.', 'nivella-credit-wallet' ) : __( 'There are no wallets yet. Each is opened with its customer\'s first purchase.', 'nivella-credit-wallet' ) ) );
 	}
 
 	/**
@@ -189,15 +188,6 @@ final class Wallets_Table extends Staff_Table {
 				'why'    => (string) $item['frozen_reason'],
 			)
 		);
-	}
-
-	/**
-	 * When something was last booked.
-	 *
-	 * @param array $item An account.
-	 */
-	protected function column_changed( $item ): string {
-		return $item['is_told'] ? rendered( 'staff-cell-time', moment_view( $item['changed_at'] ) ) : '';
 	}
 
 	/**

@@ -81,7 +81,7 @@ function handle_order_box(): void {
 				'staff-box-story',
 				array(
 					'story'   => is_wp_error( $story ) ? null : story_view( $story ),
-					'trouble' => is_wp_error( $story ) ? staff_trouble( $story, __( 'The wallet service has not heard of this order yet. It will as soon as the order is paid or changed.', 'nivella-credit-wallet' ) ) : null,
+					'trouble' => is_wp_error( $story ) ? staff_trouble( $story, __( 'The wallet service does not know this order yet. It will as soon as the order is paid or changed.', 'nivella-credit-wallet' ) ) : null,
 					'url'     => orders_page_url( $order ),
 				)
 			),
@@ -109,7 +109,7 @@ function asked_order(): int {
 		wp_send_json_error( array( 'text' => __( 'You may not see the credits of this order.', 'nivella-credit-wallet' ) ), 403 );
 	}
 	if ( ! check_ajax_referer( order_nonce_name( $order ), '_wpnonce', false ) ) {
-		wp_send_json_error( array( 'text' => __( 'This page is too old. Reload it.', 'nivella-credit-wallet' ) ), 403 );
+		wp_send_json_error( array( 'text' => __( 'This page was open too long. Reload it.', 'nivella-credit-wallet' ) ), 403 );
 	}
 	return $order;
 }

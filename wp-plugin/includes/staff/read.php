@@ -198,9 +198,6 @@ function read_account_row( array $row ): array {
 		'site_count'    => read_count( $row, 'site_count' ),
 		'frozen_reason' => isset( $row['frozen_reason'] ) ? read_text( $row, 'frozen_reason' ) : null,
 		'created_at'    => read_time( $row, 'created_at' ),
-		'changed_at'    => isset( $row['changed_at'] ) ? read_time( $row, 'changed_at' ) : null,
-		// A daemon that does not tell has not said that nothing ever happened.
-		'is_told'       => array_key_exists( 'changed_at', $row ),
 	);
 }
 

@@ -170,7 +170,7 @@ function staff_trouble( \WP_Error $error, string $missing = '' ): array {
 		);
 	} elseif ( 'nivella_not_found' === $code ) {
 		$why = array(
-			'reason' => __( 'The key may not look at the wallets of this shop, or the wallet service is older than this plugin.', 'nivella-credit-wallet' ),
+			'reason' => __( 'The key may not read the wallets of this shop, or the wallet service is older than this plugin.', 'nivella-credit-wallet' ),
 			'remedy' => __( 'Create a key with the scope admin, or update the wallet service.', 'nivella-credit-wallet' ),
 		);
 	}

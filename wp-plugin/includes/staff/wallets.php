@@ -104,6 +104,8 @@ function show_shop_page(): void {
 			'action'  => admin_url( 'admin.php' ),
 			'page'    => PAGE,
 			'asked'   => $asked,
+			'orderby' => ltrim( $asked['sort'], '-' ),
+			'order'   => '-' === substr( $asked['sort'], 0, 1 ) ? 'desc' : 'asc',
 			'table'   => $table,
 			'trouble' => null === $table->error ? null : staff_trouble( $table->error ),
 			'users'   => '' === $asked['query'] || '' !== $asked['cursor'] ? null : users_without_row( $asked['query'], $table->accounts() ),
