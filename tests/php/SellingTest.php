@@ -94,7 +94,7 @@ final class SellingTest extends TestCase {
 			array( '1000', '1d', 1, '1,000 AI Credits, valid for 1 day' ),
 			array( '0.5', '3mo', 1, '0.5 AI Credits, valid for 3 months' ),
 			array( '1000', '1y', 3, '3 × 1,000 AI Credits, valid for 1 year' ),
-			array( '1000', 'never', 1, '1,000 AI Credits, valid without end' ),
+			array( '1000', 'never', 1, '1,000 AI Credits, no expiry date' ),
 			array( '1000', 'cycle', 1, '1,000 AI Credits, valid until the end of the billing period' ),
 			array( '1000', '', 1, '1,000 AI Credits' ),
 			array( '', '30d', 1, '' ),

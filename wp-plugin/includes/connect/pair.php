@@ -86,7 +86,7 @@ function pair_step_by_step( array $code, int $owner, array &$undo ) {
 							'consumer_key'    => $rest['consumer_key'],
 							'consumer_secret' => $rest['consumer_secret'],
 						),
-						'events_url'     => rest_url( EVENTS_ROUTE ),
+						'events_url'     => rest_url( REST_ROUTES . EVENTS_ROUTE ),
 					)
 				),
 			)

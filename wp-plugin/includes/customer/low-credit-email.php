@@ -139,16 +139,13 @@ function account_page_url(): string {
  * The setting below the wallet in My Account.
  */
 function mail_setting_view(): array {
-	$name = OPTION_PREFIX . 'claim_saved_' . get_current_user_id();
-	$said = get_transient( $name );
-	delete_transient( $name );
 	return array(
 		'url'    => admin_url( 'admin-post.php' ),
 		'action' => MAIL_ACTION,
 		'nonce'  => wp_create_nonce( MAIL_ACTION ),
 		'wants'  => wants_mail( get_current_user_id() ),
 		'email'  => (string) wp_get_current_user()->user_email,
-		'saved'  => 'yes' === $said,
+		'saved'  => 'saved' === take_result( 'mail' ),
 	);
 }
 
@@ -158,7 +155,7 @@ function mail_setting_view(): array {
 function handle_mail_setting(): void {
 	check_admin_referer( MAIL_ACTION );
 	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) || ! is_user_logged_in() || ! has_account_page() ) {
-		wp_die( esc_html__( 'Please use the button on the page.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
+		wp_die( esc_html__( 'Please use the button on the page to do this.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
 	$user_id = get_current_user_id();
 	if ( empty( $_POST['wants'] ) ) {
@@ -166,7 +163,7 @@ function handle_mail_setting(): void {
 	} else {
 		delete_user_meta( $user_id, MAIL_META );
 	}
-	set_transient( OPTION_PREFIX . 'claim_saved_' . $user_id, 'yes', MINUTE_IN_SECONDS );
+	leave_result( 'mail', 'saved' );
 	wp_safe_redirect( account_page_url() . '#nivella-mail' );
 	exit;
 }

@@ -53,7 +53,7 @@ function wallets_of_person( string $email ): array {
 	}
 	$user  = get_user_by( 'email', $email );
 	$paths = $user ? array( 'customer' => customer_wallet_path( $user->ID ) ) : array();
-	return $paths + array( 'guest' => rawurlencode( 'account:' . settings()['store'] . ':email:' . strtolower( trim( $email ) ) ) );
+	return $paths + array( 'guest' => account_path( guest_account( $email ) ) );
 }
 
 /**
@@ -170,7 +170,7 @@ function export_wallet( string $path, string $which, string $cursor ) {
 		$facts  = array(
 			__( 'Date', 'nivella-credit-wallet' )    => iso_time( $line['at'] ),
 			__( 'Kind', 'nivella-credit-wallet' )    => kind_labels()[ $line['kind'] ],
-			__( 'What', 'nivella-credit-wallet' )    => $line['label'],
+			__( 'Description', 'nivella-credit-wallet' ) => $line['label'],
 			__( 'Credits', 'nivella-credit-wallet' ) => $line['credits'],
 			__( 'Website', 'nivella-credit-wallet' ) => (string) $line['site'],
 			__( 'Order', 'nivella-credit-wallet' )   => (string) $line['order'],
