@@ -1,7 +1,7 @@
 <?php
 
 use PHPUnit\Framework\TestCase;
-use function Nivella\CreditWallet\{ catch_up, disconnect, is_copy, mend, noted, place_digest, put_off, shop, should_deliver, tick, waiting };
+use function Nivella\CreditWallet\{ catch_up, claim, explain, tell, disconnect, is_copy, mend, noted, place_digest, put_off, shop, should_deliver, tick, waiting };
 
 /**
  * A copy of a shop, made to try things out: it has every secret of the shop, and touches no wallet of its customers.
@@ -69,6 +69,17 @@ final class CopyTest extends TestCase {
 			$this->assertSame( array(), waiting(), 'and keeps nothing for later' );
 		}
 		$this->assertSame( 'nivella_no_woocommerce', mend()['code'] );
+	}
+
+	public function test_nobody_changes_a_wallet_from_a_copy(): void {
+		$this->move( 'https://staging.example' );
+		$refused = tell( 'POST', '/v1/grants', array( 'credits' => '1' ) );
+		$this->assertSame( 'nivella_copy', $refused->get_error_code() );
+		$this->assertStringContainsString( 'taken for a copy', explain( $refused )['reason'] );
+		$this->assertFalse( claim( 'acc_0123456789.1.abcdefgh', 2, 'a' )['ok'] );
+		$this->assertSame( array(), World::$requests );
+		$this->move( 'https://shop.example' );
+		$this->assertIsArray( tell( 'POST', '/v1/grants', array( 'credits' => '1' ) ) );
 	}
 
 	public function test_a_copy_s_own_webhooks_to_the_daemon_deliver_nothing(): void {

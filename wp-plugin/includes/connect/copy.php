@@ -55,7 +55,7 @@ function should_deliver( $should, $webhook = null ): bool {
  * What it means that this is a copy.
  */
 function copy_words(): string {
-	return __( 'This WordPress has another address than when it was connected, so it is taken for a copy: nothing is sent from here, and no customer is told anything.', 'nivella-credit-wallet' );
+	return __( 'This WordPress has another address than when it was connected, so it is taken for a copy: nothing is sent or changed from here, and no customer is told anything.', 'nivella-credit-wallet' );
 }
 
 /**
