@@ -77,27 +77,12 @@ function product_sells_credits( int $product_id, int $variation_id ): bool {
 	foreach ( $categories as $category ) {
 		foreach ( array_merge( array( $category ), get_ancestors( $category, 'product_cat', 'taxonomy' ) ) as $id ) {
 			$term = get_term( $id, 'product_cat' );
-			if ( $term instanceof \WP_Term && in_array( $term->slug, credit_categories(), true ) ) {
+			if ( $term instanceof \WP_Term && in_array( $term->slug, tokens_categories(), true ) ) {
 				return true;
 			}
 		}
 	}
 	return false;
-}
-
-/**
- * The slugs of the categories whose products are credits.
- *
- * @return string[]
- */
-function credit_categories(): array {
-	$slugs = shop()['tokens_categories'] ?? array();
-	/**
-	 * Filters the product categories whose products are credits, as the wallet service has them for this store.
-	 *
-	 * @param string[] $slugs Slugs.
-	 */
-	return (array) apply_filters( 'nivella_credit_wallet_categories', array() === $slugs ? array( 'tokens' ) : $slugs );
 }
 
 /**
