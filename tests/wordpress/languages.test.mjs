@@ -8,6 +8,7 @@ import { openLab } from "./lib/lab.mjs";
 import { REPOSITORY } from "./lib/wordpress.mjs";
 
 const PAGE = "/wp-admin/admin.php?page=nivella-credit-wallet";
+const PICTURES = join(REPOSITORY, "target/screenshots");
 const SETTINGS = `${PAGE}-settings`;
 const ACCOUNT = "/my-account/ai-credits/";
 const LANGUAGES = {
@@ -201,7 +202,15 @@ describe("the plugin in other languages", () => {
     await rm(rtl);
   });
 
+  /** As wide as a sheet of A4 between its margins, where nothing may stick out. */
+  const paper = async (page, name) => {
+    await page.setViewportSize({ width: 718, height: 1000 });
+    assert.deepEqual(await outside(page), [], name);
+    await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+  };
+
   it("goes on paper without what only works on a screen", async () => {
+    await site.wp("option", "update", "WPLANG", "");
     await site.settings(asSite);
     await look("admin", PAGE, async (page) => {
       await page.emulateMedia({ media: "print" });
@@ -210,20 +219,45 @@ describe("the plugin in other languages", () => {
       for (const screen of ["#adminmenumain", "#wpadminbar", ".nivella-filter", ".nivella-panel-packages", ".nivella-acts"]) {
         for (const each of await page.locator(screen).all()) assert.equal(await each.isVisible(), false, screen);
       }
-      await pictures(page, "wallet-print");
+      await paper(page, "wallet-print");
     });
     await site.settings(asShop);
     await look("admin", PAGE, async (page) => {
       await page.emulateMedia({ media: "print" });
       assert.equal(await at(page, "available").first().isVisible(), true);
       for (const each of await page.locator("#adminmenumain, #wpadminbar, .search-box").all()) assert.equal(await each.isVisible(), false);
-      await pictures(page, "staff-wallets-print");
+      await paper(page, "staff-wallets-print");
     });
     await look("alice", ACCOUNT, async (page) => {
       await page.emulateMedia({ media: "print" });
       assert.equal(await at(page, "balance").isVisible(), true);
-      await pictures(page, "my-account-print");
+      await paper(page, "my-account-print");
     });
+  });
+
+  it("has its main screens as the handbook shows them", async () => {
+    await site.wp("option", "update", "WPLANG", "");
+    await site.wp("option", "update", "date_format", "F j, Y");
+    const size = { width: 1100, height: 800 };
+    const screens = [
+      ["wallet", asSite, "admin", PAGE],
+      ["dashboard", asSite, "admin", "/wp-admin/index.php"],
+      ["settings", asSite, "admin", SETTINGS],
+      ["wallets", asShop, "admin", PAGE],
+      ["connect", { url: "", key: "", store: "" }, "admin", SETTINGS],
+      ["my-account", asShop, "alice", ACCOUNT],
+    ];
+    for (const [name, settings, who, path] of screens) {
+      await site.settings(settings);
+      await look(who, path, async (page) => {
+        await page.setViewportSize(size);
+        await page.screenshot({ path: join(PICTURES, `plugin-${name}.png`), animations: "disabled" });
+        if (name !== "wallets") return;
+        await page.goto(await at(page, "wallet-link").first().getAttribute("href"));
+        await at(page, "act-grant").locator("summary").click();
+        await page.screenshot({ path: join(PICTURES, "plugin-wallet-of-a-customer.png"), animations: "disabled" });
+      });
+    }
   });
 
   it("leaves no notice of PHP behind, and asked nobody but its daemon", async () => {
