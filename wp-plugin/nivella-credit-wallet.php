@@ -46,6 +46,7 @@ require_once __DIR__ . '/includes/view.php';
 require_once __DIR__ . '/includes/render.php';
 require_once __DIR__ . '/includes/export.php';
 require_once __DIR__ . '/includes/refresh.php';
+require_once __DIR__ . '/includes/result.php';
 require_once __DIR__ . '/includes/admin-page.php';
 require_once __DIR__ . '/includes/settings-page.php';
 require_once __DIR__ . '/includes/dashboard.php';

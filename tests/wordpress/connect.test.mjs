@@ -5,7 +5,7 @@ import { accessibilityFaults, at, follow, pictures, visit } from "./lib/browser.
 import { isSigned, startFront } from "./lib/front.mjs";
 import { openLab } from "./lib/lab.mjs";
 import { freePort } from "./lib/process.mjs";
-import { openShop } from "./lib/paired-shop.mjs";
+import { prepareShop } from "./lib/shop.mjs";
 
 const SETTINGS = "/wp-admin/admin.php?page=nivella-credit-wallet-settings";
 const TOPICS = [
@@ -62,7 +62,7 @@ describe(`connecting a shop (${REAL ? "the real WooCommerce" : "a stand-in for W
   before(async () => {
     lab = await openLab({ woocommerce: REAL ? "real" : "stub" });
     ({ daemon, site, browser } = lab);
-    if (REAL) await openShop(site);
+    if (REAL) await prepareShop(site);
     front = await startFront(daemon);
     page = await visit(browser, site, "admin", SETTINGS);
     page.setDefaultNavigationTimeout(30_000);

@@ -6,7 +6,7 @@ import { NO_FPM, serveWithFpm } from "./lib/fpm.mjs";
 import { startFront } from "./lib/front.mjs";
 import { openLab } from "./lib/lab.mjs";
 import { until } from "./lib/process.mjs";
-import { NO_WOOCOMMERCE, openShop } from "./lib/paired-shop.mjs";
+import { NO_WOOCOMMERCE, prepareShop } from "./lib/shop.mjs";
 
 describe("the fast lane with PHP-FPM", { skip: NO_WOOCOMMERCE || NO_FPM }, () => {
   let lab, site, daemon, front, shop, fpm;
@@ -14,7 +14,8 @@ describe("the fast lane with PHP-FPM", { skip: NO_WOOCOMMERCE || NO_FPM }, () =>
   before(async () => {
     lab = await openLab({ woocommerce: "real" });
     ({ site, daemon } = lab);
-    shop = await openShop(site);
+    shop = await prepareShop(site);
+    await shop.promise(shop.credits, "1000", "", "");
     front = await startFront(daemon);
     fpm = await serveWithFpm(site);
     // Nothing is compiled yet.
@@ -24,7 +25,6 @@ describe("the fast lane with PHP-FPM", { skip: NO_WOOCOMMERCE || NO_FPM }, () =>
     await follow(page, () => at(page, "pair").click());
     assert.equal(await at(page, "test-result").getAttribute("data-nivella-code"), "ok");
     await page.context().close();
-    await daemon.run("package", "set", "--store", "shop", "--product", String(shop.credits), "--credits", "1000");
   });
   after(async () => {
     await fpm?.stop();

@@ -8,7 +8,7 @@ import { at, follow, pictures, visit } from "./lib/browser.mjs";
 import { isSigned, startFront } from "./lib/front.mjs";
 import { openLab } from "./lib/lab.mjs";
 import { until } from "./lib/process.mjs";
-import { NO_WOOCOMMERCE, openShop } from "./lib/paired-shop.mjs";
+import { NO_WOOCOMMERCE, prepareShop } from "./lib/shop.mjs";
 
 const SETTINGS = "/wp-admin/admin.php?page=nivella-credit-wallet-settings";
 
@@ -21,7 +21,7 @@ const LANE_MS = 2000;
 
 for (const [kind, tables] of [["today's order tables", true], ["orders as posts", false]]) {
   describe(`the fast lane, ${kind}`, { skip: NO_WOOCOMMERCE }, () => {
-    let lab, site, daemon, browser, front, shop, page, key, secret, knowsFacts;
+    let lab, site, daemon, browser, front, shop, page, key, secret;
 
     const median = (times) => [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)];
     const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -53,7 +53,9 @@ for (const [kind, tables] of [["today's order tables", true], ["orders as posts"
     before(async () => {
       lab = await openLab({ woocommerce: "real" });
       ({ daemon, site, browser } = lab);
-      shop = await openShop(site, { tables });
+      shop = await prepareShop(site, { tables });
+      await shop.promise(shop.credits, "1000", "", "");
+      await shop.promise(shop.bundle, "5000", "", "");
       front = await startFront(daemon);
       // All that the daemon knows of this shop it is told.
       front.withholdsKeys = true;
@@ -67,13 +69,6 @@ for (const [kind, tables] of [["today's order tables", true], ["orders as posts"
       await page.goto("about:blank");
       key = await daemon.key("admin");
       secret = JSON.parse(await site.wp("option", "get", "nivella_credit_wallet_shop", "--format=json")).secret;
-      // A daemon that reads the facts needs to be told nothing by hand.
-      const { order } = await pay();
-      const { answer } = await awaitBrought(order);
-      knowsFacts = JSON.parse(answer).result === "granted";
-      if (!knowsFacts) {
-        await daemon.run("package", "set", "--store", "shop", "--product", String(shop.credits), "--credits", "1000");
-      }
     });
     after(async () => {
       await lab?.close();
@@ -148,7 +143,7 @@ for (const [kind, tables] of [["today's order tables", true], ["orders as posts"
       await rest(`/wc/v3/orders/${order}/refunds/${refund}`, "DELETE");
       seen = await awaitBrought(order, since);
       assert.deepEqual(body(seen).nivella.refunds, []);
-      if (knowsFacts) await until(async () => (await available()) === had + 2000, { what: "the credits given back" });
+      await until(async () => (await available()) === had + 2000, { what: "the credits given back" });
 
       since = mark();
       await shop.does("delete", { order });

@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { accessibilityFaults, at, follow, pictures, visit } from "./lib/browser.mjs";
 import { openLab } from "./lib/lab.mjs";
-import { openShop } from "./lib/shop.mjs";
+import { NO_WOOCOMMERCE, openShop } from "./lib/shop.mjs";
 
-const skip = !process.env.WOOCOMMERCE_ZIP && "WOOCOMMERCE_ZIP names no WooCommerce";
 const NOT_THEIRS = /Credits for the website "bob-site" cannot be bought with this account/;
 
 describe("whether customers are asked for the website", () => {
@@ -52,7 +51,7 @@ describe("whether customers are asked for the website", () => {
   });
 });
 
-describe("selling credits with WooCommerce", { skip }, () => {
+describe("selling credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
   let shop, site, browser, admin;
 
   before(async () => {
@@ -188,10 +187,10 @@ describe("selling credits with WooCommerce", { skip }, () => {
     });
 
     it("are not there on a customer's site", async () => {
-      await site.settings({ url: shop.list.url, key: shop.key, store: "" });
+      await site.settings({ url: shop.liar.url, key: shop.key, store: "" });
       await admin.goto(`${site.url}/wp-admin/post.php?post=${shop.credits}&action=edit`);
       assert.equal(await admin.locator("li.nivella_credits_options").count(), 0);
-      await site.settings({ url: shop.list.url, key: shop.key, store: "lab" });
+      await site.settings({ url: shop.liar.url, key: shop.key, store: "lab" });
     });
   });
 

@@ -568,7 +568,7 @@ function top_up_url( ?array $feed ): ?string {
 		$url = $url ?? $package['url'];
 	}
 	if ( null === $url && is_shop() && taxonomy_exists( 'product_cat' ) ) {
-		$category = get_term_link( 'tokens', 'product_cat' );
+		$category = get_term_link( (string) ( tokens_categories()[0] ?? '' ), 'product_cat' );
 		$url      = is_string( $category ) ? $category : null;
 	}
 	/**

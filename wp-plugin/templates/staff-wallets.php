@@ -25,7 +25,16 @@ defined( 'ABSPATH' ) || exit;
 			<?php if ( 'all' !== $view['asked']['filter'] ) : ?>
 				<input type="hidden" name="filter" value="<?php echo esc_attr( $view['asked']['filter'] ); ?>">
 			<?php endif; ?>
-			<?php $view['table']->search_box( __( 'Search wallets', 'nivella-credit-wallet' ), 'nivella' ); ?>
+			<?php if ( '' !== $view['asked']['sort'] ) : ?>
+				<input type="hidden" name="orderby" value="<?php echo esc_attr( $view['orderby'] ); ?>">
+				<input type="hidden" name="order" value="<?php echo esc_attr( $view['order'] ); ?>">
+			<?php endif; ?>
+			<?php // The table's own search hides itself while there are no wallets, but users who never bought are found here, too. ?>
+			<p class="search-box">
+				<label class="screen-reader-text" for="nivella-search-input"><?php esc_html_e( 'Search wallets', 'nivella-credit-wallet' ); ?>:</label>
+				<input type="search" id="nivella-search-input" name="s" value="<?php echo esc_attr( $view['asked']['query'] ); ?>">
+				<button type="submit" id="search-submit" class="button"><?php esc_html_e( 'Search wallets', 'nivella-credit-wallet' ); ?></button>
+			</p>
 			<p class="description nivella-hint"><?php esc_html_e( 'Name, e-mail address, user number, account ID or website.', 'nivella-credit-wallet' ); ?></p>
 		</form>
 		<?php $view['table']->display(); ?>

@@ -1,13 +1,22 @@
 <?php
 /**
  * Makes a shop of a WooCommerce under test, run by WP-CLI: payment methods, products that sell credits and one that does
- * not, and a page with each kind of checkout. Prints what it made.
+ * not, and a page with each kind of checkout. The first argument says where orders are kept. Prints what it made.
  */
 
 defined( 'ABSPATH' ) || exit;
 
+use Automattic\WooCommerce\Internal\DataStores\Orders\DataSynchronizer;
+
+$tables = 'tables' === $args[0];
+if ( $tables ) {
+	wc_get_container()->get( DataSynchronizer::class )->create_database_tables();
+}
 WC_Install::create_pages();
 foreach ( array(
+	'woocommerce_custom_orders_table_enabled' => $tables ? 'yes' : 'no',
+	'woocommerce_custom_orders_table_data_sync_enabled' => 'no',
+	'woocommerce_calc_taxes'                 => 'no',
 	'woocommerce_coming_soon'                => 'no',
 	'woocommerce_enable_guest_checkout'      => 'yes',
 	'woocommerce_default_country'            => 'DE',
@@ -21,9 +30,12 @@ foreach ( array(
 ) as $name => $value ) {
 	update_option( $name, $value );
 }
+// Nobody is to be led to its wizard.
+delete_transient( '_wc_activation_redirect' );
 
 $tokens  = wp_insert_term( 'Tokens', 'product_cat', array( 'slug' => 'tokens' ) );
 $bundles = wp_insert_term( 'Bundles', 'product_cat', array( 'slug' => 'bundles', 'parent' => $tokens['term_id'] ) );
+$apparel = wp_insert_term( 'Apparel', 'product_cat', array( 'slug' => 'apparel' ) );
 
 $make = static function ( WC_Product $product, string $name, string $price, array $categories ): WC_Product {
 	$product->set_name( $name );
@@ -38,7 +50,7 @@ $make = static function ( WC_Product $product, string $name, string $price, arra
 
 $credits = $make( new WC_Product_Simple(), 'AI Credits 1,000', '10', array( $tokens['term_id'] ) );
 $bundle  = $make( new WC_Product_Simple(), 'Starter bundle', '15', array( $bundles['term_id'] ) );
-$shirt   = $make( new WC_Product_Simple(), 'T-Shirt', '20', array() );
+$shirt   = $make( new WC_Product_Simple(), 'T-Shirt', '20', array( $apparel['term_id'] ) );
 
 $size = new WC_Product_Attribute();
 $size->set_name( 'Size' );
@@ -82,6 +94,9 @@ delete_option( 'rewrite_rules' );
 
 echo wp_json_encode(
 	array(
+		'tokens'     => $tokens['term_id'],
+		'bundles'    => $bundles['term_id'],
+		'apparel'    => $apparel['term_id'],
 		'credits'    => $credits->get_id(),
 		'bundle'     => $bundle->get_id(),
 		'shirt'      => $shirt->get_id(),

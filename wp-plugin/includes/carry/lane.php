@@ -136,7 +136,7 @@ function note_line_deleted( $item_id ): void {
 	$order_id = absint( wc_get_order_id_by_order_item_id( absint( $item_id ) ) );
 	if ( $order_id > 0 ) {
 		$product = absint( wc_get_order_item_meta( absint( $item_id ), '_product_id', true ) );
-		$sure    = '' !== (string) wc_get_order_item_meta( absint( $item_id ), CREDITS_META, true ) || in_array( true, are_tokens( array( $product ) ), true );
+		$sure    = '' !== (string) wc_get_order_item_meta( absint( $item_id ), META_CREDITS, true ) || in_array( true, are_tokens( array( $product ) ), true );
 		noted( 'order', $order_id, $sure );
 	}
 }
@@ -477,6 +477,9 @@ function carry_one( string $kind, int $id, array $shop, float $wait_s ): bool {
 	$topic  = $topics[ $kind ] ?? 'order.updated';
 	if ( ! is_wp_error( $answer ) ) {
 		remember_delivery( $topic, $id, $answer['result'] );
+		if ( 'order' === $kind && 'unchanged' !== $answer['result'] ) {
+			show_buyer_the_news( $id );
+		}
 		return true;
 	}
 	if ( 'nivella_nothing' === $answer->get_error_code() ) {
@@ -490,6 +493,19 @@ function carry_one( string $kind, int $id, array $shop, float $wait_s ): bool {
 }
 
 /**
+ * What the pages of a customer remember of their wallet is older than the order that has just changed it.
+ *
+ * @param int $order_id The order.
+ */
+function show_buyer_the_news( int $order_id ): void {
+	$order = wc_get_order( $order_id );
+	$buyer = $order ? absint( $order->get_customer_id() ) : 0;
+	if ( $buyer > 0 ) {
+		drop_short_cache( customer_wallet_path( $buyer ), false );
+	}
+}
+
+/**
  * Forgets all that the lane remembers and plans.
  */
 function forget_lane(): void {
@@ -497,4 +513,5 @@ function forget_lane(): void {
 	wp_clear_scheduled_hook( CATCH_UP );
 	forget_options( array( 'later_' ) );
 	delete_option( LANE_OPTION );
+	delete_option( TOLD_OPTION );
 }

@@ -70,7 +70,7 @@ function require_act( string $action ): void {
  * @param array $result array{ ok: bool, code: string, reason: string, remedy: string }.
  */
 function back_with( array $result ): void {
-	set_transient( test_result_name(), $result, MINUTE_IN_SECONDS );
+	leave_result( 'settings', $result );
 	wp_safe_redirect( settings_url() );
 	exit;
 }

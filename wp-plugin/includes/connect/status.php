@@ -233,10 +233,9 @@ function ask_store() {
 	if ( is_wp_error( $answer ) ) {
 		return $answer;
 	}
-	try {
-		$store = read_store( json_decode( $answer['body'], true, 32 ) );
-	} catch ( \UnexpectedValueException $error ) {
-		return new \WP_Error( 'nivella_feed', $error->getMessage() );
+	$store = read_body( $answer['body'], __NAMESPACE__ . '\\read_store' );
+	if ( is_wp_error( $store ) ) {
+		return $store;
 	}
 	set_transient( $name, $store, FRESH_S );
 	keep_store_rules( $store );
@@ -268,10 +267,7 @@ function read_store( $store ): array {
 	$orders = read_object( $store['orders'] ?? null, 'orders' );
 	$counts = array();
 	foreach ( array( 'known', 'parked', 'attention', 'unclaimed' ) as $name ) {
-		if ( ! is_int( $orders[ $name ] ?? null ) || $orders[ $name ] < 0 ) {
-			throw new \UnexpectedValueException( "orders.{$name}" );
-		}
-		$counts[ $name ] = $orders[ $name ];
+		$counts[ $name ] = read_count_of_any_size( $orders, $name );
 	}
 	$webhooks = read_object( $store['webhooks'] ?? null, 'webhooks' );
 	return array(

@@ -46,7 +46,17 @@ function register_selling_style(): void {
  */
 function top_up_cart_url( int $product_id, string $site ): string {
 	$url = add_query_arg( 'add-to-cart', $product_id, function_exists( 'wc_get_cart_url' ) ? wc_get_cart_url() : home_url( '/' ) );
-	return is_site_id( $site ) ? add_query_arg( SITE_PARAM, rawurlencode( $site ), $url ) : $url;
+	return with_site( $url, is_site_id( $site ) ? $site : '' );
+}
+
+/**
+ * An address with the website that what is bought there is for.
+ *
+ * @param string|null $url  Where something is bought.
+ * @param string      $site A website, or '' for none.
+ */
+function with_site( ?string $url, string $site ): ?string {
+	return null === $url || '' === $site ? $url : add_query_arg( SITE_PARAM, rawurlencode( $site ), $url );
 }
 
 /**
@@ -325,6 +335,24 @@ function cart_line_problems( string $account ): array {
 }
 
 /**
+ * Takes away what a customer posted as an attribute with one of our names. WooCommerce writes the attributes of a cart's line on
+ * the order's as meta, and of a variation whose product has no attributes for variations it takes whatever was posted: a shirt
+ * could promise a million credits.
+ *
+ * @param \WC_Order_Item_Product $item The order's line.
+ * @param array                  $line The cart's line.
+ */
+function drop_posted_meta( $item, array $line ): void {
+	foreach ( array_keys( is_array( $line['variation'] ?? null ) ? $line['variation'] : array() ) as $attribute ) {
+		// As WooCommerce makes the one of the other, and as the wallet service compares.
+		$meta = str_replace( 'attribute_', '', (string) $attribute );
+		if ( 0 === strpos( str_replace( ' ', '_', strtolower( trim( $meta ) ) ), META_PREFIX ) ) {
+			$item->delete_meta_data( $meta );
+		}
+	}
+}
+
+/**
  * Writes promise and website on a line of an order as it is made from a line of the cart.
  *
  * @param \WC_Order_Item_Product $item  The order's line.
@@ -332,6 +360,7 @@ function cart_line_problems( string $account ): array {
  * @param array                  $line  The cart's line.
  */
 function stamp_cart_line( $item, $key, $line ): void {
+	drop_posted_meta( $item, (array) $line );
 	stamp_promise( $item );
 	if ( ! is_tokens_product( $line['data'] ?? null ) ) {
 		return;

@@ -298,7 +298,7 @@ function validity_labels(): array {
 function staff_site_choices( ?array $account ): array {
 	$choices = array();
 	foreach ( $account['sites'] ?? array() as $site ) {
-		$choices[ $site['id'] ] = '' === $site['label'] || $site['label'] === $site['id'] ? $site['id'] : "{$site['label']} ({$site['id']})";
+		$choices[ $site['id'] ] = site_option_text( $site['id'], $site['label'] );
 	}
 	return $choices;
 }

@@ -290,10 +290,10 @@ function plan_allocation( array $about, array $values ): array {
  */
 function plan_site( array $about, array $values ): array {
 	$errors = array();
-	if ( ! can_be_site( $values['site'] ) ) {
+	if ( ! is_site_id( $values['site'] ) ) {
 		$errors['site'] = __( 'This is not a website ID: 1 to 128 letters, digits, dots, hyphens, underscores or colons.', 'nivella-credit-wallet' );
 	}
-	if ( '' !== $values['client'] && ! can_be_site( $values['client'] ) ) {
+	if ( '' !== $values['client'] && ! is_site_id( $values['client'] ) ) {
 		$errors['client'] = __( 'This is not a client ID: letters, digits, dots, hyphens, underscores or colons.', 'nivella-credit-wallet' );
 	}
 	if ( array() !== $errors ) {
@@ -590,7 +590,7 @@ function plan_of_order( string $act, int $order, array $values ): array {
 	if ( '' !== $values['customer'] && null === $customer ) {
 		$errors['customer'] = __( 'There is no such customer. Enter a user number, an e-mail address, a user name or an account ID (acc_…).', 'nivella-credit-wallet' );
 	}
-	if ( '' !== $values['site'] && ! can_be_site( $values['site'] ) ) {
+	if ( '' !== $values['site'] && ! is_site_id( $values['site'] ) ) {
 		$errors['site'] = __( 'This is not a website ID: 1 to 128 letters, digits, dots, hyphens, underscores or colons.', 'nivella-credit-wallet' );
 	}
 	if ( '' === $values['customer'] && '' === $values['site'] ) {

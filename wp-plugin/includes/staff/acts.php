@@ -156,6 +156,7 @@ function confirm_act( string $act, array $subject, string $id ): string {
 	}
 
 	$answer = null;
+	$i      = 0;
 	foreach ( $draft['requests'] as $i => list( $method, $path, $body ) ) {
 		// The same draft always makes the same keys and the same bytes.
 		$answer = tell( $method, $path, $body, 'POST' === $method ? "wp-{$id}-{$i}" : '' );
@@ -174,6 +175,10 @@ function confirm_act( string $act, array $subject, string $id ): string {
 		}
 		$problem         = act_problem( $act, $answer );
 		$draft['errors'] = $problem['errors'];
+		if ( $i > 0 ) {
+			// Only a website that changes hands is done in two steps.
+			$draft['errors'][''] = trim( __( 'Half of it was done: the website was taken away and belongs to no customer now. Fill in the form again to assign it. The other half failed:', 'nivella-credit-wallet' ) . ' ' . ( $problem['errors'][''] ?? implode( ' ', $problem['errors'] ) ) );
+		}
 		$draft['state']  = $problem['is_unknown'] ? 'unknown' : 'wrong';
 	} else {
 		$draft['errors'] = array();
@@ -339,7 +344,7 @@ function act_problem( string $act, \WP_Error $error ): array {
 		$why = explain( $error );
 		return array(
 			'errors'     => array( '' => $why['reason'] . ' ' . $why['remedy'] ),
-			'is_unknown' => in_array( $error->get_error_code(), NOBODY_ANSWERS, true ) || 'in_progress' === $code,
+			'is_unknown' => is_silence( $error ) || 'in_progress' === $code,
 		);
 	}
 

@@ -35,54 +35,9 @@ function add_order_box( $screen_id, $post_or_order = null ): void {
 		return;
 	}
 	$order = $post_or_order instanceof \WP_Post ? wc_get_order( $post_or_order->ID ) : $post_or_order;
-	if ( is_object( $order ) && method_exists( $order, 'get_items' ) && $order->get_id() > 0 && order_sells_credits( $order ) ) {
+	if ( is_object( $order ) && method_exists( $order, 'get_items' ) && $order->get_id() > 0 && has_tokens_line( $order ) ) {
 		add_meta_box( 'nivella-credit-wallet', __( 'AI Credits', 'nivella-credit-wallet' ), __NAMESPACE__ . '\\show_order_box', $screen_id, 'normal', 'high' );
 	}
-}
-
-/**
- * Whether a line of an order sells credits, as far as this shop can tell.
- *
- * @param \WC_Abstract_Order $order An order.
- */
-function order_sells_credits( $order ): bool {
-	foreach ( $order->get_items() as $item ) {
-		if ( '' !== (string) $item->get_meta( '_nivella_credits' ) ) {
-			return true;
-		}
-		$product_id = (int) $item->get_product_id();
-		if ( $product_id > 0 && product_sells_credits( $product_id, (int) $item->get_variation_id() ) ) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/**
- * Whether a product sells credits: it says how many, or is in the category of those that do or below it.
- *
- * @param int $product_id   A product.
- * @param int $variation_id One of its variations, or 0.
- */
-function product_sells_credits( int $product_id, int $variation_id ): bool {
-	foreach ( array_filter( array( $variation_id, $product_id ) ) as $id ) {
-		if ( '' !== (string) get_post_meta( $id, '_nivella_credits', true ) ) {
-			return true;
-		}
-	}
-	$categories = wp_get_post_terms( $product_id, 'product_cat', array( 'fields' => 'ids' ) );
-	if ( is_wp_error( $categories ) ) {
-		return false;
-	}
-	foreach ( $categories as $category ) {
-		foreach ( array_merge( array( $category ), get_ancestors( $category, 'product_cat', 'taxonomy' ) ) as $id ) {
-			$term = get_term( $id, 'product_cat' );
-			if ( $term instanceof \WP_Term && in_array( $term->slug, tokens_categories(), true ) ) {
-				return true;
-			}
-		}
-	}
-	return false;
 }
 
 /**

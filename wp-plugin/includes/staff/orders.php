@@ -64,9 +64,7 @@ function orders_url( array $asked ): string {
 function orders_table(): Orders_Table {
 	static $table = null;
 	if ( null === $table ) {
-		if ( ! class_exists( 'WP_List_Table' ) ) {
-			require_once ABSPATH . 'wp-admin/includes/class-wp-list-table.php';
-		}
+		load_staff_table();
 		require_once __DIR__ . '/class-orders-table.php';
 		$table = new Orders_Table( orders_asked() );
 	}
