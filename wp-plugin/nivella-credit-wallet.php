@@ -1,7 +1,7 @@
 <?php
 /**
  * Plugin Name:          Nivella Credit Wallet
- * Description:          Shows how many AI Credits can be used, when more arrive and what they were spent on, for a site or for the customers of a shop.
+ * Description:          Shows how many AI Credits can be used, when more arrive and what they were spent on, for a website or for the customers of a shop.
  * Version:              0.1.0
  * Requires at least:    6.1
  * Requires PHP:         7.4
@@ -46,6 +46,7 @@ require_once __DIR__ . '/includes/view.php';
 require_once __DIR__ . '/includes/render.php';
 require_once __DIR__ . '/includes/export.php';
 require_once __DIR__ . '/includes/refresh.php';
+require_once __DIR__ . '/includes/result.php';
 require_once __DIR__ . '/includes/admin-page.php';
 require_once __DIR__ . '/includes/settings-page.php';
 require_once __DIR__ . '/includes/dashboard.php';

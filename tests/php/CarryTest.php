@@ -31,8 +31,9 @@ final class CarryTest extends TestCase {
 		$this->assertSame( 0, $args['redirection'] );
 		$this->assertSame( 'nivella-credit-wallet/0.1.0', $args['user-agent'] );
 		$this->assertArrayNotHasKey( 'Authorization', $args['headers'], 'the key is not sent along' );
+		$told_at = json_decode( $args['body'], true )['nivella']['told_at'];
 		$this->assertSame(
-			array( 'nivella' => array( 'version' => 1, 'categories' => array( array( 'id' => 17, 'name' => 'Bundles', 'slug' => 'bundles', 'parent' => 16 ), array( 'id' => 16, 'name' => 'Tokens', 'slug' => 'tokens', 'parent' => 0 ) ) ) ),
+			array( 'nivella' => array( 'version' => 1, 'told_at' => $told_at, 'categories' => array( array( 'id' => 17, 'name' => 'Bundles', 'slug' => 'bundles', 'parent' => 16 ), array( 'id' => 16, 'name' => 'Tokens', 'slug' => 'tokens', 'parent' => 0 ) ) ) ),
 			json_decode( $args['body'], true )
 		);
 	}
@@ -174,6 +175,32 @@ final class CarryTest extends TestCase {
 		$this->assertSame( array( 'version', 'told_at', 'refunds', 'products', 'categories' ), array_keys( $body['nivella'] ) );
 		$this->assertSame( $told, $body['nivella']['told_at'], 'the moment before anything was read' );
 		$this->assertSame( 'processing', $body['status'] );
+	}
+
+	/** Two web servers whose clocks differ, or one whose clock is set back: what is told later says so. */
+	public function test_what_is_told_later_is_later_whatever_the_clocks_say(): void {
+		$ahead = gmdate( 'Y-m-d\TH:i:s', time() + 600 ) . '.999999Z';
+		World::$options['nivella_credit_wallet_told'] = $ahead;
+		carry_one( 'gone', 14, shop(), 2.0 );
+		carry_one( 'categories', 0, shop(), 2.0 );
+		$told = array( $ahead );
+		foreach ( World::$requests as list( , $args ) ) {
+			$told[] = json_decode( $args['body'], true )['nivella']['told_at'];
+		}
+		$this->assertCount( 3, $told );
+		$sorted = array_unique( $told );
+		sort( $sorted );
+		$this->assertSame( $sorted, $told, 'each later than the one before' );
+		$this->assertSame( gmdate( 'Y-m-d\TH:i:s', time() + 601 ) . '.000000Z', $told[1], 'and by no more than it must be' );
+		$this->assertFalse( World::$autoload['nivella_credit_wallet_told'] );
+
+		// A clock that was years ahead is not followed for years: the daemon does not believe it either.
+		World::$options['nivella_credit_wallet_told'] = '2036-01-01T00:00:00.000000Z';
+		$this->assertLessThan( gmdate( 'Y-m-d\TH:i:s\Z', time() + 60 ), body_begun() );
+		foreach ( array( 'zzzz', array(), 7, "{$ahead}x" ) as $spoiled ) {
+			World::$options['nivella_credit_wallet_told'] = $spoiled;
+			$this->assertMatchesRegularExpression( '/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/D', body_begun() );
+		}
 	}
 
 	/** @dataProvider bodies_without */

@@ -1,7 +1,7 @@
 <?php
 
 use PHPUnit\Framework\TestCase;
-use function Nivella\CreditWallet\{ claim, claim_token, order_claim_token, order_claim_url, exchange_claim, claim_link_view, rendered };
+use function Nivella\CreditWallet\{ claim, claim_token, order_claim_token, order_claim_url, exchange_claim, claim_link_view, rendered, show_claim_after_checkout, show_claim_in_email };
 
 /**
  * A guest's credits become a customer's: with the daemon's token, or with the shop's own for an order.
@@ -91,6 +91,27 @@ final class ClaimTest extends TestCase {
 		}
 		World::connect();
 		$this->assertSame( '', order_claim_url( $order ), 'no shop' );
+	}
+
+	/**
+	 * The link opens all that was bought with an address. Who buys something small with somebody else's address sees the page
+	 * after checkout and not the mail.
+	 */
+	public function test_only_the_mail_has_the_link(): void {
+		World::$user = 0;
+		$order       = $this->order();
+		ob_start();
+		show_claim_after_checkout( 27 );
+		$page = ob_get_clean();
+		$this->assertStringContainsString( 'e-mail about this order', $page );
+		$this->assertStringNotContainsString( 'nivella_claim', $page );
+		$this->assertStringNotContainsString( 'order.27', $page );
+		ob_start();
+		show_claim_in_email( $order, true );
+		$this->assertSame( '', ob_get_clean(), 'not to the shop either' );
+		show_claim_in_email( $order );
+		$this->assertStringContainsString( 'nivella_claim=order.27.', $this->getActualOutput() );
+		$this->expectOutputRegex( '/./' );
 	}
 
 	public function test_plain_text_has_no_entities(): void {

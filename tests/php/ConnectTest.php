@@ -86,7 +86,9 @@ final class ConnectTest extends TestCase {
 		Shop::pair();
 		$this->assertTrue( allow_daemon_host( false, '10.0.0.5', $there ) );
 		$this->assertSame( array( 80, 8099 ), allow_daemon_port( array( 80 ), '10.0.0.5', $there ) );
-		foreach ( array( 'http://10.0.0.5:8100/', 'http://10.0.0.5/', 'https://10.0.0.5:8099/', 'http://10.0.0.6:8099/', 'http://10.0.0.5.evil.example:8099/', 'http://evil.example:8099/?http://10.0.0.5:8099/', 'file://10.0.0.5:8099/', '//10.0.0.5:8099/', '' ) as $other ) {
+		foreach ( array( 'http://10.0.0.5:8100/', 'http://10.0.0.5/', 'https://10.0.0.5:8099/', 'http://10.0.0.6:8099/', 'http://10.0.0.5.evil.example:8099/', 'http://evil.example:8099/?http://10.0.0.5:8099/', 'file://10.0.0.5:8099/', '//10.0.0.5:8099/', '',
+			// The daemon itself, which tells who asks from this machine more than it tells others; and all the ways to write that.
+			'http://10.0.0.5:8099/metrics', 'http://10.0.0.5:8099/', 'http://10.0.0.5:8099', "{$there}/", "{$there}/../../../metrics", "{$there}?x", "{$there}#x", 'http://10.0.0.5:8099//webhooks/woocommerce/shop', 'http://10.0.0.5:8099/webhooks/woocommerce/SHOP', 'http://u:p@10.0.0.5:8099/webhooks/woocommerce/shop' ) as $other ) {
 			$this->assertFalse( allow_daemon_host( false, '10.0.0.5', $other ), $other );
 			$this->assertSame( array( 80, 443 ), allow_daemon_port( array( 80, 443 ), '10.0.0.5', $other ), $other );
 		}
@@ -95,9 +97,10 @@ final class ConnectTest extends TestCase {
 
 	public function test_while_pairing_the_new_address_is_tried_and_no_longer(): void {
 		allowed_addresses( 'https://wallet.example:8443/webhooks/woocommerce/shop' );
-		$this->assertTrue( allow_daemon_host( false, 'wallet.example', 'https://WALLET.example:8443/x' ) );
-		allowed_addresses( '' );
+		$this->assertTrue( allow_daemon_host( false, 'wallet.example', 'https://WALLET.example:8443/webhooks/woocommerce/shop' ) );
 		$this->assertFalse( allow_daemon_host( false, 'wallet.example', 'https://wallet.example:8443/x' ) );
+		allowed_addresses( '' );
+		$this->assertFalse( allow_daemon_host( false, 'wallet.example', 'https://wallet.example:8443/webhooks/woocommerce/shop' ) );
 	}
 
 	/** @dataProvider spoiled */
@@ -119,13 +122,16 @@ final class ConnectTest extends TestCase {
 
 	public function test_reads_only_an_answer_that_is_one(): void {
 		$good = array( 'store' => 'shop', 'key' => 'nwk_0123456789abcdef', 'key_id' => 'key_1', 'webhook_url' => 'https://wallet.example/webhooks/woocommerce/shop', 'events_secret' => null, 'unit' => 'Coins', 'tokens_categories' => array( 'tokens' ), 'paid_statuses' => array( 'processing' ), 'site_keys' => array() );
-		$this->assertSame( '', read_pairing( json_encode( $good ) )['events_secret'] );
-		$this->assertSame( 'Coins', read_pairing( json_encode( $good ) )['unit'] );
-		foreach ( array( 'key' => "nwk_a\nb", 'store' => '../x', 'webhook_url' => 'ftp://x/' ) as $name => $wrong ) {
-			$this->assertSame( 'nivella_not_daemon', read_pairing( json_encode( array( $name => $wrong ) + $good ) )->get_error_code(), $name );
+		$there = 'https://wallet.example';
+		$this->assertSame( '', read_pairing( json_encode( $good ), $there )['events_secret'] );
+		$this->assertSame( 'Coins', read_pairing( json_encode( $good ), $there )['unit'] );
+		foreach ( array( 'key' => array( "nwk_a\nb" ), 'store' => array( '../x' ), 'webhook_url' => array( 'ftp://x/', '', 'http://169.254.169.254/latest/', 'https://wallet.example.evil.example/webhooks/woocommerce/shop', 'http://wallet.example/webhooks/woocommerce/shop', 'https://wallet.example@10.0.0.1/', "https://wallet.example/a\nb" ) ) as $name => $wrongs ) {
+			foreach ( $wrongs as $wrong ) {
+				$this->assertSame( 'nivella_not_daemon', read_pairing( json_encode( array( $name => $wrong ) + $good ), $there )->get_error_code(), $wrong );
+			}
 		}
 		foreach ( array( '', 'null', '[]', '<html>', '{"key":[]}' ) as $nonsense ) {
-			$this->assertSame( 'nivella_not_daemon', read_pairing( $nonsense )->get_error_code() );
+			$this->assertSame( 'nivella_not_daemon', read_pairing( $nonsense, $there )->get_error_code() );
 		}
 	}
 

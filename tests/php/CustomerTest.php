@@ -120,6 +120,22 @@ final class CustomerTest extends TestCase {
 		$this->assertSame( array(), preg_grep( '/export_/', array_keys( World::$transients ) ) );
 	}
 
+	/** Whoever has an address whose wallet was claimed by somebody else learns nothing of theirs. */
+	public function test_a_wallet_that_was_claimed_is_the_customer_s(): void {
+		foreach ( array( 'claimed' => array( 'shop:customer:17', 'shop:email:guest@example.com' ), 'a guest\'s' => array( 'shop:email:guest@example.com' ) ) as $what => $names ) {
+			World::connect( 'shop' );
+			World::$daemon = static function ( $url ) use ( $names ) {
+				if ( strpos( $url, '/v1/accounts/' ) ) {
+					return answer( 200, json_encode( array( 'id' => 'acc_1', 'name' => 'Bob', 'names' => $names, 'available' => '1', 'debt' => '0', 'used' => '0', 'status' => 'ok', 'site_count' => 0, 'created_at' => '2026-11-01T00:00:00Z' ) ) );
+				}
+				return answer( 200, strpos( $url, '/feed' ) ? feed( 'account-agency' ) : json_encode( array( 'items' => array(), 'next_cursor' => null ) ) );
+			};
+			$step = export_personal_data( 'guest@example.com', 1 );
+			$this->assertSame( 'claimed' === $what ? array() : array( 'nivella-wallet-guest' ), array_column( $step['data'], 'item_id' ), $what );
+			$this->assertTrue( $step['done'] );
+		}
+	}
+
 	public function test_half_an_answer_is_none(): void {
 		World::$daemon = static function () {
 			return new WP_Error( 'http_request_failed', 'cURL error 7: refused' );

@@ -173,6 +173,53 @@ final class EventsTest extends TestCase {
 		$this->assertSame( 0, $kept() );
 	}
 
+	/** A busy shop has more ids in a week than are looked at once. */
+	public function test_old_ids_are_found_behind_any_number_of_new_ones(): void {
+		for ( $i = 0; $i < 5001; $i++ ) {
+			World::$options[ 'nivella_credit_wallet_event_' . $i ] = (string) time();
+		}
+		World::$options['nivella_credit_wallet_event_old'] = (string) ( time() - 8 * DAY_IN_SECONDS );
+		$GLOBALS['wpdb'] = new LimitedDatabase();
+		forget_old_events();
+		$this->assertArrayNotHasKey( 'nivella_credit_wallet_event_old', World::$options );
+		$this->assertArrayHasKey( 'nivella_credit_wallet_event_5000', World::$options );
+	}
+
+	/** @dataProvider places */
+	public function test_a_customer_is_told_what_is_true_of_all_they_can_use( array $change, array $feed, string $result, array $says, array $never ): void {
+		World::$daemon = static function () use ( $feed ) {
+			return answer( 200, json_encode( $feed + json_decode( feed( 'low' ), true ) ) );
+		};
+		$this->assertSame( array( 'result' => $result ), handle_event( $this->pushed( $change + $this->event() ) ) );
+		$this->assertCount( 'sent' === $result ? 1 : 0, People::$mails );
+		foreach ( $says as $words ) {
+			$this->assertStringContainsString( $words, implode( ' ', People::$mails[0] ) );
+		}
+		foreach ( $never as $words ) {
+			$this->assertStringNotContainsString( $words, implode( ' ', People::$mails[0] ) );
+		}
+	}
+
+	public function places(): array {
+		$slice  = static function ( string $scope, ?string $site, string $remaining ): array {
+			return array( 'grant' => 'gr_1', 'category' => 'paid', 'label' => 'x', 'scope' => $scope, 'amount' => '5000', 'remaining' => $remaining, 'held' => '0', 'effective_at' => '2026-10-03T09:00:00Z', 'expires_at' => null, 'order' => null ) + ( null === $site ? array() : array( 'site' => $site ) );
+		};
+		$empty  = array( 'type' => 'credits.empty', 'status' => 'empty', 'available' => '0' );
+		$shared = array( 'wallet' => 'account:acc_1' );
+		$whole  = array( 'wallet' => 'account:acc_1', 'site' => null );
+		return array(
+			'the website goes on with shared credits' => array( $empty, array( 'available' => '5000', 'status' => 'ok' ), 'ignored', array(), array() ),
+			'topped up since'                         => array( array(), array( 'available' => '1180.45', 'status' => 'ok' ), 'ignored', array(), array() ),
+			'the shared ones run low too'             => array( $empty, array( 'available' => '300', 'status' => 'low' ), 'sent', array( 'Running low', '300 AI Credits', 'running low' ), array( 'used up', ' 0 AI Credits' ) ),
+			'nothing anywhere'                        => array( $empty, array( 'available' => '0', 'status' => 'empty' ), 'sent', array( 'Used up', 'used up' ), array( 'share are' ) ),
+			'on hold'                                 => array( $empty, array( 'available' => '0', 'status' => 'frozen' ), 'sent', array( 'used up' ), array() ),
+			'shared ones used up, others not'         => array( $shared + $empty, $whole + array( 'available' => '1200.5', 'status' => 'ok', 'breakdown' => array( $slice( 'site', 'bakery', '1200.5' ) ) ), 'sent', array( 'share are used up', 'Websites with credits of their own go on' ), array() ),
+			'shared ones run low, others not'         => array( $shared, $whole + array( 'available' => '1380.95', 'status' => 'ok', 'breakdown' => array( $slice( 'site', 'bakery', '1200.5' ), $slice( 'pool', null, '180.45' ) ) ), 'sent', array( 'share are running low' ), array() ),
+			'shared ones are all there is'            => array( $shared + $empty, $whole + array( 'available' => '0', 'status' => 'empty', 'breakdown' => array() ), 'sent', array( 'The credits are used up' ), array( 'share are' ) ),
+			'shared ones topped up since'             => array( $shared + $empty, $whole + array( 'available' => '5000', 'status' => 'ok', 'breakdown' => array( $slice( 'pool', null, '5000' ) ) ), 'ignored', array(), array() ),
+		);
+	}
+
 	public function test_a_cursor_that_is_not_understood_begins_anew(): void {
 		World::$options['nivella_credit_wallet_events'] = array( 'cursor' => 'lost', 'waits' => array() );
 		World::$daemon = static function () {
@@ -260,5 +307,23 @@ final class EventsTest extends TestCase {
 			}
 			return answer( 200, json_encode( array( 'items' => strpos( $url, 'after=' ) ? array() : $events, 'cursor' => 'c1', 'more' => false ) ) );
 		};
+	}
+}
+
+/** Gives no more rows than it is asked for. */
+final class LimitedDatabase {
+	public $options = 'wp_options';
+	private $all;
+	public function __construct() {
+		$this->all = new PeopleDatabase();
+	}
+	public function get_results( $asked ) {
+		return array_slice( $this->all->get_results( $asked ), 0, (int) preg_replace( '/.*LIMIT (\d+).*/', '$1', $asked[0] ) );
+	}
+	public function get_col( $asked ) {
+		return array_column( $this->get_results( $asked ), 'option_name' );
+	}
+	public function __call( $name, $values ) {
+		return $this->all->$name( ...$values );
 	}
 }

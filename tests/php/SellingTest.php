@@ -1,7 +1,7 @@
 <?php
 
 use PHPUnit\Framework\TestCase;
-use function Nivella\CreditWallet\{ clean_credits, clean_validity, clean_kind, promise_of, promise_text, read_product_fields, stamp_promise, product_fields_view, sent_site, site_problem, check_site, account_sites, remembered_sites, read_site_list, buyer_account, is_site_id, top_up_cart_url, sanitize_selling_settings, site_field_mode, asks_for_site, add_variation_promise, order_meta_value, add_cart_item_data, tokens_categories };
+use function Nivella\CreditWallet\{ clean_credits, clean_validity, clean_kind, promise_of, promise_text, read_product_fields, stamp_promise, product_fields_view, sent_site, site_problem, check_site, account_sites, remembered_sites, read_site_list, buyer_account, is_site_id, top_up_cart_url, sanitize_selling_settings, site_field_mode, asks_for_site, add_variation_promise, order_meta_value, add_cart_item_data, tokens_categories, stamp_cart_line };
 
 /**
  * What a product promises, and for which website it can be bought.
@@ -94,7 +94,7 @@ final class SellingTest extends TestCase {
 			array( '1000', '1d', 1, '1,000 AI Credits, valid for 1 day' ),
 			array( '0.5', '3mo', 1, '0.5 AI Credits, valid for 3 months' ),
 			array( '1000', '1y', 3, '3 × 1,000 AI Credits, valid for 1 year' ),
-			array( '1000', 'never', 1, '1,000 AI Credits, valid without end' ),
+			array( '1000', 'never', 1, '1,000 AI Credits, no expiry date' ),
 			array( '1000', 'cycle', 1, '1,000 AI Credits, valid until the end of the billing period' ),
 			array( '1000', '', 1, '1,000 AI Credits' ),
 			array( '', '30d', 1, '' ),
@@ -129,6 +129,24 @@ final class SellingTest extends TestCase {
 		$said = new SoldLine( $product, array( '_nivella_validity' => '7d' ) );
 		stamp_promise( $said );
 		$this->assertSame( array( '_nivella_validity' => '7d', '_nivella_credits' => '5' ), $said->meta );
+	}
+
+	/** Of some variations WooCommerce takes any attribute that is posted, and writes it on the line under its own name. */
+	public function test_a_customer_promises_themselves_nothing(): void {
+		$shirt  = new WC_Product( 5 );
+		$posted = array( 'attribute_size' => 'L', 'attribute__nivella_credits' => '999999', 'attribute__nivella_attribute_kind' => 'paid', 'attribute__Nivella Site ID' => 'bob-site' );
+		$line   = new SoldLine( $shirt, array( 'size' => 'L', '_nivella_credits' => '999999', '_nivella_kind' => 'paid', '_Nivella Site ID' => 'bob-site', '_nivella_validity' => '30d' ) );
+		stamp_cart_line( $line, 'k', array( 'data' => $shirt, 'variation' => $posted ) );
+		$this->assertSame( array( 'size' => 'L', '_nivella_validity' => '30d' ), $line->meta, 'what another plugin said stays' );
+
+		$pack = Sold::put( 6, new WC_Product( 6, 0, array( '_nivella_credits' => '1000' ) ) );
+		$line = new SoldLine( $pack, array( '_nivella_credits' => '999999' ) );
+		stamp_cart_line( $line, 'k', array( 'data' => $pack, 'variation' => $posted ) );
+		$this->assertSame( '1000', $line->meta['_nivella_credits'], 'the product promises' );
+		foreach ( array( null, 'x', array( 7 ) ) as $odd ) {
+			stamp_cart_line( $line, 'k', array( 'data' => $pack, 'variation' => $odd ) );
+			$this->assertSame( '1000', $line->meta['_nivella_credits'] );
+		}
 	}
 
 	public function test_nothing_is_stamped_where_nothing_is_promised(): void {

@@ -283,6 +283,23 @@ final class StaffActsTest extends TestCase {
 		$this->assertStringContainsString( $words, read_draft( $id )['errors'][''] );
 	}
 
+	public function test_half_an_act_is_not_called_nothing(): void {
+		$this->be( 'admin' );
+		$subject = wallet_subject( self::ALICE );
+		foreach ( array( 'first' => 1, 'second' => 2 ) as $which => $fails ) {
+			$id            = $this->draft_of( $this->post( 'site', $subject, self::FORMS['site'] ) );
+			$told          = 0;
+			$this->changes = static function () use ( &$told, $fails ) {
+				return ++$told === $fails ? problem( 423, 'frozen' ) : answer( 200, '{"id":"site-9","account":null}' );
+			};
+			$this->post( 'site', $subject, array( 'draft' => $id ) );
+			$this->assertSame( $fails, $told );
+			$says = read_draft( $id )['errors'][''];
+			$this->assertSame( 'second' === $which, false !== strpos( $says, 'nobody\'s now' ), $says );
+			$this->assertStringContainsString( 'on hold', $says );
+		}
+	}
+
 	public function refusals(): array {
 		return array(
 			array( 402, 'insufficient_credits', 'not that many credits' ),

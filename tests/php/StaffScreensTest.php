@@ -399,7 +399,7 @@ final class StaffScreensTest extends TestCase {
 		$path    = (string) parse_url( $url, PHP_URL_PATH );
 		$account = array(
 			'id' => $text, 'name' => $text, 'names' => array( 'lab:email:e' . $text, $text ), 'available' => '10', 'debt' => '5', 'used' => '1', 'status' => 'frozen', 'site_count' => 2,
-			'frozen_reason' => $text, 'created_at' => '2026-11-20T16:00:00Z', 'changed_at' => '2026-11-20T16:00:00Z', 'provider' => 'SECRET',
+			'frozen_reason' => $text, 'created_at' => '2026-11-20T16:00:00Z', 'provider' => 'SECRET',
 			'sites' => array( array( 'id' => $text, 'label' => $text . '1', 'client' => $text, 'available' => '3' ) ), 'freeze' => array( 'reason' => $text, 'at' => '2026-11-20T16:00:00Z' ),
 		);
 		$order   = array( 'store' => 'lab', 'order' => '45', 'number' => $text, 'status' => $text, 'summary' => $text, 'buyer' => 'lab:email:e' . $text, 'account' => array( 'id' => $text, 'name' => $text ), 'granted' => '5', 'parked' => $text, 'attention' => $text, 'modified_at' => '2026-11-20T16:00:00Z' );

@@ -103,7 +103,7 @@ describe(`connecting a shop (${REAL ? "the real WooCommerce" : "a stand-in for W
     await paste(await front.code());
     front.mode = null;
     assert.equal(await result(), "nivella_unauthorized");
-    assert.match(await reason(), /everything was taken back.*refused the signature.*new code/);
+    assert.match(await reason(), /everything was undone.*refused the signature.*new code/);
     assert.deepEqual(await left(), NOTHING);
     assert.ok(front.asked.includes("DELETE /v1/pairing"), "the daemon's key was not given back");
   });

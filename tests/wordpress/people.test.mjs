@@ -77,7 +77,8 @@ for (const woocommerce of ["stub", "real"]) {
       wallet: "site:site-123",
       level: "20%",
       status: "low",
-      available: "180.456789",
+      // More than there is, or the shop would see that somebody has topped up since, and would tell nobody.
+      available: "1180.456789",
       unit: "AI Credits",
       ...more,
     });
@@ -175,13 +176,15 @@ for (const woocommerce of ["stub", "real"]) {
     it("mails the customer once that credits run low", async () => {
       assert.deepEqual(await push(event()), { status: 200, result: "sent" });
       assert.deepEqual(await push(event()), { status: 200, result: "repeat" });
+      const topped = event({ id: "ev_topped_up", type: "credits.empty", status: "empty", available: "0" });
+      assert.deepEqual(await push(topped), { status: 200, result: "ignored" }, "used up is not what a website with 1,000 credits is");
       const both = await Promise.all([1, 2, 3, 4].map(() => push(event({ id: "ev_pushed_2", type: "credits.critical" }))));
       assert.deepEqual(both.map(({ result }) => result).sort(), ["repeat", "repeat", "repeat", "sent"]);
       const mails = await site.mails();
       assert.deepEqual(mails.map(({ to }) => to), ["alice@example.com", "alice@example.com"]);
       const [{ subject, message }] = mails;
       assert.match(subject, /Running low: AI Credits for Alice’s shop/);
-      assert.match(message, /180\.45 AI Credits/);
+      assert.match(message, /1,180\.45 AI Credits/);
       assert.match(message, /nivella_for=site-123#nivella-packages/);
       const mail = await browser.newPage({ viewport: { width: 700, height: 900 } });
       await mail.setContent(message);
@@ -239,7 +242,7 @@ for (const woocommerce of ["stub", "real"]) {
       await admin.locator("#woocommerce_nivella_low_credit_subject").fill("{website} has {available} left");
       await follow(admin, () => admin.getByRole("button", { name: "Save changes" }).click());
       assert.deepEqual(await push(event({ id: "ev_edited" })), { status: 200, result: "sent" });
-      assert.equal((await site.mails()).at(-1).subject, "Alice’s shop has 180.45 left");
+      assert.equal((await site.mails()).at(-1).subject, "Alice’s shop has 1,180.45 left");
       const html = await php(
         '$preview = wc_get_container()->get( Automattic\\WooCommerce\\Internal\\Admin\\EmailPreview\\EmailPreview::class ); $preview->set_email_type( "Nivella\\\\CreditWallet\\\\Low_Credit_Email" ); echo $preview->get_subject(), "\\n", $preview->render();',
       );
@@ -253,7 +256,7 @@ for (const woocommerce of ["stub", "real"]) {
       await php('update_option( "woocommerce_nivella_low_credit_settings", array( "enabled" => "yes", "email_type" => "plain" ) );');
       await push(event({ id: "ev_plain", wallet: "site:a-b" }));
       const { message } = (await site.mails()).at(-1);
-      assert.match(message, /Can be used: 180\.45 AI Credits\n/);
+      assert.match(message, /Can be used: 1,180\.45 AI Credits\n/);
       assert.doesNotMatch(message, /<|&#?\w+;/);
       await site.wp("option", "delete", "woocommerce_nivella_low_credit_settings");
       await admin.context().close();
@@ -355,6 +358,7 @@ for (const woocommerce of ["stub", "real"]) {
 
       const guest = await visit(browser, site, null, thanks.replace(site.url, ""));
       await at(guest, "claim-link").waitFor();
+      assert.ok(!(await guest.content()).includes("nivella_claim"), "whoever typed the address has not shown that it is theirs");
       await pictures(guest, "people-thank-you");
       assert.deepEqual(await accessibilityFaults(guest, ".nivella"), []);
       const shirt = await php('$product = new WC_Product_Simple(); $product->set_name( "Shirt" ); $product->set_regular_price( "10" ); $product->save(); echo $product->get_id();');

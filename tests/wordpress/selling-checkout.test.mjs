@@ -27,6 +27,27 @@ describe("buying credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
     return visit(browser, site, name, "/shop/", { patience_ms: 45_000, ...options });
   };
 
+  it("takes no promise from a customer who posts one as an attribute", async () => {
+    const lines = JSON.parse(
+      await shop.php(`
+        WC()->frontend_includes(); WC()->initialize_session(); WC()->initialize_cart();
+        // Its attributes were taken away after its variations were made: WooCommerce takes any that are posted.
+        $shirt = new WC_Product_Variable(); $shirt->set_name( "Shirt" ); $shirt->save();
+        $large = new WC_Product_Variation(); $large->set_parent_id( $shirt->get_id() ); $large->set_regular_price( "1" ); $large->save();
+        $_REQUEST = array( "add-to-cart" => $shirt->get_id(), "variation_id" => $large->get_id(), "attribute_size" => "L",
+          "attribute__nivella_credits" => "999999", "attribute__nivella_attribute_kind" => "paid", "attribute__nivella_site_id" => "bob-site" );
+        WC_Form_Handler::add_to_cart_action();
+        $order = new WC_Order();
+        WC()->checkout()->create_order_line_items( $order, WC()->cart );
+        $order->save();
+        $found = array();
+        foreach ( wc_get_order( $order->get_id() )->get_items() as $item ) { $found[] = wp_list_pluck( $item->get_meta_data(), "value", "key" ); }
+        WC()->cart->empty_cart();
+        echo wp_json_encode( $found );`),
+    );
+    assert.deepEqual(lines, [{ size: "L" }], "its own attribute, and nothing of ours");
+  });
+
   for (const kind of KINDS) {
     describe(`the ${kind} checkout`, () => {
       before(async () => {
@@ -37,8 +58,8 @@ describe("buying credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
       const choose = async (page, id) => {
         await page.getByLabel(/Website for your credits/).selectOption(id);
       };
-      const other = (page) => page.getByLabel("Id of the other website");
-      const typed = (page) => page.getByLabel(/Id of the website for your credits/);
+      const other = (page) => page.getByLabel("ID of the other website");
+      const typed = (page) => page.getByLabel(/ID of the website for your credits/);
 
       it("takes one of the customer's websites for the lines that have none, and the order says it everywhere", async () => {
         const page = await buyer("alice");
@@ -89,7 +110,7 @@ describe("buying credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
         await shop.refused(page, NOT_THEIRS);
         await pictures(page, `selling-refused-${kind}`);
         await other(page).fill("not an id");
-        await shop.refused(page, /not the id of a website/);
+        await shop.refused(page, /not a website ID/);
         await other(page).fill("alice-third");
         const order = await shop.place(page);
         assert.equal((await shop.lines(order))[0][1].site_id, "alice-third");
@@ -190,7 +211,7 @@ describe("buying credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
         assert.ok(waited < 3500 + 2 * usual, `the page took ${waited} ms, usually ${usual} ms`);
         assert.equal(shop.liar.asked.length, 1, "it was asked when the page was shown");
         await shop.openCheckout(page);
-        await page.getByLabel(/Id of the website for your credits/).fill("alice-shop");
+        await page.getByLabel(/ID of the website for your credits/).fill("alice-shop");
         const order = await shop.place(page);
         assert.equal((await shop.lines(order))[0][1].site_id, "alice-shop", "the daemon puts it right");
         assert.ok(shop.liar.asked.length <= 1, `asked a silent daemon ${shop.liar.asked.length} times`);
@@ -205,7 +226,7 @@ describe("buying credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
       await page.goto(`${site.url}/?p=${shop.credits}`);
       await page.getByLabel(/website/i).first().waitFor();
       await shop.add(page, shop.credits, "no id at all");
-      assert.match(await page.locator("main").innerText(), /not the id of a website/);
+      assert.match(await page.locator("main").innerText(), /not a website ID/);
       await shop.add(page, shop.credits, "any-id");
       await shop.openCheckout(page);
       assert.equal((await shop.lines(await shop.place(page)))[0][1].site_id, "any-id");

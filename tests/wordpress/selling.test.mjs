@@ -91,7 +91,7 @@ describe("selling credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
       await fields(shop.credits);
       await admin.getByLabel("Credits", { exact: true }).fill("1000.50");
       await admin.getByLabel("Validity").selectOption("days");
-      await admin.getByLabel("How many days, months or years").first().fill("30");
+      await admin.getByLabel("Number of days, months or years").first().fill("30");
       await admin.getByLabel("Kind").selectOption("Bonus");
       await admin.evaluate(() => document.querySelector("#wpadminbar")?.remove());
       await pictures(admin, "selling-product");
@@ -116,7 +116,7 @@ describe("selling credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
       }
       await fields(shop.credits);
       await admin.getByLabel("Validity").selectOption("years");
-      await admin.getByLabel("How many days, months or years").first().fill("101");
+      await admin.getByLabel("Number of days, months or years").first().fill("101");
       await save();
       assert.match(await admin.locator("#woocommerce_errors").innerText(), /at most 36500 days, 1200 months or 100 years/);
       assert.deepEqual(await meta(shop.credits), ["1000", "30d", "paid"]);
@@ -126,7 +126,7 @@ describe("selling credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
       await fields(shop.pack);
       await admin.getByLabel("Credits", { exact: true }).fill("500");
       await admin.getByLabel("Validity").selectOption("years");
-      await admin.getByLabel("How many days, months or years").first().fill("1");
+      await admin.getByLabel("Number of days, months or years").first().fill("1");
       await save();
       await admin.locator("li.variations_options a").click();
       const large = admin.locator(".woocommerce_variation").filter({ has: admin.locator(`input[value="${shop.variations.large}"]`) }).first();
@@ -201,7 +201,7 @@ describe("selling credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
       assert.equal(await at(page, "promise").innerText(), "1,000 AI Credits, valid for 30 days");
       const list = page.getByLabel(/Website for your credits/);
       assert.deepEqual((await list.locator("option").allInnerTexts()).sort(), ["Alice's shop (alice-shop)", "Another website", "No particular website", "alice-blog"]);
-      assert.ok(!(await page.getByLabel("Id of the other website").isVisible()));
+      assert.ok(!(await page.getByLabel("ID of the other website").isVisible()));
       assert.deepEqual(await accessibilityFaults(page, "form.cart"), []);
 
       // By keyboard alone.
@@ -214,12 +214,12 @@ describe("selling credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
       await follow(page, () => page.keyboard.press("Enter"));
       assert.match(await page.locator(".woocommerce-error, .is-error").innerText(), NOT_THEIRS);
       assert.ok(!(await page.content()).includes("lab:customer:3") && !(await page.content()).includes("Bob"), "it says whose");
-      assert.equal(await page.getByLabel("Id of the other website").inputValue(), "bob-site", "what was typed is lost");
+      assert.equal(await page.getByLabel("ID of the other website").inputValue(), "bob-site", "what was typed is lost");
 
-      await page.getByLabel("Id of the other website").fill("no id");
+      await page.getByLabel("ID of the other website").fill("no id");
       await follow(page, () => page.locator(".single_add_to_cart_button").click());
-      assert.match(await page.locator(".woocommerce-error, .is-error").innerText(), /not the id of a website/);
-      await page.getByLabel("Id of the other website").fill("alice-new");
+      assert.match(await page.locator(".woocommerce-error, .is-error").innerText(), /not a website ID/);
+      await page.getByLabel("ID of the other website").fill("alice-new");
       await follow(page, () => page.locator(".single_add_to_cart_button").click());
       assert.match(await page.locator(".woocommerce-info, .is-info").innerText(), /"alice-new" is new here. It will be registered for you/);
       await page.context().close();

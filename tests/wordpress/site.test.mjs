@@ -155,8 +155,8 @@ describe("a customer's own site", () => {
     const checks = JSON.parse((await wp("nivella", "doctor", "--format=json")).stdout);
     assert.equal(checks.find(({ check }) => check === "connection").status, "critical");
     await page.goto(`${site.url}/wp-admin/site-health.php`);
-    await page.locator("#health-check-issues-critical", { hasText: "AI Credits cannot reach its wallet" }).waitFor({ timeout: 60_000 });
-    await page.getByRole("button", { name: /AI Credits cannot reach its wallet/ }).click();
+    await page.locator("#health-check-issues-critical", { hasText: "AI Credits cannot reach the wallet service" }).waitFor({ timeout: 60_000 });
+    await page.getByRole("button", { name: /AI Credits cannot reach the wallet service/ }).click();
     await pictures(page, "site-health");
     await daemon.start();
     await site.wp("transient", "delete", "--all", "--quiet");

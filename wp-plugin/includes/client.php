@@ -31,7 +31,16 @@ const ANSWER_BYTES_MAX = 2097152;
  * @param int $user_id A WordPress user.
  */
 function customer_wallet_path( int $user_id ): string {
-	return rawurlencode( 'account:' . customer_account( $user_id ) );
+	return account_path( customer_account( $user_id ) );
+}
+
+/**
+ * The path of an account's wallet.
+ *
+ * @param string $account An account's id, or its name in the store.
+ */
+function account_path( string $account ): string {
+	return rawurlencode( 'account:' . $account );
 }
 
 /**
@@ -41,6 +50,45 @@ function customer_wallet_path( int $user_id ): string {
  */
 function customer_account( int $user_id ): string {
 	return settings()['store'] . ':customer:' . $user_id;
+}
+
+/**
+ * What a guest of this shop is called there: the address as the service keeps it.
+ *
+ * @param string $email An address, in any case.
+ */
+function guest_account( string $email ): string {
+	$email = trim( $email );
+	return settings()['store'] . ':email:' . ( function_exists( 'mb_strtolower' ) ? mb_strtolower( $email, 'UTF-8' ) : strtolower( $email ) );
+}
+
+/**
+ * Such a name taken apart: who of this shop is meant.
+ *
+ * @param string $name Such as `shop:customer:17` or `shop:email:alice@example.com`.
+ * @return array{ customer: int, email: string } Zero and '' for what is of another store.
+ */
+function read_reference( string $name ): array {
+	$store  = preg_quote( settings()['store'], '/' );
+	$person = array(
+		'customer' => 0,
+		'email'    => '',
+	);
+	if ( preg_match( "/^{$store}:customer:([1-9][0-9]{0,17})$/D", $name, $match ) ) {
+		$person['customer'] = (int) $match[1];
+	} elseif ( preg_match( "/^{$store}:email:(.+)$/D", $name, $match ) ) {
+		$person['email'] = $match[1];
+	}
+	return $person;
+}
+
+/**
+ * Whether a text is the id of an account.
+ *
+ * @param string $text Any text.
+ */
+function is_account_id( string $text ): bool {
+	return 1 === preg_match( '/^acc_[0-9a-f]{32}$/D', $text );
 }
 
 /**

@@ -78,7 +78,7 @@ function explain( \WP_Error $error ): array {
 			break;
 		case 'nivella_forbidden':
 			$reason = __( 'The key is valid, but it may not read wallets.', 'nivella-credit-wallet' );
-			$remedy = __( 'Create a key with the scope site:SITE for a site or admin for a shop.', 'nivella-credit-wallet' );
+			$remedy = __( 'Create a key with the scope site:SITE for a website or admin for a shop.', 'nivella-credit-wallet' );
 			break;
 		case 'nivella_site_mismatch':
 			$reason = '' === ( $data['bound_to'] ?? '' )
@@ -97,7 +97,7 @@ function explain( \WP_Error $error ): array {
 			$remedy = is_shop()
 				/* translators: %s: store name. */
 				? sprintf( __( 'It is opened with the first purchase. If there was one, check that the shop is really called "%s" in the wallet service.', 'nivella-credit-wallet' ), settings()['store'] )
-				: __( 'If this is the shop, enter its store name in the settings. If it is a customer\'s site, use a key for that site.', 'nivella-credit-wallet' );
+				: __( 'If this is the shop, enter its store name in the settings. If it is a customer\'s website, use a key for that website.', 'nivella-credit-wallet' );
 			break;
 		case 'nivella_busy':
 			/* translators: %s: HTTP status. */
@@ -111,12 +111,12 @@ function explain( \WP_Error $error ): array {
 		case 'nivella_feed':
 			/* translators: %s: technical detail. */
 			$reason = sprintf( __( 'The answer is not a wallet (%s).', 'nivella-credit-wallet' ), $error->get_error_message() );
-			$remedy = __( 'Check the address; if it is right, plugin and wallet service do not fit each other: update the older one.', 'nivella-credit-wallet' );
+			$remedy = __( 'Check the address; if it is right, plugin and wallet service do not work together: update the older one.', 'nivella-credit-wallet' );
 			break;
 		case 'nivella_answer':
 			/* translators: %s: technical detail. */
 			$reason = sprintf( __( 'The answer is not what was asked for (%s).', 'nivella-credit-wallet' ), $error->get_error_message() );
-			$remedy = __( 'Plugin and wallet service do not fit each other: update the older one.', 'nivella-credit-wallet' );
+			$remedy = __( 'Plugin and wallet service do not work together: update the older one.', 'nivella-credit-wallet' );
 			break;
 		default:
 			/* translators: 1: host name and port, 2: technical detail. */
@@ -150,7 +150,7 @@ function test_connection(): array {
 	$answer = ask( '/v1/wallets/' . OWN_WALLET . '/feed' );
 	$code   = is_wp_error( $answer ) ? (string) $answer->get_error_code() : '';
 	if ( 'nivella_not_found' === $code ) {
-		return is_shop() ? shop_works() : test_failed( 'nivella_shop_key', __( 'The key works, but it has no wallet of its own: it is a key for a shop.', 'nivella-credit-wallet' ), __( 'If this is the shop, enter its store name. If it is a customer\'s site, use a key for that site (scope site:SITE).', 'nivella-credit-wallet' ) );
+		return is_shop() ? shop_works() : test_failed( 'nivella_shop_key', __( 'The key works, but it has no wallet of its own: it is a key for a shop.', 'nivella-credit-wallet' ), __( 'If this is the shop, enter its store name. If it is a customer\'s website, use a key for that website (scope site:SITE).', 'nivella-credit-wallet' ) );
 	}
 
 	$feed = '' === $code ? parse_feed( $answer['body'] ) : $answer;
@@ -163,7 +163,7 @@ function test_connection(): array {
 			'nivella_site_key',
 			/* translators: %s: name of the wallet the key stands for. */
 			sprintf( __( 'The key works, but it only opens one wallet: %s.', 'nivella-credit-wallet' ), wallet_name( $feed ) ),
-			__( 'A shop needs a key with the scope admin. If this is a customer\'s site, clear the store name.', 'nivella-credit-wallet' )
+			__( 'A shop needs a key with the scope admin. If this is a customer\'s website, clear the store name.', 'nivella-credit-wallet' )
 		);
 	}
 	return array(

@@ -66,6 +66,21 @@ function parse_activity( string $json ) {
 }
 
 /**
+ * Reads any other answer with `$read`.
+ *
+ * @param string   $json The body.
+ * @param callable $read Takes the decoded body; throws when it is not what was asked for.
+ * @return array|\WP_Error
+ */
+function read_body( string $json, callable $read ) {
+	try {
+		return $read( read_object( json_decode( $json, true, 16 ), 'answer' ) );
+	} catch ( \UnexpectedValueException $error ) {
+		return new \WP_Error( 'nivella_answer', $error->getMessage() );
+	}
+}
+
+/**
  * Reads a problem document.
  *
  * @param string $json The body of the answer.
@@ -453,6 +468,20 @@ function read_count( array $row, string $name ): int {
 }
 
 /**
+ * A whole number, zero or more, such as the id of a line.
+ *
+ * @param array  $row  A row.
+ * @param string $name Its field.
+ * @throws \UnexpectedValueException When it is something else.
+ */
+function read_count_of_any_size( array $row, string $name ): int {
+	if ( ! is_int( $row[ $name ] ?? null ) || $row[ $name ] < 0 ) {
+		throw new \UnexpectedValueException( "{$name} is not a number" );
+	}
+	return $row[ $name ];
+}
+
+/**
  * The number of something in the shop: a whole number above zero.
  *
  * @param array  $row  A row.
@@ -513,6 +542,26 @@ function read_text( array $row, string $name ): string {
 		throw new \UnexpectedValueException( "{$name} is not a short text" );
 	}
 	return clean_text( $text );
+}
+
+/**
+ * A list of short texts.
+ *
+ * @param array  $row  A row.
+ * @param string $name Its field.
+ * @return string[]
+ * @throws \UnexpectedValueException When it is something else.
+ */
+function read_texts( array $row, string $name ): array {
+	$list = $row[ $name ] ?? null;
+	if ( ! is_array( $list ) || count( $list ) > ROWS_MAX ) {
+		throw new \UnexpectedValueException( "{$name} is not a list" );
+	}
+	$texts = array();
+	foreach ( array_values( $list ) as $text ) {
+		$texts[] = read_text( array( $name => $text ), $name );
+	}
+	return $texts;
 }
 
 /**

@@ -36,7 +36,7 @@ function forget_rewrite_rules(): void {
  * The plugin is switched off: settings stay, what was only remembered goes.
  */
 function deactivate(): void {
-	forget_options( array( 'last_', 'fresh_', 'down_', 'test_', 'sites_', 'claim_', 'export_', 'act_' ) );
+	forget_options( array( 'last_', 'fresh_', 'down_', 'result_', 'sites_', 'export_', 'act_' ) );
 	forget_lane();
 	wp_clear_scheduled_hook( TICK );
 	wp_clear_scheduled_hook( REFRESH_SOON );

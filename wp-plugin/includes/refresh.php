@@ -16,7 +16,7 @@ const REFRESH_ACTION = 'nivella_credit_wallet_refresh';
  */
 function handle_refresh(): void {
 	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) ) {
-		wp_die( esc_html__( 'Please use the button on the page.', 'nivella-credit-wallet' ), '', array( 'response' => 405 ) );
+		wp_die( esc_html__( 'Please use the button on the page to do this.', 'nivella-credit-wallet' ), '', array( 'response' => 405 ) );
 	}
 	$target = target_of_act( REFRESH_ACTION );
 	drop_short_cache( $target['path'], is_staff() );

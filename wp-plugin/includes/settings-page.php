@@ -82,7 +82,7 @@ function sanitize_settings( $typed ): array {
 	$new['url'] = '' === $url ? '' : clean_daemon_url( $url );
 	if ( '' !== $url && '' === $new['url'] ) {
 		$new['url'] = $old['url'];
-		settings_problem( 'url', __( 'This is not a web address that can be used. It looks like https://wallet.example.com, without user name, password or question mark. The old one was kept.', 'nivella-credit-wallet' ) );
+		settings_problem( 'url', __( 'This web address cannot be used. It looks like https://wallet.example.com, without user name, password or question mark. The old one was kept.', 'nivella-credit-wallet' ) );
 	}
 
 	$key = typed_text( $typed, 'key', '' );
@@ -136,8 +136,7 @@ function show_settings_page(): void {
 	if ( ! current_user_can( settings_capability() ) ) {
 		wp_die( esc_html__( 'You may not change these settings.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
-	$result = get_transient( test_result_name() );
-	delete_transient( test_result_name() );
+	$result = take_result( 'settings' );
 	// phpcs:ignore WordPress.Security.NonceVerification.Recommended -- Only decides whether to look at the connection.
 	if ( ! is_array( $result ) && isset( $_GET['settings-updated'] ) && is_connected() ) {
 		$result = test_connection();
@@ -166,16 +165,9 @@ function handle_test(): void {
 	if ( ! current_user_can( settings_capability() ) || 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) ) {
 		wp_die( esc_html__( 'You may not change these settings.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
-	set_transient( test_result_name(), test_connection(), MINUTE_IN_SECONDS );
+	leave_result( 'settings', test_connection() );
 	wp_safe_redirect( settings_url() );
 	exit;
-}
-
-/**
- * Where the result waits for the person who asked.
- */
-function test_result_name(): string {
-	return OPTION_PREFIX . 'test_' . get_current_user_id();
 }
 
 /**

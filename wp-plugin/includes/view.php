@@ -219,7 +219,7 @@ function balance_notes( array $feed ): array {
 	}
 	if ( ! decimal_is_zero( $feed['frozen'] ) ) {
 		/* translators: %s: amount with unit, like "1,000 AI Credits". */
-		$notes['frozen'] = sprintf( __( '%s more are waiting for their order to be settled.', 'nivella-credit-wallet' ), with_unit( show_available( $feed['frozen'] ), $feed['unit'] ) );
+		$notes['frozen'] = sprintf( __( '%s more wait until a question about their order is settled.', 'nivella-credit-wallet' ), with_unit( show_available( $feed['frozen'] ), $feed['unit'] ) );
 	}
 	if ( ! decimal_is_zero( $feed['debt'] ) ) {
 		/* translators: %s: amount with unit, like "120 AI Credits". */
@@ -270,7 +270,7 @@ function usage_view( array $feed ): array {
 		),
 		'summary'   => null === $top || decimal_is_zero( $sum ) ? '' : sprintf(
 			/* translators: 1: amount with unit, 2: amount with unit, 3: date. */
-			__( '%1$s in all; most on %3$s: %2$s.', 'nivella-credit-wallet' ),
+			__( '%1$s in total; most on %3$s: %2$s.', 'nivella-credit-wallet' ),
 			with_unit( show_cost( $sum ), $feed['unit'] ),
 			with_unit( show_cost( $top['credits'] ), $feed['unit'] ),
 			show_usage_day( $top['from'] )
@@ -514,10 +514,10 @@ function trouble_view( array $wallet, array $page ): ?array {
 	}
 
 	if ( null === $wallet['feed'] ) {
-		$message = __( 'The credit service cannot be reached just now. Your credits are safe; please try again in a few minutes.', 'nivella-credit-wallet' );
+		$message = __( 'The wallet service cannot be reached just now. Your credits are safe; please try again in a few minutes.', 'nivella-credit-wallet' );
 	} else {
 		/* translators: %s: span of time, like "5 minutes". */
-		$message = sprintf( __( 'The credit service cannot be reached just now. These are the last known figures, %s old. Your credits are safe.', 'nivella-credit-wallet' ), human_time_diff( $wallet['checked_at'] ) );
+		$message = sprintf( __( 'The wallet service cannot be reached just now. These are the last known figures, %s old. Your credits are safe.', 'nivella-credit-wallet' ), human_time_diff( $wallet['checked_at'] ) );
 	}
 	if ( 'nivella_site_mismatch' === $error->get_error_code() ) {
 		$message = __( 'The credits of this website are only shown at its usual address. They are safe.', 'nivella-credit-wallet' );
@@ -568,7 +568,7 @@ function top_up_url( ?array $feed ): ?string {
 		$url = $url ?? $package['url'];
 	}
 	if ( null === $url && is_shop() && taxonomy_exists( 'product_cat' ) ) {
-		$category = get_term_link( 'tokens', 'product_cat' );
+		$category = get_term_link( (string) ( tokens_categories()[0] ?? '' ), 'product_cat' );
 		$url      = is_string( $category ) ? $category : null;
 	}
 	/**

@@ -151,13 +151,13 @@ function last_known( string $digest ): ?array {
  * Remembers for a while that asking was in vain.
  *
  * A daemon that cannot be reached is down for all wallets, so that a shop with many customers waits once and not once for
- * each; a feed that lies or a wallet that does not exist concerns that wallet only.
+ * each; a feed that lies, a wallet that does not exist or that the key may not see concerns that wallet only.
  *
  * @param string    $digest Which wallet.
  * @param \WP_Error $error  What was wrong.
  */
 function remember_failure( string $digest, \WP_Error $error ): void {
-	$is_about_wallet = in_array( $error->get_error_code(), array( 'nivella_feed', 'nivella_not_found', 'nivella_not_connected' ), true );
+	$is_about_wallet = in_array( $error->get_error_code(), array( 'nivella_feed', 'nivella_not_found', 'nivella_forbidden', 'nivella_not_connected' ), true );
 	set_transient(
 		OPTION_PREFIX . 'down_' . ( $is_about_wallet ? $digest : wallet_digest( '' ) ),
 		array(

@@ -1,9 +1,8 @@
 <?php
 /**
- * After checkout: how a guest's credits become theirs.
+ * After checkout: how a guest's credits become theirs. The link is in the e-mail only; see customer/claim.php.
  *
  * @package Nivella\CreditWallet
- * @var array $view From claim_link_view().
  */
 
 defined( 'ABSPATH' ) || exit;
@@ -11,7 +10,6 @@ defined( 'ABSPATH' ) || exit;
 <div class="nivella nivella-front">
 	<section class="nivella-panel" aria-labelledby="nivella-claim-link" data-nivella="claim-link">
 		<h2 id="nivella-claim-link"><?php esc_html_e( 'Your credits', 'nivella-credit-wallet' ); ?></h2>
-		<p><?php echo esc_html( $view['says'] ); ?></p>
-		<p><a class="button button-primary wp-element-button" href="<?php echo esc_url( $view['url'] ); ?>"><?php esc_html_e( 'See my credits', 'nivella-credit-wallet' ); ?></a></p>
+		<p><?php esc_html_e( 'You bought credits as a guest. The e-mail about this order has a link with which you see your balance and make the credits part of your account.', 'nivella-credit-wallet' ); ?></p>
 	</section>
 </div>

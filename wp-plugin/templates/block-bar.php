@@ -8,11 +8,11 @@
 
 defined( 'ABSPATH' ) || exit;
 ?>
-<div class="nivella nivella-front nivella-piece nivella-line" data-nivella="wallet" data-nivella-view="bar" data-nivella-state="<?php echo esc_attr( $view['state'] ); ?>" data-nivella-status="<?php echo esc_attr( $view['status'] ); ?>">
+<div class="nivella nivella-front nivella-piece nivella-strip" data-nivella="wallet" data-nivella-view="bar" data-nivella-state="<?php echo esc_attr( $view['state'] ); ?>" data-nivella-status="<?php echo esc_attr( $view['status'] ); ?>">
 	<?php \Nivella\CreditWallet\show( 'wallet-trouble', $view ); ?>
 	<?php if ( $view['balance'] || 'none' === $view['state'] ) : ?>
-		<div class="nivella-line-head">
-			<a class="nivella-line-amount" href="<?php echo esc_url( $view['open'] ); ?>">
+		<div class="nivella-strip-head">
+			<a class="nivella-strip-amount" href="<?php echo esc_url( $view['open'] ); ?>">
 				<?php if ( $view['balance'] ) : ?>
 					<strong data-nivella="balance" data-nivella-value="<?php echo esc_attr( $view['balance']['available_raw'] ); ?>"><bdi><?php echo esc_html( $view['balance']['available'] ); ?></bdi></strong>
 					<bdi><?php echo esc_html( $view['unit'] ); ?></bdi>
@@ -25,7 +25,7 @@ defined( 'ABSPATH' ) || exit;
 				<span class="nivella-status nivella-status-<?php echo esc_attr( $view['balance']['tone'] ); ?>" data-nivella="status"><?php echo esc_html( $view['balance']['status_label'] ); ?></span>
 			<?php endif; ?>
 			<?php if ( $view['top_up'] ) : ?>
-				<a class="nivella-line-top-up" href="<?php echo esc_url( $view['top_up'] ); ?>" data-nivella="top-up"><?php esc_html_e( 'Top up', 'nivella-credit-wallet' ); ?></a>
+				<a class="nivella-strip-top-up" href="<?php echo esc_url( $view['top_up'] ); ?>" data-nivella="top-up"><?php esc_html_e( 'Top up', 'nivella-credit-wallet' ); ?></a>
 			<?php endif; ?>
 		</div>
 		<?php if ( $view['balance'] ) : ?>

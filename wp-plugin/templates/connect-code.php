@@ -16,5 +16,5 @@ defined( 'ABSPATH' ) || exit;
 		<input type="text" class="code" id="nivella-pairing-code" name="code" value="" placeholder="https://wallet.example.com/pair#nwp_…" autocomplete="off" autocapitalize="off" spellcheck="false" required aria-describedby="nivella-pairing-help" data-nivella="pairing-code">
 		<button type="submit" class="button button-primary" data-nivella="pair"><?php esc_html_e( 'Connect', 'nivella-credit-wallet' ); ?></button>
 	</div>
-	<p class="description" id="nivella-pairing-help"><?php esc_html_e( 'Connect sets up WooCommerce\'s webhooks with a secret of their own, gives the wallet service a key to read orders, takes one for this shop, and proves with a test delivery that all of it works. The code works once.', 'nivella-credit-wallet' ); ?></p>
+	<p class="description" id="nivella-pairing-help"><?php esc_html_e( 'Connect sets up WooCommerce\'s webhooks with a secret of their own, gives the wallet service a key to read orders, gets one for this shop, and makes sure with a test delivery that everything works. The code works once.', 'nivella-credit-wallet' ); ?></p>
 </form>

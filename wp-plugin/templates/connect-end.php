@@ -15,7 +15,7 @@ defined( 'ABSPATH' ) || exit;
 		<input type="hidden" name="_wpnonce" value="<?php echo esc_attr( $view['disconnect_nonce'] ); ?>">
 		<p>
 			<?php if ( $view['is_paired'] ) : ?>
-				<?php esc_html_e( 'Deletes the webhooks, the REST key and the key of this shop. Orders are not told to the wallet service any more, and customers do not see their wallets here. The wallets themselves stay as they are.', 'nivella-credit-wallet' ); ?>
+				<?php esc_html_e( 'Deletes the webhooks, the REST key and the key of this shop. The wallet service no longer hears of orders, and customers no longer see their wallets here. The wallets themselves stay as they are.', 'nivella-credit-wallet' ); ?>
 			<?php else : ?>
 				<?php esc_html_e( 'Forgets the address and the key. The wallet itself stays as it is.', 'nivella-credit-wallet' ); ?>
 			<?php endif; ?>

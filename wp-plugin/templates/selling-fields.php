@@ -22,7 +22,7 @@ defined( 'ABSPATH' ) || exit;
 <p class="form-field nivella-validity-field <?php echo esc_attr( $view['row'] ); ?>">
 	<label for="<?php echo esc_attr( $view['id'] ); ?>-unit"><?php esc_html_e( 'Validity', 'nivella-credit-wallet' ); ?></label>
 	<span class="nivella-validity">
-		<input type="number" min="1" step="1" class="nivella-validity-count" id="<?php echo esc_attr( $view['id'] ); ?>-count" name="<?php echo esc_attr( $view['name'] ); ?>[count]" value="<?php echo esc_attr( $view['count'] ); ?>" aria-label="<?php esc_attr_e( 'How many days, months or years', 'nivella-credit-wallet' ); ?>">
+		<input type="number" min="1" step="1" class="nivella-validity-count" id="<?php echo esc_attr( $view['id'] ); ?>-count" name="<?php echo esc_attr( $view['name'] ); ?>[count]" value="<?php echo esc_attr( $view['count'] ); ?>" aria-label="<?php esc_attr_e( 'Number of days, months or years', 'nivella-credit-wallet' ); ?>">
 		<select class="select" id="<?php echo esc_attr( $view['id'] ); ?>-unit" name="<?php echo esc_attr( $view['name'] ); ?>[unit]">
 			<?php foreach ( $view['units'] as $unit => $label ) : ?>
 				<option value="<?php echo esc_attr( $unit ); ?>"<?php selected( $unit, $view['unit'] ); ?>><?php echo esc_html( $label ); ?></option>

@@ -13,4 +13,4 @@ defined( 'ABSPATH' ) || exit;
 		<option value="<?php echo esc_attr( $mode ); ?>"<?php selected( $mode, $view['value'] ); ?>><?php echo esc_html( $label ); ?></option>
 	<?php endforeach; ?>
 </select>
-<p class="description" id="<?php echo esc_attr( $view['id'] ); ?>-help"><?php esc_html_e( 'On the page of a product that sells credits, and at checkout when it is not known yet. Credits bought for a website can only be used there; all others by every website of the customer.', 'nivella-credit-wallet' ); ?></p>
+<p class="description" id="<?php echo esc_attr( $view['id'] ); ?>-help"><?php esc_html_e( 'On the product page, and at checkout when it is not known yet. Credits bought for a website can only be used there; all others by every website of the customer.', 'nivella-credit-wallet' ); ?></p>

@@ -30,7 +30,7 @@ defined( 'ABSPATH' ) || exit;
 			</span>
 		</p>
 		<p class="form-row form-row-wide nivella-site-other" id="<?php echo esc_attr( $view['name_other'] ); ?>_field">
-			<label for="<?php echo esc_attr( $view['name_other'] ); ?>"><?php esc_html_e( 'Id of the other website', 'nivella-credit-wallet' ); ?></label>
+			<label for="<?php echo esc_attr( $view['name_other'] ); ?>"><?php esc_html_e( 'ID of the other website', 'nivella-credit-wallet' ); ?></label>
 			<span class="woocommerce-input-wrapper">
 				<input type="text" class="input-text" id="<?php echo esc_attr( $view['name_other'] ); ?>" name="<?php echo esc_attr( $view['name_other'] ); ?>" value="<?php echo esc_attr( $view['typed'] ); ?>" maxlength="200" autocomplete="off" autocapitalize="none" spellcheck="false" aria-describedby="<?php echo esc_attr( $view['id'] ); ?>-hint">
 			</span>
@@ -38,7 +38,7 @@ defined( 'ABSPATH' ) || exit;
 	<?php else : ?>
 		<p class="form-row form-row-wide <?php echo esc_attr( $view['is_required'] ? 'validate-required' : '' ); ?>" id="<?php echo esc_attr( $view['name'] ); ?>_field">
 			<label for="<?php echo esc_attr( $view['name'] ); ?>">
-				<?php esc_html_e( 'Id of the website for your credits', 'nivella-credit-wallet' ); ?>
+				<?php esc_html_e( 'ID of the website for your credits', 'nivella-credit-wallet' ); ?>
 				<?php if ( $view['is_required'] ) : ?>
 					<span class="required" aria-hidden="true">*</span>
 				<?php else : ?>

@@ -11,7 +11,7 @@ defined( 'ABSPATH' ) || exit;
 <input type="password" class="regular-text code" id="<?php echo esc_attr( $view['id'] ); ?>" name="<?php echo esc_attr( $view['name'] ); ?>" value="" autocomplete="new-password" spellcheck="false" aria-describedby="<?php echo esc_attr( $view['id'] ); ?>-help" data-nivella="setting-key">
 <p class="description" id="<?php echo esc_attr( $view['id'] ); ?>-help" data-nivella="key-state">
 	<?php if ( '' === $view['saved'] ) : ?>
-		<?php esc_html_e( 'No key is saved yet. It begins with nwk_: on a customer\'s site a key for that site, on the shop an admin key.', 'nivella-credit-wallet' ); ?>
+		<?php esc_html_e( 'No key is saved yet. It begins with nwk_: on a customer\'s website a key for that website, in the shop an admin key.', 'nivella-credit-wallet' ); ?>
 	<?php else : ?>
 		<?php esc_html_e( 'A key is saved; it ends with', 'nivella-credit-wallet' ); ?>
 		<code>…<?php echo esc_html( $view['saved'] ); ?></code>.

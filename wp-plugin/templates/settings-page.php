@@ -28,7 +28,7 @@ defined( 'ABSPATH' ) || exit;
 	<div class="nivella nivella-admin nivella-connect">
 		<?php if ( $view['connect']['is_plain_http'] ) : ?>
 			<div class="notice notice-warning inline nivella-notice" data-nivella="plain-http">
-				<p><?php esc_html_e( 'The wallet service is reached over http://, so whoever is in between can read what is sent, the key too. Have it set up with https:// unless it is in your own network.', 'nivella-credit-wallet' ); ?></p>
+				<p><?php esc_html_e( 'The wallet service is reached over http://, so whoever is in between can read what is sent, the key too. Use https:// unless it is in your own network.', 'nivella-credit-wallet' ); ?></p>
 			</div>
 		<?php endif; ?>
 

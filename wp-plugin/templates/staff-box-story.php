@@ -29,7 +29,7 @@ defined( 'ABSPATH' ) || exit;
 	?>
 	<p class="nivella-acts">
 		<a class="button" href="<?php echo esc_url( $view['url'] ); ?>#nivella-form-assign" data-nivella="box-assign"><?php esc_html_e( 'Assign…', 'nivella-credit-wallet' ); ?></a>
-		<a class="button" href="<?php echo esc_url( $view['url'] ); ?>#nivella-form-replay" data-nivella="box-replay"><?php esc_html_e( 'Replay…', 'nivella-credit-wallet' ); ?></a>
-		<a href="<?php echo esc_url( $view['url'] ); ?>"><?php esc_html_e( 'All about its credits', 'nivella-credit-wallet' ); ?></a>
+		<a class="button" href="<?php echo esc_url( $view['url'] ); ?>#nivella-form-replay" data-nivella="box-replay"><?php esc_html_e( 'Process again…', 'nivella-credit-wallet' ); ?></a>
+		<a href="<?php echo esc_url( $view['url'] ); ?>"><?php esc_html_e( 'More about these credits', 'nivella-credit-wallet' ); ?></a>
 	</p>
 <?php endif; ?>

@@ -12,7 +12,7 @@ defined( 'ABSPATH' ) || exit;
 <span class="nivella-minor nivella-line"><bdi><?php echo esc_html( $view['status'] ); ?></bdi></span>
 <div class="row-actions visible">
 	<span><a href="<?php echo esc_url( $view['url'] ); ?>#nivella-form-assign" data-nivella="order-assign"><?php esc_html_e( 'Assign', 'nivella-credit-wallet' ); ?><span class="screen-reader-text"> <?php echo esc_html( $view['number'] ); ?></span></a></span>
-	<span>| <a href="<?php echo esc_url( $view['url'] ); ?>#nivella-form-replay"><?php esc_html_e( 'Replay', 'nivella-credit-wallet' ); ?><span class="screen-reader-text"> <?php echo esc_html( $view['number'] ); ?></span></a></span>
+	<span>| <a href="<?php echo esc_url( $view['url'] ); ?>#nivella-form-replay"><?php esc_html_e( 'Process again', 'nivella-credit-wallet' ); ?><span class="screen-reader-text"> <?php echo esc_html( $view['number'] ); ?></span></a></span>
 	<?php if ( '' !== $view['link_url'] ) : ?>
 		<span>| <a href="<?php echo esc_url( $view['link_url'] ); ?>" data-nivella="order-claim"><?php esc_html_e( 'Claim link', 'nivella-credit-wallet' ); ?><span class="screen-reader-text"> <?php echo esc_html( $view['number'] ); ?></span></a></span>
 	<?php endif; ?>

@@ -58,7 +58,7 @@ defined( 'ABSPATH' ) || exit;
 
 	<?php if ( $view['acts'] ) : ?>
 		<section class="nivella nivella-admin nivella-actbox" aria-labelledby="nivella-acts">
-			<h2 id="nivella-acts"><?php esc_html_e( 'Change what becomes of its credits', 'nivella-credit-wallet' ); ?></h2>
+			<h2 id="nivella-acts"><?php esc_html_e( 'Decide what happens to its credits', 'nivella-credit-wallet' ); ?></h2>
 			<?php foreach ( $view['acts'] as $act ) : ?>
 				<?php \Nivella\CreditWallet\show( 'staff-act', $act ); ?>
 			<?php endforeach; ?>

@@ -78,7 +78,7 @@ defined( 'ABSPATH' ) || exit;
 			<h3><bdi><?php echo esc_html( $line['name'] ); ?></bdi></h3>
 			<ul class="nivella-reasons">
 				<?php if ( '' !== $line['worth'] ) : ?>
-					<li><?php esc_html_e( 'Worth:', 'nivella-credit-wallet' ); ?> <?php echo esc_html( $line['worth'] ); ?></li>
+					<li><?php esc_html_e( 'Value:', 'nivella-credit-wallet' ); ?> <?php echo esc_html( $line['worth'] ); ?></li>
 				<?php endif; ?>
 				<?php if ( '' !== $line['arithmetic'] ) : ?>
 					<li><?php echo esc_html( $line['arithmetic'] ); ?></li>
@@ -90,7 +90,7 @@ defined( 'ABSPATH' ) || exit;
 			</ul>
 		<?php endforeach; ?>
 		<?php if ( $view['story']['steps'] ) : ?>
-			<h3><?php esc_html_e( 'What became of its credits', 'nivella-credit-wallet' ); ?></h3>
+			<h3><?php esc_html_e( 'What happened to its credits', 'nivella-credit-wallet' ); ?></h3>
 			<ol class="nivella-steps" data-nivella="story-steps">
 				<?php foreach ( $view['story']['steps'] as $step ) : ?>
 					<li>

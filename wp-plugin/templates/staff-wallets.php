@@ -25,15 +25,24 @@ defined( 'ABSPATH' ) || exit;
 			<?php if ( 'all' !== $view['asked']['filter'] ) : ?>
 				<input type="hidden" name="filter" value="<?php echo esc_attr( $view['asked']['filter'] ); ?>">
 			<?php endif; ?>
-			<?php $view['table']->search_box( __( 'Search wallets', 'nivella-credit-wallet' ), 'nivella' ); ?>
-			<p class="description nivella-hint"><?php esc_html_e( 'Name, e-mail address, user number, account id or website.', 'nivella-credit-wallet' ); ?></p>
+			<?php if ( '' !== $view['asked']['sort'] ) : ?>
+				<input type="hidden" name="orderby" value="<?php echo esc_attr( $view['orderby'] ); ?>">
+				<input type="hidden" name="order" value="<?php echo esc_attr( $view['order'] ); ?>">
+			<?php endif; ?>
+			<?php // The table's own search hides itself while there are no wallets, but users who never bought are found here, too. ?>
+			<p class="search-box">
+				<label class="screen-reader-text" for="nivella-search-input"><?php esc_html_e( 'Search wallets', 'nivella-credit-wallet' ); ?>:</label>
+				<input type="search" id="nivella-search-input" name="s" value="<?php echo esc_attr( $view['asked']['query'] ); ?>">
+				<button type="submit" id="search-submit" class="button"><?php esc_html_e( 'Search wallets', 'nivella-credit-wallet' ); ?></button>
+			</p>
+			<p class="description nivella-hint"><?php esc_html_e( 'Name, e-mail address, user number, account ID or website.', 'nivella-credit-wallet' ); ?></p>
 		</form>
 		<?php $view['table']->display(); ?>
 	<?php endif; ?>
 
 	<?php if ( null !== $view['users'] ) : ?>
 		<section class="nivella nivella-admin" aria-labelledby="nivella-users">
-			<h2 id="nivella-users"><?php esc_html_e( 'Users of this website who fit too', 'nivella-credit-wallet' ); ?></h2>
+			<h2 id="nivella-users"><?php esc_html_e( 'Users of this website that match, too', 'nivella-credit-wallet' ); ?></h2>
 			<?php if ( $view['users'] ) : ?>
 				<ul class="nivella-found" data-nivella="found">
 					<?php foreach ( $view['users'] as $user ) : ?>
@@ -47,7 +56,7 @@ defined( 'ABSPATH' ) || exit;
 					<?php endforeach; ?>
 				</ul>
 			<?php else : ?>
-				<p data-nivella="found-none"><?php esc_html_e( 'No other user of this website fits.', 'nivella-credit-wallet' ); ?></p>
+				<p data-nivella="found-none"><?php esc_html_e( 'No other user of this website matches.', 'nivella-credit-wallet' ); ?></p>
 			<?php endif; ?>
 		</section>
 	<?php endif; ?>

@@ -62,7 +62,7 @@ defined( 'ABSPATH' ) || exit;
 				<tr>
 					<th scope="col"><?php esc_html_e( 'Date', 'nivella-credit-wallet' ); ?></th>
 					<th scope="col"><?php esc_html_e( 'Kind', 'nivella-credit-wallet' ); ?></th>
-					<th scope="col"><?php esc_html_e( 'What', 'nivella-credit-wallet' ); ?></th>
+					<th scope="col"><?php esc_html_e( 'Description', 'nivella-credit-wallet' ); ?></th>
 					<?php if ( $view['history']['sites'] ) : ?>
 						<th scope="col"><?php esc_html_e( 'Website', 'nivella-credit-wallet' ); ?></th>
 					<?php endif; ?>
@@ -94,7 +94,7 @@ defined( 'ABSPATH' ) || exit;
 	<?php elseif ( '' === $view['history']['problem'] ) : ?>
 		<p data-nivella="history-empty">
 			<?php if ( $view['history']['is_filtered'] ) : ?>
-				<?php esc_html_e( 'Nothing fits these filters.', 'nivella-credit-wallet' ); ?>
+				<?php esc_html_e( 'Nothing matches these filters.', 'nivella-credit-wallet' ); ?>
 			<?php else : ?>
 				<?php esc_html_e( 'Nothing has happened yet. Purchases and usage appear here.', 'nivella-credit-wallet' ); ?>
 			<?php endif; ?>

@@ -67,7 +67,7 @@ final class PeopleDatabase {
 	public function get_results( $asked ) {
 		$rows = array();
 		foreach ( World::$options as $name => $value ) {
-			if ( 0 === strpos( $name, rtrim( $asked[1][0], '%' ) ) ) {
+			if ( 0 === strpos( $name, rtrim( $asked[1][0], '%' ) ) && ( ! strpos( $asked[0], 'option_value <' ) || strcmp( (string) $value, $asked[1][1] ) < 0 ) ) {
 				$rows[] = (object) array( 'option_name' => $name, 'option_value' => $value );
 			}
 		}

@@ -74,6 +74,12 @@ if ( ! function_exists( 'wc_get_product' ) ) {
 		return Sold::$products[ $id ] ?? false;
 	}
 }
+if ( ! function_exists( 'wc_get_product_term_ids' ) ) {
+	/** Nothing on this shelf is in a category. */
+	function wc_get_product_term_ids() {
+		return array();
+	}
+}
 if ( ! function_exists( 'wc_get_cart_url' ) ) {
 	function wc_get_cart_url() {
 		return 'https://site.example/cart/';

@@ -30,11 +30,12 @@ for (const wp of ["6.2", "6.5", "7.1"]) {
 
       it("is that WordPress", () => assert.ok(site.version.startsWith(wp), site.version));
 
-      it("shows the balance on the wallet page and on the dashboard", async () => {
+      it("shows the balance on the wallet page, on the dashboard and in the admin bar", async () => {
         await page.goto(site.url + PAGE);
         assert.equal(await balance(page), "1000");
         await page.goto(`${site.url}/wp-admin/index.php`);
         assert.equal(await balance(page), "1000");
+        assert.match(await page.locator("#wp-admin-bar-nivella-credit-wallet").innerText(), /1,000/);
       });
 
       it("opens its settings and tests the connection", async () => {
@@ -44,6 +45,24 @@ for (const wp of ["6.2", "6.5", "7.1"]) {
         assert.equal(await at(page, "test-result").getAttribute("data-nivella-code"), "ok");
       });
 
+      it("knows its block and its shortcode, and Site Health knows it", async () => {
+        const shown = await site.php(`
+          wp_set_current_user( 1 );
+          $block = WP_Block_Type_Registry::get_instance()->get_registered( 'nivella/credit-wallet' );
+          $tests = apply_filters( 'site_status_tests', array( 'direct' => array(), 'async' => array() ) );
+          echo wp_json_encode( array(
+            'block'     => null !== $block,
+            'full'      => do_blocks( '<!-- wp:nivella/credit-wallet /-->' ),
+            'shortcode' => do_shortcode( '[nivella_credit_wallet view="balance"]' ),
+            'health'    => preg_grep( '/nivella/', array_merge( array_keys( $tests['direct'] ), array_keys( $tests['async'] ) ) ),
+          ) );`);
+        const { block, full, shortcode, health } = JSON.parse(shown);
+        assert.equal(block, true);
+        assert.match(full, /data-nivella-value="1000"/);
+        assert.match(shortcode, /data-nivella-value="1000"/);
+        assert.ok(Object.keys(health).length >= 4, JSON.stringify(health));
+      });
+
       it("keeps the last figures when the daemon is gone", async () => {
         await daemon.kill();
         await page.goto(site.url + PAGE);
@@ -51,6 +70,21 @@ for (const wp of ["6.2", "6.5", "7.1"]) {
         await page.waitForLoadState();
         assert.equal(await balance(page), "1000");
         await daemon.start();
+      });
+
+      it("is the shop, too: My Account, wallets, waiting orders", async () => {
+        const settings = { url: daemon.url, key: await daemon.key("admin"), store: "lab" };
+        await site.php(`
+          update_option( 'nivella_credit_wallet', json_decode( '${JSON.stringify(settings)}', true ) );
+          wp_create_user( 'alice', 'a-password-for-loopback-only', 'alice@example.com' );`);
+        await page.goto(site.url + PAGE);
+        assert.match(await page.locator(".nivella-wrap").innerText(), /6,000/);
+        await page.goto(`${site.url}${PAGE}-orders`);
+        await at(page, "orders").waitFor();
+        const alice = await visit(browser, site, "alice", "/my-account/ai-credits/", { patience_ms: PATIENCE_MS });
+        assert.equal(await balance(alice), "6000");
+        assert.deepEqual(alice.complaints, []);
+        await alice.context().close();
       });
 
       it("leaves no notice of PHP behind", async () => {

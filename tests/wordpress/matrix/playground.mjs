@@ -1,6 +1,6 @@
 /** Any WordPress on any PHP: PHP as WebAssembly, in a process of its own, with the plugin as it is. */
 import { randomBytes } from "node:crypto";
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -96,6 +96,17 @@ class Playground {
   /** A link that logs `name` in and leads to `path`. */
   loginUrl(name, path) {
     return `${this.url}/?nivella_lab_login=${name}&token=${this.#token}&to=${encodeURIComponent(path)}`;
+  }
+
+  /** What a piece of PHP prints inside this WordPress. */
+  async php(code) {
+    const asked = join(this.folder, "wordpress/nivella-asked.php");
+    await writeFile(asked, `<?php require __DIR__ . '/wp-load.php'; ${code}`);
+    const answer = await fetch(`${this.url}/nivella-asked.php`);
+    await rm(asked);
+    const said = await answer.text();
+    if (!answer.ok) throw new Error(`${answer.status}: ${said}\n${await this.debugLog()}`);
+    return said;
   }
 
   /** Everything PHP and WordPress complained about so far. */

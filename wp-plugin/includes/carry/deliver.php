@@ -35,11 +35,7 @@ function deliver_thing( string $kind, int $id, array $shop, float $wait_s ) {
 		$topic = 'order.deleted';
 		$body  = array(
 			'id'      => $id,
-			'nivella' => array(
-				'version' => FACTS_VERSION,
-				'told_at' => body_begun(),
-				'gone'    => true,
-			),
+			'nivella' => facts_head( body_begun() ) + array( 'gone' => true ),
 		);
 		body_begun( true );
 	}

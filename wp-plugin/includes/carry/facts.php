@@ -19,6 +19,9 @@ const FACTS_VERSION = 1;
 /** What our own meta data begin with. */
 const META_PREFIX = '_nivella_';
 
+/** The latest moment of which something was told. */
+const TOLD_OPTION = OPTION_PREFIX . 'told';
+
 /** How many refunds are asked for at a time: the most WooCommerce gives. */
 const REFUNDS_PAGE = 100;
 
@@ -61,15 +64,63 @@ function add_facts( $payload, $resource = '', $resource_id = 0, $webhook_id = 0 
  */
 function body_begun( bool $take = false ): string {
 	static $begun = '';
-	$now          = \DateTimeImmutable::createFromFormat( 'U.u', sprintf( '%.6F', microtime( true ) ) );
-	$now          = $now ? $now->format( 'Y-m-d\TH:i:s.u\Z' ) : gmdate( 'Y-m-d\TH:i:s\Z' );
-	if ( ! $take ) {
-		$begun = $now;
+	$moment       = $take && '' !== $begun ? $begun : next_moment();
+	$begun        = $take ? '' : $moment;
+	return $moment;
+}
+
+/**
+ * Now, and later than anything that was told before. A shop may have several web servers whose clocks differ, and a clock may
+ * be set back; what is told next would be taken for older than what it corrects.
+ */
+function next_moment(): string {
+	$now  = moment_text( sprintf( '%.6F', microtime( true ) ) );
+	$last = is_paired() ? last_moment() : '';
+	// A clock that was a day ahead was wrong, and the daemon did not believe it either.
+	if ( $last < $now || $last > moment_text( sprintf( '%.6F', microtime( true ) + DAY_IN_SECONDS ) ) ) {
 		return $now;
 	}
-	$taken = '' === $begun ? $now : $begun;
-	$begun = '';
-	return $taken;
+	$seconds = \DateTimeImmutable::createFromFormat( 'Y-m-d\TH:i:s.u\Z', $last, new \DateTimeZone( 'UTC' ) );
+	if ( ! $seconds ) {
+		return $now;
+	}
+	$micros = (int) $seconds->format( 'u' ) + 1;
+	return moment_text( sprintf( '%d.%06d', $seconds->getTimestamp() + intdiv( $micros, 1000000 ), $micros % 1000000 ) );
+}
+
+/**
+ * A moment as the daemon reads it; of two such texts the later moment is the greater text.
+ *
+ * @param string $seconds Unix seconds with six decimals.
+ */
+function moment_text( string $seconds ): string {
+	$moment = \DateTimeImmutable::createFromFormat( 'U.u', $seconds );
+	return $moment ? $moment->format( 'Y-m-d\TH:i:s.u\Z' ) : gmdate( 'Y-m-d\TH:i:s.000000\Z' );
+}
+
+/**
+ * The latest moment of which something was told, by whichever web server; '' when there is none.
+ */
+function last_moment(): string {
+	// A queue that runs for a minute would not see what other servers told meanwhile.
+	wp_cache_delete( TOLD_OPTION, 'options' );
+	$last = get_option( TOLD_OPTION );
+	return is_string( $last ) ? $last : '';
+}
+
+/**
+ * What every set of facts begins with. The moment is kept, so that the next one is later.
+ *
+ * @param string $told_at From `body_begun()`.
+ */
+function facts_head( string $told_at ): array {
+	if ( is_paired() && last_moment() < $told_at ) {
+		update_option( TOLD_OPTION, $told_at, false );
+	}
+	return array(
+		'version' => FACTS_VERSION,
+		'told_at' => $told_at,
+	);
 }
 
 /**
@@ -117,9 +168,7 @@ function order_facts( array $order, string $told_at ): array {
 	foreach ( $products as $product ) {
 		$terms = array_merge( $terms, wp_list_pluck( $product['categories'], 'id' ) );
 	}
-	return array(
-		'version'    => FACTS_VERSION,
-		'told_at'    => $told_at,
+	return facts_head( $told_at ) + array(
 		'refunds'    => array() === (array) ( $order['refunds'] ?? array() ) ? array() : refund_rows( $order['id'] ),
 		'products'   => $products,
 		'categories' => category_rows( $terms ),
@@ -133,9 +182,7 @@ function order_facts( array $order, string $told_at ): array {
  * @param string $told_at When the building began.
  */
 function product_facts( array $product, string $told_at ): array {
-	return array(
-		'version'    => FACTS_VERSION,
-		'told_at'    => $told_at,
+	return facts_head( $told_at ) + array(
 		'categories' => category_rows( wp_list_pluck( (array) ( $product['categories'] ?? array() ), 'id' ) ),
 	);
 }
@@ -249,12 +296,10 @@ function category_rows( array $ids ): array {
  * @param int[] $ids Categories.
  */
 function category_hint( array $ids ): array {
-	return array(
-		'nivella' => array(
-			'version'    => FACTS_VERSION,
-			'categories' => category_rows( $ids ),
-		),
-	);
+	// Without a moment the daemon would not believe it.
+	$told_at = body_begun();
+	body_begun( true );
+	return array( 'nivella' => facts_head( $told_at ) + array( 'categories' => category_rows( $ids ) ) );
 }
 
 /**

@@ -136,7 +136,7 @@ function note_line_deleted( $item_id ): void {
 	$order_id = absint( wc_get_order_id_by_order_item_id( absint( $item_id ) ) );
 	if ( $order_id > 0 ) {
 		$product = absint( wc_get_order_item_meta( absint( $item_id ), '_product_id', true ) );
-		$sure    = '' !== (string) wc_get_order_item_meta( absint( $item_id ), CREDITS_META, true ) || in_array( true, are_tokens( array( $product ) ), true );
+		$sure    = '' !== (string) wc_get_order_item_meta( absint( $item_id ), META_CREDITS, true ) || in_array( true, are_tokens( array( $product ) ), true );
 		noted( 'order', $order_id, $sure );
 	}
 }
@@ -513,4 +513,5 @@ function forget_lane(): void {
 	wp_clear_scheduled_hook( CATCH_UP );
 	forget_options( array( 'later_' ) );
 	delete_option( LANE_OPTION );
+	delete_option( TOLD_OPTION );
 }

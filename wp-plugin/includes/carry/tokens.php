@@ -1,7 +1,8 @@
 <?php
 /**
- * Which products make a Tokens line: those in the categories that the daemon named at the pairing, or below them, and those
- * that say themselves how many credits they give.
+ * Which products and orders are about credits, wherever the plugin asks: a product is when it lies in one of the categories
+ * that the daemon named at the pairing, or below one, or says itself how many credits it gives; an order is when one of its
+ * lines says so or has such a product.
  *
  * @package Nivella\CreditWallet
  */
@@ -10,17 +11,30 @@ namespace Nivella\CreditWallet;
 
 defined( 'ABSPATH' ) || exit;
 
-/** How many credits a product, a variation or a line of an order gives. */
-const CREDITS_META = '_nivella_credits';
+/**
+ * The slugs of the shop's categories for credits: those of the pairing, and before one what the daemon would begin with.
+ *
+ * @return string[]
+ */
+function tokens_categories(): array {
+	$shop  = get_option( SHOP_OPTION );
+	$slugs = texts( is_array( $shop ) ? ( $shop['tokens_categories'] ?? null ) : null );
+	/**
+	 * Filters the product categories whose products are credits; those below them count too.
+	 *
+	 * @param string[] $slugs Slugs.
+	 */
+	return (array) apply_filters( 'nivella_credit_wallet_tokens_categories', array() === $slugs ? array( 'tokens' ) : $slugs );
+}
 
 /**
  * The categories whose products are credits, with all below them.
  *
- * @param string[]|null $slugs The categories' slugs; null takes those of the pairing.
+ * @param string[]|null $slugs The categories' slugs; null takes those of the shop.
  * @return int[]
  */
 function tokens_categories_ids( ?array $slugs = null ): array {
-	$slugs = $slugs ?? ( shop()['tokens_categories'] ?? array() );
+	$slugs = $slugs ?? tokens_categories();
 	if ( array() === $slugs || ! taxonomy_exists( 'product_cat' ) ) {
 		return array();
 	}
@@ -56,14 +70,23 @@ function are_tokens( array $product_ids ): array {
 	}
 	update_object_term_cache( $product_ids, 'product' );
 	update_meta_cache( 'post', $product_ids );
-	$tokens = array_flip( tokens_categories_ids() );
+	$tokens = tokens_categories_ids();
 	$are    = array();
 	foreach ( $product_ids as $id ) {
-		$terms      = get_the_terms( $id, 'product_cat' );
-		$categories = is_array( $terms ) ? wp_list_pluck( $terms, 'term_id' ) : array();
-		$are[ $id ] = array() !== array_intersect_key( $tokens, array_flip( $categories ) ) || '' !== (string) get_post_meta( $id, CREDITS_META, true );
+		$are[ $id ] = '' !== (string) get_post_meta( $id, META_CREDITS, true ) || is_in_tokens_category( $id, $tokens );
 	}
 	return $are;
+}
+
+/**
+ * Whether a product lies in a category for credits, or below one.
+ *
+ * @param int        $product_id A product; a variation has its parent's.
+ * @param int[]|null $tokens     From `tokens_categories_ids()`.
+ */
+function is_in_tokens_category( int $product_id, ?array $tokens = null ): bool {
+	$terms = get_the_terms( $product_id, 'product_cat' );
+	return is_array( $terms ) && array() !== array_intersect( wp_list_pluck( $terms, 'term_id' ), $tokens ?? tokens_categories_ids() );
 }
 
 /**
@@ -77,7 +100,7 @@ function has_tokens_line( $order ): bool {
 		if ( ! $item instanceof \WC_Order_Item_Product ) {
 			continue;
 		}
-		if ( '' !== (string) $item->get_meta( CREDITS_META ) ) {
+		if ( '' !== (string) $item->get_meta( META_CREDITS ) ) {
 			return true;
 		}
 		$products[] = $item->get_product_id();

@@ -3,8 +3,9 @@
  * Pairing codes, and the one address that WordPress's own careful HTTP may reach for us.
  *
  * WooCommerce delivers webhooks with `wp_safe_remote_request()`, which refuses private addresses and every port but 80, 443
- * and 8080. A daemon on the same machine or network would never be told anything. So exactly the address of the paired
- * daemon is allowed, host and port, and nothing else.
+ * and 8080. A daemon on the same machine or network would never be told anything. So exactly the address at which the paired
+ * daemon takes deliveries is allowed, to the last letter: other plugins fetch what strangers name through the same HTTP, and
+ * the daemon has more to tell than it would tell them.
  *
  * @package Nivella\CreditWallet
  */
@@ -61,14 +62,17 @@ function allowed_addresses( ?string $trying = null ): array {
 }
 
 /**
- * Whether a request goes to the host and port of one of the allowed addresses.
+ * Whether a request goes to one of the allowed addresses.
  *
  * @param string $url The request's address.
  */
 function is_allowed_address( string $url ): bool {
-	$to = origin_parts( $url );
+	// A host in other letters is the same host; a path in other letters is another one, and there is nothing behind it.
+	$place = static function ( string $url ): array {
+		return array( origin_parts( $url ), array_diff_key( (array) wp_parse_url( $url ), array_flip( array( 'scheme', 'host', 'port' ) ) ) );
+	};
 	foreach ( allowed_addresses() as $allowed ) {
-		if ( null !== $to && origin_parts( $allowed ) === $to ) {
+		if ( null !== origin_parts( $url ) && $place( $allowed ) === $place( $url ) ) {
 			return true;
 		}
 	}
@@ -107,7 +111,7 @@ function allow_daemon_host( $is_external, $host = '', $url = '' ): bool {
 }
 
 /**
- * `http_allowed_safe_ports`: and on any port, for that host alone.
+ * `http_allowed_safe_ports`: and on any port, for that address alone.
  *
  * @param int[]  $ports Ports.
  * @param string $host  The host.

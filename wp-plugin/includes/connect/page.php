@@ -70,7 +70,7 @@ function require_act( string $action ): void {
  * @param array $result array{ ok: bool, code: string, reason: string, remedy: string }.
  */
 function back_with( array $result ): void {
-	set_transient( test_result_name(), $result, MINUTE_IN_SECONDS );
+	leave_result( 'settings', $result );
 	wp_safe_redirect( settings_url() );
 	exit;
 }
@@ -103,7 +103,7 @@ function pairing_result( $shop ): array {
 		'code'   => 'ok',
 		'reason' => sprintf(
 			/* translators: 1: store name, 2: number of webhooks. */
-			__( 'Connected as the shop "%1$s". %2$s webhooks were set up, and a signed test delivery was taken.', 'nivella-credit-wallet' ),
+			__( 'Connected as the shop "%1$s". %2$s webhooks were set up, and a signed test delivery was accepted.', 'nivella-credit-wallet' ),
 			settings()['store'],
 			number_format_i18n( count( $shop['webhooks'] ) )
 		),
@@ -148,8 +148,8 @@ function mend(): array {
 	return array(
 		'ok'     => true,
 		'code'   => 'ok',
-		'reason' => __( 'All webhooks are active, and a signed test delivery was taken.', 'nivella-credit-wallet' ),
-		'remedy' => __( 'Orders that changed while webhooks were off are found by the wallet service itself, or at once with: nivella-wallet reconcile', 'nivella-credit-wallet' ),
+		'reason' => __( 'All webhooks are active, and a signed test delivery was accepted.', 'nivella-credit-wallet' ),
+		'remedy' => __( 'Orders that changed while webhooks were off are found by the wallet service later, or at once with: nivella-wallet reconcile', 'nivella-credit-wallet' ),
 	);
 }
 
@@ -167,7 +167,7 @@ function handle_disconnect(): void {
 			test_failed(
 				'nivella_untold',
 				/* translators: %s: why not. */
-				sprintf( __( 'Disconnected here, and nothing is left in this WordPress; but the wallet service could not be told: %s', 'nivella-credit-wallet' ), $why['reason'] ),
+				sprintf( __( 'Disconnected: nothing is left in this WordPress. But the wallet service could not be told: %s', 'nivella-credit-wallet' ), $why['reason'] ),
 				'' === $key_id
 					? __( 'Whoever runs it should revoke the key of this shop: nivella-wallet key list, then nivella-wallet key revoke.', 'nivella-credit-wallet' )
 					/* translators: %s: id of a key. */
@@ -194,7 +194,7 @@ function handle_disconnect(): void {
 function explain_pairing( \WP_Error $error ): array {
 	$data     = $error->get_error_data();
 	$data     = is_array( $data ) ? $data : array();
-	$new_code = __( 'Have a new code made with: nivella-wallet store pair', 'nivella-credit-wallet' );
+	$new_code = __( 'Ask whoever runs the wallet service for a new code: nivella-wallet store pair', 'nivella-credit-wallet' );
 	switch ( (string) $error->get_error_code() ) {
 		case 'nivella_code_empty':
 			$reason = __( 'Nothing was pasted.', 'nivella-credit-wallet' );
@@ -202,7 +202,7 @@ function explain_pairing( \WP_Error $error ): array {
 			break;
 		case 'nivella_code_is_key':
 			$reason = __( 'This is a key, not a pairing code.', 'nivella-credit-wallet' );
-			$remedy = __( 'On a customer\'s site the key goes into the field Key below. A shop needs a code from: nivella-wallet store pair', 'nivella-credit-wallet' );
+			$remedy = __( 'On a customer\'s website the key goes into the field Key below. A shop needs a code from: nivella-wallet store pair', 'nivella-credit-wallet' );
 			break;
 		case 'nivella_code_half':
 			$reason = __( 'Only the second half of the code was pasted.', 'nivella-credit-wallet' );
@@ -214,7 +214,7 @@ function explain_pairing( \WP_Error $error ): array {
 			break;
 		case 'nivella_no_woocommerce':
 			$reason = __( 'WooCommerce is not active in this WordPress.', 'nivella-credit-wallet' );
-			$remedy = __( 'Activate WooCommerce first. A customer\'s site needs no pairing code but a key.', 'nivella-credit-wallet' );
+			$remedy = __( 'Activate WooCommerce first. A customer\'s website needs a key, not a pairing code.', 'nivella-credit-wallet' );
 			break;
 		case 'nivella_not_paired':
 			$reason = __( 'This shop is not connected by a pairing code.', 'nivella-credit-wallet' );
@@ -226,20 +226,20 @@ function explain_pairing( \WP_Error $error ): array {
 			break;
 		case 'nivella_not_saved':
 			/* translators: %s: technical detail. */
-			$reason = sprintf( __( 'Something could not be saved in this WordPress (%s).', 'nivella-credit-wallet' ), $error->get_error_message() );
+			$reason = sprintf( __( 'The connection could not be saved in this WordPress (%s).', 'nivella-credit-wallet' ), $error->get_error_message() );
 			$remedy = __( 'Nothing was changed. Check the database of this website, and try again with a new code.', 'nivella-credit-wallet' );
 			break;
 		default:
 			if ( 'pairing_ended' === ( $data['code'] ?? '' ) ) {
-				$reason = __( 'The code is not valid any more: it was used already, has expired, or a newer one was made.', 'nivella-credit-wallet' );
+				$reason = __( 'The code is no longer valid: it was used already, has expired, or a newer one was made.', 'nivella-credit-wallet' );
 				$remedy = $new_code;
 			} elseif ( 'store_elsewhere' === ( $data['code'] ?? '' ) ) {
 				$reason = __( 'The code is for a shop with another address than this one.', 'nivella-credit-wallet' );
 				/* translators: %s: address of this website. */
-				$remedy = sprintf( __( 'Have a code made for this shop with: nivella-wallet store pair, with --url %s', 'nivella-credit-wallet' ), trailingslashit( (string) get_option( 'home' ) ) );
+				$remedy = sprintf( __( 'Ask for a code for this shop: nivella-wallet store pair, with --url %s', 'nivella-credit-wallet' ), trailingslashit( (string) get_option( 'home' ) ) );
 			} elseif ( 'probe' === ( $data['stage'] ?? '' ) ) {
 				$why    = explain_delivery( $error );
-				$reason = __( 'The code was taken, but a test delivery did not arrive, so everything was taken back:', 'nivella-credit-wallet' ) . ' ' . $why['reason'];
+				$reason = __( 'The code was accepted, but the test delivery did not arrive, so everything was undone:', 'nivella-credit-wallet' ) . ' ' . $why['reason'];
 				$remedy = $why['remedy'] . ' ' . __( 'Then connect with a new code.', 'nivella-credit-wallet' );
 			} elseif ( 'nivella_invalid' === $error->get_error_code() ) {
 				/* translators: %s: what the wallet service said. */
@@ -277,14 +277,14 @@ function explain_delivery( \WP_Error $error ): array {
 		case 'nivella_refused_address':
 			return array(
 				/* translators: %s: web address. */
-				'reason' => sprintf( __( 'WordPress does not deliver to %s: another plugin forbids it, or it is written with an IPv6 address or a password.', 'nivella-credit-wallet' ), $error->get_error_message() ),
+				'reason' => sprintf( __( 'WordPress does not deliver to %s: another plugin forbids it, or the address contains an IPv6 address or a password.', 'nivella-credit-wallet' ), $error->get_error_message() ),
 				'remedy' => __( 'Give the wallet service a name, set it as public_url there, and look for a plugin that filters http_request_host_is_external.', 'nivella-credit-wallet' ),
 			);
 		case 'nivella_body':
 			return array(
 				/* translators: %s: WooCommerce's name of the error. */
 				'reason' => sprintf( __( 'WooCommerce did not show the order to the user the connection was made by (%s).', 'nivella-credit-wallet' ), $error->get_error_message() ),
-				'remedy' => __( 'Press Re-enable or Check now as an administrator: from then on it is read in your name.', 'nivella-credit-wallet' ),
+				'remedy' => __( 'Press Re-enable or Check now as an administrator: from then on orders are read in your name.', 'nivella-credit-wallet' ),
 			);
 		case 'nivella_facts':
 		case 'nivella_lane':
@@ -300,8 +300,8 @@ function explain_delivery( \WP_Error $error ): array {
 	if ( 'nivella_timeout' === $error->get_error_code() ) {
 		return array(
 			/* translators: %s: host name and port. */
-			'reason' => sprintf( __( '%s did not take it in time.', 'nivella-credit-wallet' ), host_and_port( (string) $data['url'] ) ),
-			'remedy' => __( 'Check the firewall between the two machines; the wallet service may also be overloaded. What was not taken is sent again by itself.', 'nivella-credit-wallet' ),
+			'reason' => sprintf( __( '%s did not accept the delivery in time.', 'nivella-credit-wallet' ), host_and_port( (string) $data['url'] ) ),
+			'remedy' => __( 'Check the firewall between the two machines; the wallet service may also be overloaded. What did not arrive is sent again automatically.', 'nivella-credit-wallet' ),
 		);
 	}
 	return explain( new \WP_Error( $error->get_error_code(), $error->get_error_message(), $data ) );

@@ -86,14 +86,14 @@ function pair_step_by_step( array $code, int $owner, array &$undo ) {
 							'consumer_key'    => $rest['consumer_key'],
 							'consumer_secret' => $rest['consumer_secret'],
 						),
-						'events_url'     => rest_url( EVENTS_ROUTE ),
+						'events_url'     => rest_url( REST_ROUTES . EVENTS_ROUTE ),
 					)
 				),
 			)
 		),
 		array( 201 )
 	);
-	$paired = is_wp_error( $answer ) ? $answer : read_pairing( $answer['body'] );
+	$paired = is_wp_error( $answer ) ? $answer : read_pairing( $answer['body'], $code['url'] );
 	if ( is_wp_error( $paired ) ) {
 		$paired->add_data( array_filter( (array) $paired->get_error_data() ) + array( 'url' => $code['url'] ) );
 		return $paired;
@@ -144,15 +144,17 @@ function pair_step_by_step( array $code, int $owner, array &$undo ) {
  * What the daemon answers to a pairing, checked.
  *
  * @param string $body Its answer.
+ * @param string $url  The daemon's address, as the code has it. Deliveries go there and nowhere else: whoever pastes a code
+ *                     has seen that address, and no other one.
  * @return array|\WP_Error
  */
-function read_pairing( string $body ) {
+function read_pairing( string $body, string $url ) {
 	$answer = json_decode( $body, true );
 	$answer = is_array( $answer ) ? $answer : array();
 	$text   = static function ( string $name ) use ( $answer ): string {
 		return is_string( $answer[ $name ] ?? null ) ? $answer[ $name ] : '';
 	};
-	if ( ! is_key( $text( 'key' ) ) || ! is_store_name( $text( 'store' ) ) || null === origin_parts( $text( 'webhook_url' ) ) ) {
+	if ( ! is_key( $text( 'key' ) ) || ! is_store_name( $text( 'store' ) ) || 0 !== strpos( $text( 'webhook_url' ), $url . '/' ) || ! is_web_address( $text( 'webhook_url' ) ) ) {
 		return new \WP_Error( 'nivella_not_daemon', 'The answer is not that of a pairing.' );
 	}
 	return array(

@@ -20,8 +20,11 @@ const TOPICS = array( 'order.created', 'order.updated', 'order.deleted', 'order.
 /** What webhooks and keys of ours are called, as the daemon calls those it makes itself. */
 const WEBHOOK_NAME = 'Nivella Credit Wallet';
 
-/** Where the daemon sends its events. */
-const EVENTS_ROUTE = 'nivella-credit-wallet/v1/events';
+/** What our addresses below /wp-json/ begin with. */
+const REST_ROUTES = 'nivella-credit-wallet/v1';
+
+/** Below it: where the daemon sends its events. */
+const EVENTS_ROUTE = '/events';
 
 /**
  * What the pairing left, or an empty array when this WordPress is not paired. Whoever wrote the option, only what is well

@@ -43,7 +43,7 @@ function status_view(): array {
 		'waiting'      => $waiting,
 		'waiting_text' => 0 === $waiting ? '' : sprintf(
 			/* translators: %s: a number. */
-			_n( '%s change waits until the wallet service can be reached; it is sent by itself.', '%s changes wait until the wallet service can be reached; they are sent by themselves.', $waiting, 'nivella-credit-wallet' ),
+			_n( '%s change waits until the wallet service can be reached; it is sent automatically.', '%s changes wait until the wallet service can be reached; they are sent automatically.', $waiting, 'nivella-credit-wallet' ),
 			number_format_i18n( $waiting )
 		),
 		'daemon'       => $daemon,
@@ -85,7 +85,7 @@ function webhook_view( array $state ): array {
 		'missing'  => __( 'missing', 'nivella-credit-wallet' ),
 		'secret'   => __( 'its secret was changed', 'nivella-credit-wallet' ),
 		'changed'  => __( 'its address, topic or version was changed', 'nivella-credit-wallet' ),
-		'owner'    => __( 'its user may not see orders any more', 'nivella-credit-wallet' ),
+		'owner'    => __( 'its user may no longer see orders', 'nivella-credit-wallet' ),
 	);
 	$note   = '';
 	if ( 'active' === $state['state'] && $state['failures'] > 0 ) {
@@ -115,8 +115,8 @@ function last_delivery_text( ?array $last ): string {
 		'granted'     => __( 'credits granted', 'nivella-credit-wallet' ),
 		'clawed_back' => __( 'credits taken back', 'nivella-credit-wallet' ),
 		'unchanged'   => __( 'nothing to change', 'nivella-credit-wallet' ),
-		'parked'      => __( 'set aside until a question about it is answered', 'nivella-credit-wallet' ),
-		'ignored'     => __( 'nothing to do with credits', 'nivella-credit-wallet' ),
+		'parked'      => __( 'parked until a question about it is answered', 'nivella-credit-wallet' ),
+		'ignored'     => __( 'no credits in it', 'nivella-credit-wallet' ),
 		'stored'      => __( 'being worked on', 'nivella-credit-wallet' ),
 	);
 	return sprintf(
@@ -124,7 +124,7 @@ function last_delivery_text( ?array $last ): string {
 		__( '%1$s ago: %2$s, %3$s', 'nivella-credit-wallet' ),
 		human_time_diff( $last['at'] ),
 		delivery_name( (string) ( $last['topic'] ?? '' ), (int) ( $last['id'] ?? 0 ) ),
-		$results[ $last['result'] ?? '' ] ?? __( 'taken', 'nivella-credit-wallet' )
+		$results[ $last['result'] ?? '' ] ?? __( 'accepted', 'nivella-credit-wallet' )
 	);
 }
 
@@ -193,10 +193,10 @@ function store_view(): array {
 		);
 	}
 	$orders = array(
-		'known'     => __( 'Orders known', 'nivella-credit-wallet' ),
-		'parked'    => __( 'Orders set aside', 'nivella-credit-wallet' ),
-		'attention' => __( 'Orders that need attention', 'nivella-credit-wallet' ),
-		'unclaimed' => __( 'Orders nobody has claimed', 'nivella-credit-wallet' ),
+		'known'     => __( 'Known orders', 'nivella-credit-wallet' ),
+		'parked'    => __( 'Parked orders', 'nivella-credit-wallet' ),
+		'attention' => __( 'Orders that need a look', 'nivella-credit-wallet' ),
+		'unclaimed' => __( 'Unclaimed orders', 'nivella-credit-wallet' ),
 	);
 	foreach ( $orders as $name => $label ) {
 		if ( 'known' === $name || $store['orders'][ $name ] > 0 ) {
@@ -208,7 +208,7 @@ function store_view(): array {
 	}
 	foreach ( $store['findings'] as $finding ) {
 		$rows[] = array(
-			'name'  => __( 'It noticed', 'nivella-credit-wallet' ),
+			'name'  => __( 'The wallet service found', 'nivella-credit-wallet' ),
 			'value' => $finding,
 		);
 	}
@@ -233,10 +233,9 @@ function ask_store() {
 	if ( is_wp_error( $answer ) ) {
 		return $answer;
 	}
-	try {
-		$store = read_store( json_decode( $answer['body'], true, 32 ) );
-	} catch ( \UnexpectedValueException $error ) {
-		return new \WP_Error( 'nivella_feed', $error->getMessage() );
+	$store = read_body( $answer['body'], __NAMESPACE__ . '\\read_store' );
+	if ( is_wp_error( $store ) ) {
+		return $store;
 	}
 	set_transient( $name, $store, FRESH_S );
 	keep_store_rules( $store );
@@ -268,10 +267,7 @@ function read_store( $store ): array {
 	$orders = read_object( $store['orders'] ?? null, 'orders' );
 	$counts = array();
 	foreach ( array( 'known', 'parked', 'attention', 'unclaimed' ) as $name ) {
-		if ( ! is_int( $orders[ $name ] ?? null ) || $orders[ $name ] < 0 ) {
-			throw new \UnexpectedValueException( "orders.{$name}" );
-		}
-		$counts[ $name ] = $orders[ $name ];
+		$counts[ $name ] = read_count_of_any_size( $orders, $name );
 	}
 	$webhooks = read_object( $store['webhooks'] ?? null, 'webhooks' );
 	return array(

@@ -3,9 +3,12 @@
  * What somebody bought as a guest becomes theirs once they have an account.
  *
  * The link `?nivella_claim=…` leads to My Account. It carries either a token of the wallet service (`account claim-link`), or
- * one that this shop made for an order. The shop's own is what stands in e-mails and on the page after checkout: it can be
- * made without asking anybody, so no checkout and no e-mail ever waits for the wallet service, and it is there although the
- * service does not know the order yet. It is exchanged for the service's token when it is used.
+ * one that this shop made for an order. The shop's own is what stands in e-mails: it can be made without asking anybody, so no
+ * e-mail ever waits for the wallet service, and it is there although the service does not know the order yet. It is exchanged
+ * for the service's token when it is used.
+ *
+ * Either brings all that was ever bought with an address, so it only ever goes to that address. Whoever sees the page after
+ * checkout has typed an address, and has not shown that it is theirs.
  *
  * @package Nivella\CreditWallet
  */
@@ -88,10 +91,8 @@ function show_claim(): void {
 	if ( ! has_account_page() || ! is_user_logged_in() ) {
 		return;
 	}
-	$name   = claim_result_name();
-	$result = get_transient( $name );
-	delete_transient( $name );
-	$token = asked_claim();
+	$result = take_result( 'claim' );
+	$token  = asked_claim();
 	if ( is_array( $result ) && is_string( $result['text'] ?? null ) ) {
 		wp_enqueue_style( STYLE );
 		show(
@@ -127,12 +128,12 @@ function show_claim(): void {
 function handle_claim(): void {
 	check_admin_referer( CLAIM_ACTION );
 	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) || ! is_user_logged_in() || ! has_account_page() ) {
-		wp_die( esc_html__( 'Please use the button on the page.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
+		wp_die( esc_html__( 'Please use the button on the page to do this.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
 	$token  = claim_token( $_POST['token'] ?? '' );
 	$once   = $_POST['once'] ?? '';
 	$result = claim( $token, get_current_user_id(), is_string( $once ) ? wp_unslash( $once ) : '' );
-	set_transient( claim_result_name(), $result, 5 * MINUTE_IN_SECONDS );
+	leave_result( 'claim', $result );
 	if ( $result['ok'] ) {
 		drop_short_cache( customer_wallet_path( get_current_user_id() ), false );
 	}
@@ -190,8 +191,8 @@ function claim_refused( \WP_Error $error ): array {
 	$code  = is_array( $data ) && is_string( $data['code'] ?? null ) ? $data['code'] : '';
 	$texts = array(
 		'already_claimed' => __( 'These credits were claimed before. If that was you, they are part of your balance already; if not, please contact the shop.', 'nivella-credit-wallet' ),
-		'claim_expired'   => __( 'This link is too old. The credits are safe: please ask the shop for a new link.', 'nivella-credit-wallet' ),
-		'invalid_request' => __( 'This link is not one of this shop, or it was not copied as a whole. Please open it from the e-mail again.', 'nivella-credit-wallet' ),
+		'claim_expired'   => __( 'This link has expired. The credits are safe: please ask the shop for a new link.', 'nivella-credit-wallet' ),
+		'invalid_request' => __( 'This link does not belong to this shop, or only a part of it was copied. Please open it from the e-mail again.', 'nivella-credit-wallet' ),
 		'frozen'          => __( 'These credits are on hold, so they cannot be claimed now. Please contact the shop.', 'nivella-credit-wallet' ),
 		'holds_open'      => __( 'These credits are being used at this moment. Please try again in a few minutes.', 'nivella-credit-wallet' ),
 		'not_guest'       => __( 'This order belongs to an account already. Log in with that account to see its credits.', 'nivella-credit-wallet' ),
@@ -202,16 +203,9 @@ function claim_refused( \WP_Error $error ): array {
 	return array(
 		'ok'    => false,
 		'code'  => $known ? $code : 'unreachable',
-		'text'  => $texts[ $code ] ?? __( 'The credit service cannot be reached just now. The credits are safe; please try again in a few minutes.', 'nivella-credit-wallet' ),
+		'text'  => $texts[ $code ] ?? __( 'The wallet service cannot be reached just now. The credits are safe; please try again in a few minutes.', 'nivella-credit-wallet' ),
 		'again' => ! $known || in_array( $code, array( 'holds_open', 'not_there' ), true ),
 	);
-}
-
-/**
- * Where the result waits for the person who asked.
- */
-function claim_result_name(): string {
-	return OPTION_PREFIX . 'claim_' . get_current_user_id();
 }
 
 /**
@@ -257,7 +251,7 @@ function exchange_claim( string $token ) {
 	if ( 0 !== (int) $order->get_customer_id() ) {
 		return $refused( 'not_guest' );
 	}
-	$account = rawurlencode( settings()['store'] . ':email:' . strtolower( $order->get_billing_email() ) );
+	$account = rawurlencode( guest_account( $order->get_billing_email() ) );
 	$answer  = tell(
 		'POST',
 		"/v1/accounts/{$account}/claim-link",
@@ -285,58 +279,10 @@ function exchange_claim( string $token ) {
  * @param mixed $order An order.
  */
 function order_claim_url( $order ): string {
-	if ( ! has_account_page() || ! $order instanceof \WC_Order || 0 !== (int) $order->get_customer_id() || '' === (string) $order->get_billing_email() || ! $order->is_paid() || ! brings_credits( $order ) ) {
+	if ( ! has_account_page() || ! $order instanceof \WC_Order || 0 !== (int) $order->get_customer_id() || '' === (string) $order->get_billing_email() || ! $order->is_paid() || ! has_tokens_line( $order ) ) {
 		return '';
 	}
 	return claim_url( order_claim_token( $order, time() + CLAIM_DAYS * DAY_IN_SECONDS ) );
-}
-
-/**
- * Whether an order has a line that brings credits, as far as this shop can tell: it was stamped so, its product says so, or it
- * is in a category for credits.
- *
- * @param \WC_Order $order An order.
- */
-function brings_credits( $order ): bool {
-	$shop       = get_option( OPTION_PREFIX . 'shop' );
-	$categories = is_array( $shop ) && is_array( $shop['tokens_categories'] ?? null ) ? array_filter( $shop['tokens_categories'], 'is_string' ) : array( 'tokens' );
-	foreach ( $order->get_items() as $line ) {
-		if ( ! $line instanceof \WC_Order_Item_Product ) {
-			continue;
-		}
-		if ( '' !== (string) $line->get_meta( '_nivella_credits' ) ) {
-			return true;
-		}
-		foreach ( array_filter( array( $line->get_variation_id(), $line->get_product_id() ) ) as $product ) {
-			if ( '' !== (string) get_post_meta( $product, '_nivella_credits', true ) ) {
-				return true;
-			}
-		}
-		if ( is_in_categories( (int) $line->get_product_id(), $categories ) ) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/**
- * Whether a product is in one of some categories, or in one below.
- *
- * @param int      $product A product.
- * @param string[] $slugs   Slugs, in any case.
- */
-function is_in_categories( int $product, array $slugs ): bool {
-	$terms = get_the_terms( $product, 'product_cat' );
-	$slugs = array_map( 'strtolower', $slugs );
-	foreach ( is_array( $terms ) ? $terms : array() as $term ) {
-		foreach ( array_merge( array( $term->term_id ), get_ancestors( $term->term_id, 'product_cat', 'taxonomy' ) ) as $id ) {
-			$category = get_term( $id, 'product_cat' );
-			if ( $category instanceof \WP_Term && array_intersect( array( strtolower( $category->slug ), strtolower( $category->name ) ), $slugs ) ) {
-				return true;
-			}
-		}
-	}
-	return false;
 }
 
 /**
@@ -354,20 +300,21 @@ function show_claim_in_email( $order, $sent_to_admin = false, $is_plain = false 
 }
 
 /**
- * The same on the page after checkout.
+ * On the page after checkout: that the link is in the e-mail. Never the link itself, or a small order with somebody else's
+ * address would open everything that was bought with it.
  *
  * @param mixed $order_id An order.
  */
 function show_claim_after_checkout( $order_id ): void {
-	$url = function_exists( 'wc_get_order' ) ? order_claim_url( wc_get_order( $order_id ) ) : '';
-	if ( '' !== $url && ! is_user_logged_in() ) {
+	$order = function_exists( 'wc_get_order' ) ? wc_get_order( $order_id ) : null;
+	if ( '' !== order_claim_url( $order ) && ! is_user_logged_in() ) {
 		wp_enqueue_style( STYLE );
-		show( 'account-claim-link', claim_link_view( $url ) );
+		show( 'account-claim-link', array() );
 	}
 }
 
 /**
- * What the templates see.
+ * What the templates of e-mails see.
  *
  * @param string $url The link.
  */

@@ -158,6 +158,7 @@ class Low_Credit_Email extends \WC_Email {
 		return null !== $this->facts ? $this->facts : array(
 			'status'    => 'low',
 			'available' => '180',
+			'others'    => false,
 			'unit'      => __( 'AI Credits', 'nivella-credit-wallet' ),
 			'site'      => 'www.example.com',
 			'site_name' => 'www.example.com',
@@ -189,7 +190,11 @@ class Low_Credit_Email extends \WC_Email {
 		$facts   = $this->facts();
 		$first   = null === $this->person ? '' : trim( (string) $this->person->first_name );
 		$website = '' === $facts['site'] ? __( 'All websites (shared)', 'nivella-credit-wallet' ) : $facts['site_name'];
-		if ( 'empty' === $facts['status'] ) {
+		if ( $facts['others'] ) {
+			$says = 'empty' === $facts['status']
+				? __( 'The credits that all your websites share are used up. Websites with credits of their own go on; on the others, features that need credits pause, or hand over to your team, until more arrive.', 'nivella-credit-wallet' )
+				: __( 'The credits that all your websites share are running low. Websites with credits of their own go on when they are used up; the others need more.', 'nivella-credit-wallet' );
+		} elseif ( 'empty' === $facts['status'] ) {
 			$says = __( 'The credits are used up. Features that need credits pause, or hand over to your team, until more arrive.', 'nivella-credit-wallet' );
 		} elseif ( 'critical' === $facts['status'] ) {
 			$says = __( 'The credits are almost used up. Top up soon, so that nothing has to pause.', 'nivella-credit-wallet' );

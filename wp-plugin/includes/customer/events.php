@@ -13,9 +13,6 @@ namespace Nivella\CreditWallet;
 
 defined( 'ABSPATH' ) || exit;
 
-/** Where events are sent: below /wp-json/. */
-const REST_ROUTES = 'nivella-credit-wallet/v1';
-
 /** The events that a customer is told of, and how the wallet stands then. */
 const LOW_EVENTS = array(
 	'credits.low'      => 'low',
@@ -45,7 +42,7 @@ const EVENT_RETRIES_MAX = 50;
 function register_event_route(): void {
 	register_rest_route(
 		REST_ROUTES,
-		'/events',
+		EVENTS_ROUTE,
 		array(
 			'methods'             => 'POST',
 			'callback'            => __NAMESPACE__ . '\\handle_event',
@@ -178,13 +175,10 @@ function take_event( array $event ): string {
  */
 function people_of( array $event ): array {
 	$people = array();
-	$store  = settings()['store'];
-	foreach ( '' === $store ? array() : $event['names'] as $name ) {
-		if ( preg_match( '/^' . preg_quote( $store, '/' ) . ':customer:([1-9]\d{0,17})$/D', $name, $id ) ) {
-			$person = get_userdata( (int) $id[1] );
-			if ( $person ) {
-				$people[ $person->ID ] = $person;
-			}
+	foreach ( is_shop() ? $event['names'] : array() as $name ) {
+		$person = get_userdata( read_reference( $name )['customer'] );
+		if ( $person ) {
+			$people[ $person->ID ] = $person;
 		}
 	}
 	return array_values( $people );
@@ -220,12 +214,11 @@ function event_option( string $id ): string {
  */
 function forget_old_events(): void {
 	global $wpdb;
+	// Only old ones, or those of a busy week would hide them. Times of ten digits are in order as texts too.
 	// phpcs:ignore WordPress.DB.DirectDatabaseQuery -- There is no function that finds options by prefix.
-	$rows = $wpdb->get_results( $wpdb->prepare( "SELECT option_name, option_value FROM {$wpdb->options} WHERE option_name LIKE %s LIMIT 5000", $wpdb->esc_like( OPTION_PREFIX . 'event_' ) . '%' ) );
-	foreach ( $rows as $row ) {
-		if ( (int) $row->option_value < time() - EVENT_KEPT_S ) {
-			delete_option( $row->option_name );
-		}
+	$names = $wpdb->get_col( $wpdb->prepare( "SELECT option_name FROM {$wpdb->options} WHERE option_name LIKE %s AND option_value < %s LIMIT 5000", $wpdb->esc_like( OPTION_PREFIX . 'event_' ) . '%', (string) ( time() - EVENT_KEPT_S ) ) );
+	foreach ( $names as $name ) {
+		delete_option( $name );
 	}
 }
 
@@ -294,20 +287,20 @@ function take_events( array $items, array $waits ): array {
  * @return array|\WP_Error `items` as they are, `cursor`, `more`.
  */
 function parse_event_page( string $json ) {
-	try {
-		$page = read_object( json_decode( $json, true, 16 ), 'events' );
-		return array(
-			'items'  => read_list(
-				$page,
-				'items',
-				static function ( array $item ): array {
-					return $item;
-				}
-			),
-			'cursor' => isset( $page['cursor'] ) && '' !== $page['cursor'] ? read_id( $page, 'cursor' ) : '',
-			'more'   => true === ( $page['more'] ?? false ),
-		);
-	} catch ( \UnexpectedValueException $error ) {
-		return new \WP_Error( 'nivella_feed', $error->getMessage() );
-	}
+	return read_body(
+		$json,
+		static function ( array $page ): array {
+			return array(
+				'items'  => read_list(
+					$page,
+					'items',
+					static function ( array $item ): array {
+						return $item;
+					}
+				),
+				'cursor' => isset( $page['cursor'] ) && '' !== $page['cursor'] ? read_id( $page, 'cursor' ) : '',
+				'more'   => true === ( $page['more'] ?? false ),
+			);
+		}
+	);
 }

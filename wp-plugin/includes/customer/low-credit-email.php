@@ -51,7 +51,7 @@ function style_low_credit_email( $css, $email = null ): string {
 }
 
 /**
- * Sends the e-mail to a customer, unless the shop or the customer has turned it off.
+ * Sends the e-mail to a customer, unless the shop or the customer has turned it off, or there is nothing to worry about.
  *
  * @param array    $event  From `parse_event()`.
  * @param \WP_User $person The customer.
@@ -71,29 +71,51 @@ function tell_customer( array $event, \WP_User $person ): string {
 	if ( ! $email->is_enabled() ) {
 		return 'off';
 	}
-	return $email->trigger( low_credit_facts( $event ), $person ) ? 'sent' : 'failed';
+	$facts = low_credit_facts( $event );
+	if ( null === $facts ) {
+		return 'off';
+	}
+	return $email->trigger( $facts, $person ) ? 'sent' : 'failed';
 }
 
 /**
  * What the e-mail tells: the event's figures, and from the wallet itself what it is called and how long it lasts. When that
  * cannot be had the e-mail goes out without it.
  *
+ * An event is about credits in one place: those of a website alone, or those that all share. What a customer cares for is
+ * whether a website can go on. One whose own credits are used up goes on with the shared ones, and somebody may have topped
+ * up since; then nothing is told, or what is true now.
+ *
  * @param array $event From `parse_event()`.
+ * @return array|null Null when there is nothing to worry about.
  */
-function low_credit_facts( array $event ): array {
+function low_credit_facts( array $event ): ?array {
 	$answer = ask( '/v1/wallets/' . rawurlencode( $event['wallet'] ) . '/feed', array(), array(), array( 'timeout' => EVENT_WAIT_S ) );
 	$feed   = is_wp_error( $answer ) ? null : parse_feed( $answer['body'] );
 	$feed   = is_array( $feed ) ? $feed : null;
 	$site   = 0 === strpos( $event['wallet'], 'site:' ) ? substr( $event['wallet'], 5 ) : '';
+	$now    = null;
+	$others = false;
+	if ( null !== $feed ) {
+		// A website's wallet is all that it can use; of an account's, only the shared credits are what the event is about.
+		$here     = '' === $site ? lying_in( $feed )['of:'] : $feed['available'];
+		$has_more = decimal_compare( $here, $event['available'] ) > 0;
+		if ( $has_more && 'ok' === $feed['status'] ) {
+			return null;
+		}
+		$now    = $has_more && '' !== $site && in_array( $feed['status'], LOW_EVENTS, true ) ? $feed : null;
+		$others = '' === $site && decimal_compare( $feed['available'], $here ) > 0;
+	}
 	return array(
-		'status'    => $event['status'],
-		'available' => $event['available'],
+		'status'    => $now['status'] ?? $event['status'],
+		'available' => $now['available'] ?? $event['available'],
+		'others'    => $others,
 		'unit'      => $event['unit'],
 		'site'      => $site,
 		'site_name' => null !== $feed && null !== $feed['site'] ? wallet_owner( $feed ) : $site,
-		'at'        => $event['at'],
-		// How long it lasts is of the wallet as it is now.
-		'runway'    => null === $feed ? '' : runway_sentence( $feed ),
+		'at'        => null === $now ? $event['at'] : time(),
+		// How long it lasts is of the wallet as it is now, and of all that is in it.
+		'runway'    => null === $feed || $others ? '' : runway_sentence( $feed ),
 	);
 }
 
@@ -117,16 +139,13 @@ function account_page_url(): string {
  * The setting below the wallet in My Account.
  */
 function mail_setting_view(): array {
-	$name = OPTION_PREFIX . 'claim_saved_' . get_current_user_id();
-	$said = get_transient( $name );
-	delete_transient( $name );
 	return array(
 		'url'    => admin_url( 'admin-post.php' ),
 		'action' => MAIL_ACTION,
 		'nonce'  => wp_create_nonce( MAIL_ACTION ),
 		'wants'  => wants_mail( get_current_user_id() ),
 		'email'  => (string) wp_get_current_user()->user_email,
-		'saved'  => 'yes' === $said,
+		'saved'  => 'saved' === take_result( 'mail' ),
 	);
 }
 
@@ -136,7 +155,7 @@ function mail_setting_view(): array {
 function handle_mail_setting(): void {
 	check_admin_referer( MAIL_ACTION );
 	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) || ! is_user_logged_in() || ! has_account_page() ) {
-		wp_die( esc_html__( 'Please use the button on the page.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
+		wp_die( esc_html__( 'Please use the button on the page to do this.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
 	}
 	$user_id = get_current_user_id();
 	if ( empty( $_POST['wants'] ) ) {
@@ -144,7 +163,7 @@ function handle_mail_setting(): void {
 	} else {
 		delete_user_meta( $user_id, MAIL_META );
 	}
-	set_transient( OPTION_PREFIX . 'claim_saved_' . $user_id, 'yes', MINUTE_IN_SECONDS );
+	leave_result( 'mail', 'saved' );
 	wp_safe_redirect( account_page_url() . '#nivella-mail' );
 	exit;
 }

@@ -53,7 +53,7 @@ function wallets_of_person( string $email ): array {
 	}
 	$user  = get_user_by( 'email', $email );
 	$paths = $user ? array( 'customer' => customer_wallet_path( $user->ID ) ) : array();
-	return $paths + array( 'guest' => rawurlencode( 'account:' . settings()['store'] . ':email:' . strtolower( trim( $email ) ) ) );
+	return $paths + array( 'guest' => account_path( guest_account( $email ) ) );
 }
 
 /**
@@ -128,6 +128,15 @@ function export_kept( string $email ): array {
 function export_wallet( string $path, string $which, string $cursor ) {
 	$data = array();
 	$wait = array( 'timeout' => EXPORT_WAIT_S );
+	if ( 'guest' === $which && '' === $cursor ) {
+		$is_theirs = is_guest_wallet( $path, $wait );
+		if ( is_wp_error( $is_theirs ) ) {
+			return export_failed( $is_theirs );
+		}
+		if ( ! $is_theirs ) {
+			return array( 'data' => array(), 'cursor' => null );
+		}
+	}
 	if ( '' === $cursor ) {
 		$answer = ask( "/v1/wallets/{$path}/feed", array(), array(), $wait );
 		$feed   = is_wp_error( $answer ) ? $answer : parse_feed( $answer['body'] );
@@ -161,7 +170,7 @@ function export_wallet( string $path, string $which, string $cursor ) {
 		$facts  = array(
 			__( 'Date', 'nivella-credit-wallet' )    => iso_time( $line['at'] ),
 			__( 'Kind', 'nivella-credit-wallet' )    => kind_labels()[ $line['kind'] ],
-			__( 'What', 'nivella-credit-wallet' )    => $line['label'],
+			__( 'Description', 'nivella-credit-wallet' ) => $line['label'],
 			__( 'Credits', 'nivella-credit-wallet' ) => $line['credits'],
 			__( 'Website', 'nivella-credit-wallet' ) => (string) $line['site'],
 			__( 'Order', 'nivella-credit-wallet' )   => (string) $line['order'],
@@ -172,6 +181,23 @@ function export_wallet( string $path, string $which, string $cursor ) {
 		'data'   => $data,
 		'cursor' => $lines['next_cursor'],
 	);
+}
+
+/**
+ * Whether the wallet of an address is still that of a guest. Once it was claimed it is part of a customer's, who may have
+ * another address; what they have and do is not for whoever has this one.
+ *
+ * @param string $path The wallet's path.
+ * @param array  $wait More arguments for the request.
+ * @return bool|\WP_Error
+ */
+function is_guest_wallet( string $path, array $wait ) {
+	$answer = ask( '/v1/accounts/' . rawurlencode( substr( rawurldecode( $path ), strlen( 'account:' ) ) ), array(), array(), $wait );
+	if ( is_wp_error( $answer ) ) {
+		return 'nivella_not_found' === $answer->get_error_code() ? false : $answer;
+	}
+	$account = read_body( $answer['body'], __NAMESPACE__ . '\\read_account_row' );
+	return is_wp_error( $account ) ? $account : person_view( $account['id'], $account['name'], $account['names'] )['is_guest'];
 }
 
 /**

@@ -3,7 +3,8 @@
  * The websites of an account: what they are called, also those on which nothing is left.
  *
  * A feed only names a website that holds credits or has used some. The list is asked for when the feed was, no oftener, and
- * the last good one is kept beside it.
+ * the last good one is kept beside it, all of it, as long as the feed is. What a sale needs is another list: short, seconds
+ * old, of guests too, and gone after a day; see selling/sites.php.
  *
  * @package Nivella\CreditWallet
  */
@@ -76,20 +77,12 @@ function sites_that_hold( array $feed ): array {
  * @return array|\WP_Error A list of array{ id: string, label: string }.
  */
 function parse_sites( string $json ) {
-	try {
-		return read_list(
-			read_object( json_decode( $json, true, 16 ), 'account' ),
-			'sites',
-			static function ( array $site ): array {
-				return array(
-					'id'    => read_id( $site, 'id' ),
-					'label' => isset( $site['label'] ) ? read_text( $site, 'label' ) : '',
-				);
-			}
-		);
-	} catch ( \UnexpectedValueException $error ) {
-		return new \WP_Error( 'nivella_feed', $error->getMessage() );
-	}
+	return read_body(
+		$json,
+		static function ( array $account ): array {
+			return read_list( $account, 'sites', __NAMESPACE__ . '\\read_site' );
+		}
+	);
 }
 
 /**

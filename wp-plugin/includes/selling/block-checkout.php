@@ -132,7 +132,7 @@ function register_block_site_field(): void {
 	woocommerce_register_additional_checkout_field(
 		array(
 			'id'                         => BLOCK_SITE_OTHER,
-			'label'                      => array() === $sites ? __( 'Id of the website for your credits', 'nivella-credit-wallet' ) : __( 'Id of the other website', 'nivella-credit-wallet' ),
+			'label'                      => array() === $sites ? __( 'ID of the website for your credits', 'nivella-credit-wallet' ) : __( 'ID of the other website', 'nivella-credit-wallet' ),
 			'location'                   => 'order',
 			'type'                       => 'text',
 			'hidden'                     => $hidden,
@@ -272,7 +272,7 @@ function refuse_foreign_sites( \WC_Order $order, string $site ): void {
  */
 function require_site_before_checkout( $errors ): void {
 	if ( 'required' === site_field_mode() && ! has_checkout_site_field() && cart_asks_for_site() ) {
-		$errors->add( 'nivella_site', esc_html__( 'Please say which website the credits are for: remove them from the cart, and choose the website on the page of the product.', 'nivella-credit-wallet' ) );
+		$errors->add( 'nivella_site', esc_html__( 'Please choose which website the credits are for: remove them from the cart, and choose the website on the product page.', 'nivella-credit-wallet' ) );
 	}
 }
 

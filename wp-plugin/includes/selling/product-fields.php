@@ -85,7 +85,7 @@ function product_fields_view( string $name, array $promise, ?array $above ): arr
 	list( $count, $unit ) = '' === $validity ? array( 0, '' ) : split_validity( $validity );
 
 	$units = array(
-		'never' => __( 'without end', 'nivella-credit-wallet' ),
+		'never' => __( 'no expiry date', 'nivella-credit-wallet' ),
 		'd'     => __( 'days', 'nivella-credit-wallet' ),
 		'mo'    => __( 'months', 'nivella-credit-wallet' ),
 		'y'     => __( 'years', 'nivella-credit-wallet' ),
@@ -173,7 +173,7 @@ function read_product_fields( array $typed, array $old ): array {
 		$promise['credits'] = clean_credits( $credits );
 	} else {
 		/* translators: %s: what was typed. */
-		$problems[] = sprintf( __( 'Credits: "%s" is not a number of credits. Write it with digits only and at most six decimals after a point, like 1000 or 0.5, above 0 and at most 1000000000000. The old value was kept.', 'nivella-credit-wallet' ), $credits );
+		$problems[] = sprintf( __( 'Credits: "%s" is not a number of credits. Use digits only and at most six decimals after a point, like 1000 or 0.5, above 0 and at most 1000000000000. The old value was kept.', 'nivella-credit-wallet' ), $credits );
 	}
 
 	$unit     = typed_text( $typed, 'unit', '' );
@@ -184,7 +184,7 @@ function read_product_fields( array $typed, array $old ): array {
 	} elseif ( '' === $unit || '' !== clean_validity( $validity ) ) {
 		$promise['validity'] = clean_validity( $validity );
 	} elseif ( isset( VALIDITY_MAX[ $unit ] ) && '' === $count ) {
-		$problems[] = __( 'Validity: say how many days, months or years the credits are good for, or choose "without end". The old value was kept.', 'nivella-credit-wallet' );
+		$problems[] = __( 'Validity: say how many days, months or years the credits are good for, or choose "no expiry date". The old value was kept.', 'nivella-credit-wallet' );
 	} else {
 		/* translators: %s: what was typed. */
 		$problems[] = sprintf( __( 'Validity: "%s" cannot be used. Write a whole number: at most 36500 days, 1200 months or 100 years. The old value was kept.', 'nivella-credit-wallet' ), $validity );

@@ -127,7 +127,7 @@ function validity_text( string $validity ): string {
 	list( $count, $unit ) = split_validity( $validity );
 	switch ( $unit ) {
 		case 'never':
-			return __( 'valid without end', 'nivella-credit-wallet' );
+			return __( 'no expiry date', 'nivella-credit-wallet' );
 		case 'cycle':
 			return __( 'valid until the end of the billing period', 'nivella-credit-wallet' );
 		case 'd':
@@ -169,7 +169,7 @@ function promise_text( array $promise, int $quantity = 1 ): string {
  * What the shop calls its credits.
  */
 function credits_unit(): string {
-	$shop = get_option( OPTION_PREFIX . 'shop' );
+	$shop = get_option( SHOP_OPTION );
 	$unit = is_array( $shop ) && is_string( $shop['unit'] ?? null ) ? trim( $shop['unit'] ) : '';
 	/**
 	 * Filters what the shop calls its credits.
@@ -191,12 +191,7 @@ function is_tokens_product( $product ): bool {
 	if ( '' !== promise_of( $product )['credits'] ) {
 		return true;
 	}
-	foreach ( wc_get_product_term_ids( $product->get_parent_id() > 0 ? $product->get_parent_id() : $product->get_id(), 'product_cat' ) as $term_id ) {
-		if ( is_tokens_category( (int) $term_id ) ) {
-			return true;
-		}
-	}
-	return false;
+	return is_in_tokens_category( $product->get_parent_id() > 0 ? $product->get_parent_id() : $product->get_id() );
 }
 
 /**
@@ -216,36 +211,4 @@ function is_tokens_page( $product ): bool {
 		}
 	}
 	return false;
-}
-
-/**
- * Whether a category, or one above it, is the shop's for credits.
- *
- * @param int $term_id A product category.
- */
-function is_tokens_category( int $term_id ): bool {
-	$slugs = tokens_categories();
-	foreach ( array_merge( array( $term_id ), get_ancestors( $term_id, 'product_cat', 'taxonomy' ) ) as $each ) {
-		$term = get_term( $each, 'product_cat' );
-		if ( $term instanceof \WP_Term && in_array( $term->slug, $slugs, true ) ) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/**
- * The slugs of the shop's categories for credits, as it was paired.
- *
- * @return string[]
- */
-function tokens_categories(): array {
-	$shop  = get_option( OPTION_PREFIX . 'shop' );
-	$slugs = is_array( $shop ) && is_array( $shop['tokens_categories'] ?? null ) ? array_filter( $shop['tokens_categories'], 'is_string' ) : array();
-	/**
-	 * Filters the product categories whose products are credits; those below them count too.
-	 *
-	 * @param string[] $slugs Slugs.
-	 */
-	return (array) apply_filters( 'nivella_credit_wallet_tokens_categories', array() === $slugs ? array( 'tokens' ) : array_values( $slugs ) );
 }

@@ -46,7 +46,17 @@ function register_selling_style(): void {
  */
 function top_up_cart_url( int $product_id, string $site ): string {
 	$url = add_query_arg( 'add-to-cart', $product_id, function_exists( 'wc_get_cart_url' ) ? wc_get_cart_url() : home_url( '/' ) );
-	return is_site_id( $site ) ? add_query_arg( SITE_PARAM, rawurlencode( $site ), $url ) : $url;
+	return with_site( $url, is_site_id( $site ) ? $site : '' );
+}
+
+/**
+ * An address with the website that what is bought there is for.
+ *
+ * @param string|null $url  Where something is bought.
+ * @param string      $site A website, or '' for none.
+ */
+function with_site( ?string $url, string $site ): ?string {
+	return null === $url || '' === $site ? $url : add_query_arg( SITE_PARAM, rawurlencode( $site ), $url );
 }
 
 /**
@@ -116,14 +126,14 @@ function asked_site(): ?string {
  */
 function site_problem( string $site, string $verdict, bool $is_required ): string {
 	if ( '' === $site ) {
-		return $is_required ? __( 'Please say which website the credits are for.', 'nivella-credit-wallet' ) : '';
+		return $is_required ? __( 'Please choose which website the credits are for.', 'nivella-credit-wallet' ) : '';
 	}
 	if ( SITE_MALFORMED === $verdict ) {
-		return __( 'This is not the id of a website. An id has at most 128 letters, digits, dots, hyphens, underscores or colons and no spaces, like site-123. You find it on the page AI Credits of the website.', 'nivella-credit-wallet' );
+		return __( 'This is not a website ID. An ID has at most 128 letters, digits, dots, hyphens, underscores or colons and no spaces, like site-123. You find it on the page AI Credits of the website.', 'nivella-credit-wallet' );
 	}
 	if ( SITE_FOREIGN === $verdict ) {
 		/* translators: %s: the id of a website. */
-		return sprintf( __( 'Credits for the website "%s" cannot be bought with this account. Please check the id. If the website is yours, log in with the account it belongs to, or contact us.', 'nivella-credit-wallet' ), $site );
+		return sprintf( __( 'Credits for the website "%s" cannot be bought with this account. Please check the ID. If the website is yours, log in with the account it belongs to, or contact us.', 'nivella-credit-wallet' ), $site );
 	}
 	return '';
 }
@@ -137,7 +147,7 @@ function show_product_site_field(): void {
 		return;
 	}
 	wp_enqueue_style( SELLING_STYLE );
-	show( 'selling-site', site_field_view( 'product', asked_site(), has_checkout_site_field() ? __( 'You can also say so at checkout.', 'nivella-credit-wallet' ) : '' ) );
+	show( 'selling-site', site_field_view( 'product', asked_site(), has_checkout_site_field() ? __( 'You can also choose at checkout.', 'nivella-credit-wallet' ) : '' ) );
 }
 
 /**
@@ -182,7 +192,7 @@ function site_field_view( string $where, ?string $typed, string $more ): array {
  * What a customer needs to know about the id of a website.
  */
 function site_hint(): string {
-	return __( 'You find the id on the page AI Credits of the website. An id that is new here is registered for you.', 'nivella-credit-wallet' );
+	return __( 'You find the ID on the page AI Credits of the website. An ID that is new here is registered for you.', 'nivella-credit-wallet' );
 }
 
 /**
@@ -325,6 +335,24 @@ function cart_line_problems( string $account ): array {
 }
 
 /**
+ * Takes away what a customer posted as an attribute with one of our names. WooCommerce writes the attributes of a cart's line on
+ * the order's as meta, and of a variation whose product has no attributes for variations it takes whatever was posted: a shirt
+ * could promise a million credits.
+ *
+ * @param \WC_Order_Item_Product $item The order's line.
+ * @param array                  $line The cart's line.
+ */
+function drop_posted_meta( $item, array $line ): void {
+	foreach ( array_keys( is_array( $line['variation'] ?? null ) ? $line['variation'] : array() ) as $attribute ) {
+		// As WooCommerce makes the one of the other, and as the wallet service compares.
+		$meta = str_replace( 'attribute_', '', (string) $attribute );
+		if ( 0 === strpos( str_replace( ' ', '_', strtolower( trim( $meta ) ) ), META_PREFIX ) ) {
+			$item->delete_meta_data( $meta );
+		}
+	}
+}
+
+/**
  * Writes promise and website on a line of an order as it is made from a line of the cart.
  *
  * @param \WC_Order_Item_Product $item  The order's line.
@@ -332,6 +360,7 @@ function cart_line_problems( string $account ): array {
  * @param array                  $line  The cart's line.
  */
 function stamp_cart_line( $item, $key, $line ): void {
+	drop_posted_meta( $item, (array) $line );
 	stamp_promise( $item );
 	if ( ! is_tokens_product( $line['data'] ?? null ) ) {
 		return;

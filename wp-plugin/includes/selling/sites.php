@@ -41,13 +41,10 @@ function is_site_id( $text ): bool {
  * @param string $email   What a guest gave as address.
  */
 function buyer_account( int $user_id, string $email = '' ): string {
-	$store = settings()['store'];
-	$email = trim( $email );
-	$email = function_exists( 'mb_strtolower' ) ? mb_strtolower( $email, 'UTF-8' ) : strtolower( $email );
-	if ( '' === $store || ( 0 === $user_id && '' === $email ) ) {
+	if ( ! is_shop() || ( $user_id <= 0 && '' === trim( $email ) ) ) {
 		return '';
 	}
-	return $store . ( $user_id > 0 ? ":customer:{$user_id}" : ":email:{$email}" );
+	return $user_id > 0 ? customer_account( $user_id ) : guest_account( $email );
 }
 
 /**

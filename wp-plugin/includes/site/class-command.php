@@ -233,7 +233,7 @@ class Command {
 	 */
 	private function connect_with_key( array $options ): void {
 		if ( '' === clean_daemon_url( (string) $options['address'] ) ) {
-			\WP_CLI::error( __( 'This is not a web address that can be used. It looks like https://wallet.example.com, without user name, password or question mark.', 'nivella-credit-wallet' ) );
+			\WP_CLI::error( __( 'This web address cannot be used. It looks like https://wallet.example.com, without user name, password or question mark.', 'nivella-credit-wallet' ) );
 		}
 		$key = $this->secret( (string) ( $options['key'] ?? '-' ), __( 'Give the key with --key, or on STDIN.', 'nivella-credit-wallet' ) );
 		if ( ! is_key( $key ) ) {
@@ -290,7 +290,7 @@ class Command {
 	private function path( string $customer ): string {
 		if ( ! is_shop() ) {
 			if ( '' !== $customer ) {
-				\WP_CLI::error( __( 'This is a customer\'s site: it has one wallet. Leave --customer out.', 'nivella-credit-wallet' ) );
+				\WP_CLI::error( __( 'This is a customer\'s website: it has one wallet. Leave --customer out.', 'nivella-credit-wallet' ) );
 			}
 			return OWN_WALLET;
 		}
@@ -300,7 +300,7 @@ class Command {
 		}
 		if ( ! $user ) {
 			/* translators: %s: what was typed. */
-			\WP_CLI::error( '' === $customer ? __( 'This is a shop: say whose wallet with --customer.', 'nivella-credit-wallet' ) : sprintf( __( 'No user of this site fits "%s".', 'nivella-credit-wallet' ), $customer ) );
+			\WP_CLI::error( '' === $customer ? __( 'This is a shop: say whose wallet with --customer.', 'nivella-credit-wallet' ) : sprintf( __( 'No user of this website matches "%s".', 'nivella-credit-wallet' ), $customer ) );
 		}
 		return customer_wallet_path( $user->ID );
 	}

@@ -161,7 +161,7 @@ function age_health( int $now ): array {
 	if ( is_shop() ) {
 		$planned = wp_next_scheduled( TICK );
 		if ( false === $planned || $planned < $now - HEALTH_OLD_S ) {
-			return health_of( 'recommended', __( 'The task that looks for news of the wallet service does not run', 'nivella-credit-wallet' ), __( 'It is planned for every 15 minutes. Customers are told late that their credits run low.', 'nivella-credit-wallet' ), __( 'Check that WP-Cron runs: that somebody visits the site, or that a real cron job calls wp-cron.php.', 'nivella-credit-wallet' ) );
+			return health_of( 'recommended', __( 'The task that asks the wallet service for news does not run', 'nivella-credit-wallet' ), __( 'It is planned for every 15 minutes. Customers are told late that their credits run low.', 'nivella-credit-wallet' ), __( 'Check that WP-Cron runs: that somebody visits the website, or that a real cron job calls wp-cron.php.', 'nivella-credit-wallet' ) );
 		}
 		return health_of( 'good', health_titles()['age'], __( 'Each customer\'s figures are asked for when they look; news is asked for every 15 minutes.', 'nivella-credit-wallet' ) );
 	}
@@ -172,7 +172,7 @@ function age_health( int $now ): array {
 	/* translators: %s: span of time, like "5 minutes". */
 	$age = sprintf( __( 'The last answer of the wallet service is %s old.', 'nivella-credit-wallet' ), human_time_diff( $last['checked_at'], $now ) );
 	if ( $last['checked_at'] < $now - HEALTH_OLD_S ) {
-		return health_of( 'recommended', __( 'The figures of AI Credits are old', 'nivella-credit-wallet' ), $age, __( 'Check that WP-Cron runs: that somebody visits the site, or that a real cron job calls wp-cron.php. If the test of the connection fails, begin there.', 'nivella-credit-wallet' ) );
+		return health_of( 'recommended', __( 'The AI Credits figures are old', 'nivella-credit-wallet' ), $age, __( 'Check that WP-Cron runs: that somebody visits the website, or that a real cron job calls wp-cron.php. If the connection test fails, begin there.', 'nivella-credit-wallet' ) );
 	}
 	return health_of( 'good', health_titles()['age'], $age );
 }
@@ -189,7 +189,7 @@ function connection_health( array $probe ): array {
 	}
 	return $probe['ok']
 		? health_of( 'good', health_titles()['connection'], $probe['reason'] )
-		: health_of( 'critical', __( 'AI Credits cannot reach its wallet', 'nivella-credit-wallet' ), $probe['reason'], $probe['remedy'] );
+		: health_of( 'critical', __( 'AI Credits cannot reach the wallet service', 'nivella-credit-wallet' ), $probe['reason'], $probe['remedy'] );
 }
 
 /**
@@ -202,7 +202,7 @@ function binding_health( array $probe ): array {
 		return health_of( 'critical', __( 'The key of AI Credits is for another website', 'nivella-credit-wallet' ), $probe['reason'], $probe['remedy'] );
 	}
 	if ( ! $probe['ok'] ) {
-		return health_of( 'recommended', __( 'Whether the key of AI Credits is for this website is not known', 'nivella-credit-wallet' ), __( 'The wallet service could not be asked.', 'nivella-credit-wallet' ), __( 'Begin with the test of the connection.', 'nivella-credit-wallet' ) );
+		return health_of( 'recommended', __( 'Whether the key of AI Credits is for this website is not known', 'nivella-credit-wallet' ), __( 'The wallet service could not be asked.', 'nivella-credit-wallet' ), __( 'Begin with the connection test.', 'nivella-credit-wallet' ) );
 	}
 	return health_of( 'good', health_titles()['binding'], is_shop() ? __( 'The key is one for a shop.', 'nivella-credit-wallet' ) : __( 'The wallet service takes the key from the address of this website.', 'nivella-credit-wallet' ) );
 }
@@ -214,12 +214,12 @@ function binding_health( array $probe ): array {
  */
 function clock_health( array $probe ): array {
 	if ( null === $probe['skew_s'] ) {
-		return health_of( 'recommended', __( 'Whether the clocks of this site and of the wallet service agree is not known', 'nivella-credit-wallet' ), __( 'The wallet service could not be asked.', 'nivella-credit-wallet' ), __( 'Begin with the test of the connection.', 'nivella-credit-wallet' ) );
+		return health_of( 'recommended', __( 'Whether the clocks of this website and of the wallet service agree is not known', 'nivella-credit-wallet' ), __( 'The wallet service could not be asked.', 'nivella-credit-wallet' ), __( 'Begin with the connection test.', 'nivella-credit-wallet' ) );
 	}
 	/* translators: %s: number of seconds. */
 	$apart = sprintf( _n( 'They are %s second apart.', 'They are %s seconds apart.', abs( $probe['skew_s'] ), 'nivella-credit-wallet' ), number_format_i18n( abs( $probe['skew_s'] ) ) );
 	if ( abs( $probe['skew_s'] ) > HEALTH_SKEW_S ) {
-		return health_of( 'recommended', __( 'The clocks of this site and of the wallet service do not agree', 'nivella-credit-wallet' ), $apart, __( 'Have both machines set their clocks by the network (NTP). Messages between them are only taken while they are less than five minutes apart.', 'nivella-credit-wallet' ) );
+		return health_of( 'recommended', __( 'The clocks of this website and of the wallet service do not agree', 'nivella-credit-wallet' ), $apart, __( 'Have both machines set their clocks by the network (NTP). Messages between them are only accepted while they are less than five minutes apart.', 'nivella-credit-wallet' ) );
 	}
 	return health_of( 'good', health_titles()['clock'], $apart );
 }
@@ -278,7 +278,7 @@ function add_debug_information( $info ): array {
 		'version'  => array( 'label' => __( 'Version', 'nivella-credit-wallet' ), 'value' => VERSION ),
 		'role'     => array(
 			'label' => __( 'Role', 'nivella-credit-wallet' ),
-			'value' => is_shop() ? __( 'Shop', 'nivella-credit-wallet' ) : __( 'Customer\'s site', 'nivella-credit-wallet' ),
+			'value' => is_shop() ? __( 'Shop', 'nivella-credit-wallet' ) : __( 'Customer\'s website', 'nivella-credit-wallet' ),
 			'debug' => is_shop() ? 'shop' : 'site',
 		),
 		'service'  => array( 'label' => __( 'Address of the wallet service', 'nivella-credit-wallet' ), 'value' => '' === $settings['url'] ? '-' : $settings['url'] ),
@@ -287,7 +287,7 @@ function add_debug_information( $info ): array {
 		'origin'   => array( 'label' => __( 'This website, as the wallet service sees it', 'nivella-credit-wallet' ), 'value' => (string) get_option( 'home' ) ),
 		'checked'  => array( 'label' => __( 'Last answer', 'nivella-credit-wallet' ), 'value' => null === $last ? '-' : iso_time( $last['checked_at'] ) ),
 		'failure'  => array( 'label' => __( 'Last failure, if it was just now', 'nivella-credit-wallet' ), 'value' => null === $failure ? '-' : (string) $failure->get_error_code() ),
-		'task'     => array( 'label' => __( 'Next look for news', 'nivella-credit-wallet' ), 'value' => false === $tick ? '-' : iso_time( (int) $tick ) ),
+		'task'     => array( 'label' => __( 'Next time it asks for news', 'nivella-credit-wallet' ), 'value' => false === $tick ? '-' : iso_time( (int) $tick ) ),
 		'blocked'  => array( 'label' => 'WP_HTTP_BLOCK_EXTERNAL' ) + $yes( defined( 'WP_HTTP_BLOCK_EXTERNAL' ) && WP_HTTP_BLOCK_EXTERNAL ),
 		'no_cron'  => array( 'label' => 'DISABLE_WP_CRON' ) + $yes( defined( 'DISABLE_WP_CRON' ) && DISABLE_WP_CRON ),
 	);

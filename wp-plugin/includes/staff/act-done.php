@@ -69,7 +69,7 @@ function act_done( string $act, array $draft, array $answer ): array {
 function claim_done( array $facts, array $answer ): array {
 	$token = $answer['token'] ?? '';
 	if ( ! is_string( $token ) || 1 !== preg_match( '/^[A-Za-z0-9._~-]{20,500}$/D', $token ) ) {
-		return array( 'text' => __( 'The wallet service made a link that cannot be read. Plugin and wallet service do not fit each other: update the older one.', 'nivella-credit-wallet' ) );
+		return array( 'text' => __( 'The wallet service made a link that cannot be read. Plugin and wallet service do not work together: update the older one.', 'nivella-credit-wallet' ) );
 	}
 	try {
 		$until = show_day( read_time( $answer, 'expires_at' ) );
@@ -101,7 +101,7 @@ function order_done( string $act, array $facts, array $answer ): array {
 		/* translators: %s: number of an order. */
 		? sprintf( __( 'Done: order %s is assigned.', 'nivella-credit-wallet' ), $facts['number'] )
 		/* translators: %s: number of an order. */
-		: sprintf( __( 'Done: order %s was looked at again.', 'nivella-credit-wallet' ), $facts['number'] );
+		: sprintf( __( 'Done: order %s was processed again.', 'nivella-credit-wallet' ), $facts['number'] );
 	return array( 'text' => trim( "{$text} {$summary} {$reason}" ) );
 }
 

@@ -74,7 +74,7 @@ function act_title( string $act ): string {
 		'unfreeze' => __( 'Release from hold', 'nivella-credit-wallet' ),
 		'claim'    => __( 'Claim link for this guest', 'nivella-credit-wallet' ),
 		'assign'   => __( 'Assign to a customer or website', 'nivella-credit-wallet' ),
-		'replay'   => __( 'Replay the order', 'nivella-credit-wallet' ),
+		'replay'   => __( 'Process the order again', 'nivella-credit-wallet' ),
 	);
 	return $titles[ $act ];
 }
@@ -90,12 +90,12 @@ function act_about( string $act ): string {
 		'adjust'   => __( 'Adds or takes away credits that were counted wrongly. The customer sees a correction, never the reason.', 'nivella-credit-wallet' ),
 		'allocate' => __( 'Credits in the pool can be used on every website of the customer, those of a website only there. They keep their validity and their purchase.', 'nivella-credit-wallet' ),
 		'site'     => __( 'Credits that are bought for this website go to this customer from then on.', 'nivella-credit-wallet' ),
-		'release'  => __( 'The website is nobody\'s then. What was bought for it stays with this customer.', 'nivella-credit-wallet' ),
+		'release'  => __( 'The website then belongs to no customer. What was bought for it stays with this customer.', 'nivella-credit-wallet' ),
 		'freeze'   => __( 'Nothing new can be spent until it is released. No credits are lost.', 'nivella-credit-wallet' ),
 		'unfreeze' => __( 'The customer can spend again.', 'nivella-credit-wallet' ),
-		'claim'    => __( 'Whoever opens the link and is signed in to this shop gets everything that was bought with this e-mail address. Send it to that address only.', 'nivella-credit-wallet' ),
-		'assign'   => __( 'What is left of this order goes there at once; what the order itself says counts no more until it names another website or customer.', 'nivella-credit-wallet' ),
-		'replay'   => __( 'The wallet service looks again at everything the shop has sent of this order. What is in the books already changes nothing.', 'nivella-credit-wallet' ),
+		'claim'    => __( 'Whoever opens the link while logged in to this shop gets everything that was bought with this e-mail address. Send it to that address only.', 'nivella-credit-wallet' ),
+		'assign'   => __( 'What is left of this order goes there at once. From then on this counts, not what the order says, until the order names another website or customer.', 'nivella-credit-wallet' ),
+		'replay'   => __( 'The wallet service works through everything the shop has sent about this order once more. Nothing is booked twice.', 'nivella-credit-wallet' ),
 	);
 	return $about[ $act ];
 }
@@ -155,7 +155,7 @@ function act_fields( string $act, ?array $account ): array {
 					'options' => validity_labels(),
 				),
 				'label'    => array(
-					'label' => __( 'What customers read', 'nivella-credit-wallet' ),
+					'label' => __( 'Text for the customer', 'nivella-credit-wallet' ),
 					'help'  => __( 'For example "Thank you for your patience". Empty: the name of the credits.', 'nivella-credit-wallet' ),
 				),
 				'reason'   => $reason,
@@ -187,11 +187,11 @@ function act_fields( string $act, ?array $account ): array {
 		case 'site':
 			return array(
 				'site'   => array(
-					'label'    => __( 'Id of the website', 'nivella-credit-wallet' ),
-					'help'     => __( 'As the website itself is called, for example site-123. Upper and lower case count.', 'nivella-credit-wallet' ),
+					'label'    => __( 'Website ID', 'nivella-credit-wallet' ),
+					'help'     => __( 'As the website shows it on its page AI Credits, for example site-123. Upper and lower case matter.', 'nivella-credit-wallet' ),
 					'required' => true,
 				),
-				'label'  => array( 'label' => __( 'Name for people (optional)', 'nivella-credit-wallet' ) ),
+				'label'  => array( 'label' => __( 'Name (optional)', 'nivella-credit-wallet' ) ),
 				'client' => array(
 					'label' => __( 'Client of an agency (optional)', 'nivella-credit-wallet' ),
 					'help'  => __( 'Letters, digits, dots, hyphens and underscores.', 'nivella-credit-wallet' ),
@@ -225,10 +225,10 @@ function act_fields( string $act, ?array $account ): array {
 			return array(
 				'customer' => array(
 					'label' => __( 'Customer', 'nivella-credit-wallet' ),
-					'help'  => __( 'User number, e-mail address, user name or account id. Empty: stays with the customer it has.', 'nivella-credit-wallet' ),
+					'help'  => __( 'User number, e-mail address, user name or account ID. Empty: stays with the customer it has.', 'nivella-credit-wallet' ),
 				),
 				'site'     => array(
-					'label' => __( 'Id of the website', 'nivella-credit-wallet' ),
+					'label' => __( 'Website ID', 'nivella-credit-wallet' ),
 					'help'  => __( 'A website of that customer. Empty: the pool, or where the order says.', 'nivella-credit-wallet' ),
 				),
 			);
@@ -281,11 +281,11 @@ function act_pointers( string $act ): array {
  */
 function validity_labels(): array {
 	return array(
-		'never' => __( 'Ever', 'nivella-credit-wallet' ),
+		'never' => __( 'No expiry date', 'nivella-credit-wallet' ),
 		'30d'   => __( '30 days', 'nivella-credit-wallet' ),
 		'3mo'   => __( '3 months', 'nivella-credit-wallet' ),
 		'1y'    => __( '1 year', 'nivella-credit-wallet' ),
-		'cycle' => __( 'The present billing period', 'nivella-credit-wallet' ),
+		'cycle' => __( 'The current billing period', 'nivella-credit-wallet' ),
 	);
 }
 
@@ -298,7 +298,7 @@ function validity_labels(): array {
 function staff_site_choices( ?array $account ): array {
 	$choices = array();
 	foreach ( $account['sites'] ?? array() as $site ) {
-		$choices[ $site['id'] ] = '' === $site['label'] || $site['label'] === $site['id'] ? $site['id'] : "{$site['label']} ({$site['id']})";
+		$choices[ $site['id'] ] = site_option_text( $site['id'], $site['label'] );
 	}
 	return $choices;
 }

@@ -115,7 +115,7 @@ function plan_grant( array $about, array $values ): array {
 	$credits = typed_credits( $values['credits'] );
 	$errors  = faults_of( $about, $values );
 	if ( null === $credits || decimal_is_zero( $credits ) || decimal_is_negative( $credits ) ) {
-		$errors['credits'] = __( 'Type how many, like 500 or 0.5: more than 0, with at most six decimals.', 'nivella-credit-wallet' );
+		$errors['credits'] = __( 'Enter how many, like 500 or 0.5: more than 0, with at most six decimals.', 'nivella-credit-wallet' );
 	}
 	if ( ! in_array( $values['kind'], CATEGORIES, true ) ) {
 		$errors['kind'] = __( 'Choose one of the kinds.', 'nivella-credit-wallet' );
@@ -176,7 +176,7 @@ function plan_adjustment( array $about, array $values ): array {
 	$credits = typed_credits( $values['credits'] );
 	$errors  = faults_of( $about, $values );
 	if ( null === $credits || decimal_is_zero( $credits ) ) {
-		$errors['credits'] = __( 'Type how many, like 250 or -250: not 0, with at most six decimals.', 'nivella-credit-wallet' );
+		$errors['credits'] = __( 'Enter how many, like 250 or -250: not 0, with at most six decimals.', 'nivella-credit-wallet' );
 	} elseif ( decimal_is_negative( $credits ) && ! isset( $errors['place'] ) && array() !== $about['lying'] && decimal_is_negative( decimal_sum( $about['lying'][ 'of:' . $values['place'] ] ?? '0', $credits ) ) ) {
 		$errors['credits'] = sprintf(
 			/* translators: %s: amount with unit. */
@@ -243,7 +243,7 @@ function plan_allocation( array $about, array $values ): array {
 	$from = 'to' === $values['direction'] ? '' : $values['site'];
 	$to   = 'to' === $values['direction'] ? $values['site'] : '';
 	if ( null === $credits || decimal_is_zero( $credits ) || decimal_is_negative( $credits ) ) {
-		$errors['credits'] = __( 'Type how many, like 500 or 0.5: more than 0, with at most six decimals.', 'nivella-credit-wallet' );
+		$errors['credits'] = __( 'Enter how many, like 500 or 0.5: more than 0, with at most six decimals.', 'nivella-credit-wallet' );
 	} elseif ( array() === $errors && array() !== $about['lying'] && decimal_is_negative( decimal_less( $about['lying'][ "of:{$from}" ] ?? '0', $credits ) ) ) {
 		/* translators: %s: amount with unit. */
 		$errors['credits'] = sprintf( __( 'There are only %s there.', 'nivella-credit-wallet' ), with_unit( show_available( $about['lying'][ "of:{$from}" ] ?? '0' ), $about['unit'] ) );
@@ -290,11 +290,11 @@ function plan_allocation( array $about, array $values ): array {
  */
 function plan_site( array $about, array $values ): array {
 	$errors = array();
-	if ( ! can_be_site( $values['site'] ) ) {
-		$errors['site'] = __( 'This cannot be the id of a website: 1 to 128 letters, digits, dots, hyphens, underscores or colons.', 'nivella-credit-wallet' );
+	if ( ! is_site_id( $values['site'] ) ) {
+		$errors['site'] = __( 'This is not a website ID: 1 to 128 letters, digits, dots, hyphens, underscores or colons.', 'nivella-credit-wallet' );
 	}
-	if ( '' !== $values['client'] && ! can_be_site( $values['client'] ) ) {
-		$errors['client'] = __( 'This cannot be the id of a client: letters, digits, dots, hyphens, underscores or colons.', 'nivella-credit-wallet' );
+	if ( '' !== $values['client'] && ! is_site_id( $values['client'] ) ) {
+		$errors['client'] = __( 'This is not a client ID: letters, digits, dots, hyphens, underscores or colons.', 'nivella-credit-wallet' );
 	}
 	if ( array() !== $errors ) {
 		return array( 'errors' => $errors );
@@ -312,12 +312,12 @@ function plan_site( array $about, array $values ): array {
 	if ( null === $owner ) {
 		$says = is_wp_error( $site )
 			/* translators: %s: id of a website. */
-			? sprintf( __( 'Nobody has heard of the website %s yet. Check the spelling.', 'nivella-credit-wallet' ), $values['site'] )
+			? sprintf( __( 'The website %s is new here. Check the spelling.', 'nivella-credit-wallet' ), $values['site'] )
 			/* translators: %s: id of a website. */
-			: sprintf( __( 'The website %s is nobody\'s now.', 'nivella-credit-wallet' ), $values['site'] );
+			: sprintf( __( 'The website %s belongs to no customer now.', 'nivella-credit-wallet' ), $values['site'] );
 	} elseif ( $owner['id'] === $about['reference'] ) {
 		/* translators: 1: id of a website, 2: name of a customer. */
-		$says = sprintf( __( 'The website %1$s is %2$s\'s already; only its name and client are set.', 'nivella-credit-wallet' ), $values['site'], $about['name'] );
+		$says = sprintf( __( 'The website %1$s belongs to %2$s already; only its name and client are changed.', 'nivella-credit-wallet' ), $values['site'], $about['name'] );
 	} else {
 		/* translators: 1: id of a website, 2: name of a customer. */
 		$says       = sprintf( __( 'The website %1$s belongs to %2$s now. It is taken away from them; the credits that were bought for it stay with them.', 'nivella-credit-wallet' ), $values['site'], '' === $owner['name'] ? $owner['id'] : $owner['name'] );
@@ -342,7 +342,7 @@ function plan_site( array $about, array $values ): array {
 			'sentences' => array(
 				$says,
 				/* translators: 1: id of a website, 2: name of a customer. */
-				sprintf( __( 'Then %1$s belongs to %2$s.', 'nivella-credit-wallet' ), $values['site'], $about['name'] ),
+				sprintf( __( 'From then on %1$s belongs to %2$s.', 'nivella-credit-wallet' ), $values['site'], $about['name'] ),
 			),
 			'button'    => 2 === count( $requests )
 				/* translators: 1: name of a customer, 2: name of a customer. */
@@ -378,7 +378,7 @@ function plan_release( array $about, array $values ): array {
 				/* translators: 1: id of a website, 2: name of a customer. */
 				sprintf( __( 'The website %1$s no longer belongs to %2$s and can spend nothing.', 'nivella-credit-wallet' ), $values['site'], $about['name'] ),
 				/* translators: 1: amount with unit, 2: name of a customer. */
-				sprintf( __( '%1$s that lie there stay with %2$s and can be moved back to the pool.', 'nivella-credit-wallet' ), with_unit( show_available( $about['lying'][ "of:{$site['id']}" ] ?? '0' ), $about['unit'] ), $about['name'] ),
+				sprintf( __( '%1$s on it stay with %2$s and can be moved back to the pool.', 'nivella-credit-wallet' ), with_unit( show_available( $about['lying'][ "of:{$site['id']}" ] ?? '0' ), $about['unit'] ), $about['name'] ),
 			),
 			/* translators: %s: id of a website. */
 			'button'    => sprintf( __( 'Take %s away', 'nivella-credit-wallet' ), $values['site'] ),
@@ -395,7 +395,7 @@ function plan_release( array $about, array $values ): array {
  */
 function plan_freeze( array $about, array $values, string $act ): array {
 	if ( '' === $values['reason'] ) {
-		return array( 'errors' => array( 'reason' => __( 'Say why: whoever looks at this wallet next will want to know.', 'nivella-credit-wallet' ) ) );
+		return array( 'errors' => array( 'reason' => __( 'Enter a reason: whoever looks at this wallet next will want to know.', 'nivella-credit-wallet' ) ) );
 	}
 	$amount = with_unit( show_available( $about['account']['available'] ), $about['unit'] );
 	return array(
@@ -429,7 +429,7 @@ function plan_claim( array $about, array $values ): array {
 		'plan'     => array(
 			'sentences' => array(
 				/* translators: 1: amount with unit, 2: name of a customer. */
-				sprintf( __( 'Whoever opens the link while signed in to this shop gets the %1$s of %2$s, once.', 'nivella-credit-wallet' ), with_unit( show_available( $about['account']['available'] ), $about['unit'] ), $about['name'] ),
+				sprintf( __( 'Whoever opens the link while logged in to this shop gets the %1$s of %2$s, once.', 'nivella-credit-wallet' ), with_unit( show_available( $about['account']['available'] ), $about['unit'] ), $about['name'] ),
 				__( 'The link is shown once, to be copied.', 'nivella-credit-wallet' ),
 			),
 			'button'    => __( 'Make the link', 'nivella-credit-wallet' ),
@@ -446,7 +446,7 @@ function plan_claim( array $about, array $values ): array {
 function faults_of( array $about, array $values ): array {
 	$errors = array();
 	if ( '' === $values['reason'] ) {
-		$errors['reason'] = __( 'Say why: whoever looks at this wallet next will want to know.', 'nivella-credit-wallet' );
+		$errors['reason'] = __( 'Enter a reason: whoever looks at this wallet next will want to know.', 'nivella-credit-wallet' );
 	}
 	if ( '' !== $values['place'] && ! isset( staff_site_choices( $about['account'] )[ $values['place'] ] ) ) {
 		$errors['place'] = __( 'Choose the pool or one of the customer\'s websites.', 'nivella-credit-wallet' );
@@ -565,7 +565,7 @@ function burnt_slices( array $about, string $place, string $amount ): array {
 function plan_of_order( string $act, int $order, array $values ): array {
 	$story = staff_story( $order );
 	if ( is_wp_error( $story ) ) {
-		$why = staff_trouble( $story, __( 'The wallet service has not heard of this order yet.', 'nivella-credit-wallet' ) );
+		$why = staff_trouble( $story, __( 'The wallet service does not know this order yet.', 'nivella-credit-wallet' ) );
 		return array( 'errors' => array( '' => $why['reason'] . ' ' . $why['remedy'] ) );
 	}
 	$path  = order_path( $order );
@@ -578,7 +578,7 @@ function plan_of_order( string $act, int $order, array $values ): array {
 			'plan'     => array(
 				'sentences' => array(
 					/* translators: %s: number of an order. */
-					sprintf( __( 'Order %s is looked at again, with the packages and customers of now. Nothing is booked twice.', 'nivella-credit-wallet' ), $story['number'] ),
+					sprintf( __( 'Order %s is processed again, with the packages and customers as they are now. Nothing is booked twice.', 'nivella-credit-wallet' ), $story['number'] ),
 					$story['summary'],
 				),
 			),
@@ -588,10 +588,10 @@ function plan_of_order( string $act, int $order, array $values ): array {
 	$errors   = array();
 	$customer = '' === $values['customer'] ? null : typed_customer( $values['customer'] );
 	if ( '' !== $values['customer'] && null === $customer ) {
-		$errors['customer'] = __( 'Nobody here is called that. Type a user number, an e-mail address, a user name or the id of an account (acc_…).', 'nivella-credit-wallet' );
+		$errors['customer'] = __( 'There is no such customer. Enter a user number, an e-mail address, a user name or an account ID (acc_…).', 'nivella-credit-wallet' );
 	}
-	if ( '' !== $values['site'] && ! can_be_site( $values['site'] ) ) {
-		$errors['site'] = __( 'This cannot be the id of a website: 1 to 128 letters, digits, dots, hyphens, underscores or colons.', 'nivella-credit-wallet' );
+	if ( '' !== $values['site'] && ! is_site_id( $values['site'] ) ) {
+		$errors['site'] = __( 'This is not a website ID: 1 to 128 letters, digits, dots, hyphens, underscores or colons.', 'nivella-credit-wallet' );
 	}
 	if ( '' === $values['customer'] && '' === $values['site'] ) {
 		$errors[''] = __( 'Name a customer, a website or both.', 'nivella-credit-wallet' );

@@ -82,7 +82,7 @@ function handle_staff_act(): void {
  */
 function asked_act(): array {
 	if ( 'POST' !== ( $_SERVER['REQUEST_METHOD'] ?? '' ) ) {
-		wp_die( esc_html__( 'Please use the button on the page.', 'nivella-credit-wallet' ), '', array( 'response' => 405 ) );
+		wp_die( esc_html__( 'Please use the button on the page to do this.', 'nivella-credit-wallet' ), '', array( 'response' => 405 ) );
 	}
 	if ( ! is_shop() || ! is_connected() || ! is_staff() ) {
 		wp_die( esc_html__( 'You may not change the wallets of this shop.', 'nivella-credit-wallet' ), '', array( 'response' => 403 ) );
@@ -96,7 +96,7 @@ function asked_act(): array {
 		$subject = order_subject( (int) posted_text( 'order_id' ) );
 	}
 	if ( null === $subject ) {
-		wp_die( esc_html__( 'There is nothing here this could be done to. Please go back and reload the page.', 'nivella-credit-wallet' ), '', array( 'response' => 400 ) );
+		wp_die( esc_html__( 'This cannot be done here. Please go back and reload the page.', 'nivella-credit-wallet' ), '', array( 'response' => 400 ) );
 	}
 	check_admin_referer( act_nonce_name( $act, $subject ) );
 	return array( $act, $subject );
@@ -148,7 +148,7 @@ function review_act( string $act, array $subject, array $posted ): string {
 function confirm_act( string $act, array $subject, string $id ): string {
 	$draft = read_draft( $id );
 	if ( null === $draft || $draft['act'] !== $act || array( $subject['type'], $subject['id'] ) !== $draft['subject'] || array() === $draft['requests'] ) {
-		wp_die( esc_html__( 'This form is too old. Nothing was changed. Please go back, reload the page and fill it in again.', 'nivella-credit-wallet' ), '', array( 'response' => 410, 'back_link' => true ) );
+		wp_die( esc_html__( 'This form was open too long. Nothing was changed. Please go back, reload the page and fill it in again.', 'nivella-credit-wallet' ), '', array( 'response' => 410, 'back_link' => true ) );
 	}
 	if ( 'done' === $draft['state'] ) {
 		// Pressed twice, or gone back to: what it did is said again.
@@ -156,6 +156,7 @@ function confirm_act( string $act, array $subject, string $id ): string {
 	}
 
 	$answer = null;
+	$i      = 0;
 	foreach ( $draft['requests'] as $i => list( $method, $path, $body ) ) {
 		// The same draft always makes the same keys and the same bytes.
 		$answer = tell( $method, $path, $body, 'POST' === $method ? "wp-{$id}-{$i}" : '' );
@@ -174,6 +175,10 @@ function confirm_act( string $act, array $subject, string $id ): string {
 		}
 		$problem         = act_problem( $act, $answer );
 		$draft['errors'] = $problem['errors'];
+		if ( $i > 0 ) {
+			// Only a website that changes hands is done in two steps.
+			$draft['errors'][''] = trim( __( 'Half of it was done: the website was taken away and is nobody\'s now. Fill in the form again to assign it. The other half failed:', 'nivella-credit-wallet' ) . ' ' . ( $problem['errors'][''] ?? implode( ' ', $problem['errors'] ) ) );
+		}
 		$draft['state']  = $problem['is_unknown'] ? 'unknown' : 'wrong';
 	} else {
 		$draft['errors'] = array();
@@ -339,7 +344,7 @@ function act_problem( string $act, \WP_Error $error ): array {
 		$why = explain( $error );
 		return array(
 			'errors'     => array( '' => $why['reason'] . ' ' . $why['remedy'] ),
-			'is_unknown' => in_array( $error->get_error_code(), NOBODY_ANSWERS, true ) || 'in_progress' === $code,
+			'is_unknown' => is_silence( $error ) || 'in_progress' === $code,
 		);
 	}
 
@@ -371,11 +376,11 @@ function refusal_words( string $code ): string {
 		'site_mismatch'        => __( 'The website belongs to another customer. Nothing was changed.', 'nivella-credit-wallet' ),
 		'frozen'               => __( 'The wallet is on hold. Nothing was changed.', 'nivella-credit-wallet' ),
 		'holds_open'           => __( 'Work in progress has reserved credits there. Nothing was changed; try again when it is done.', 'nivella-credit-wallet' ),
-		'already_claimed'      => __( 'These credits were claimed already; the wallet is part of a customer\'s now.', 'nivella-credit-wallet' ),
-		'idempotency_mismatch' => __( 'This form was sent before with something else in it. Reload the page and look at the history before you try again.', 'nivella-credit-wallet' ),
-		'not_found'            => __( 'The wallet service does not know it. Nothing was changed.', 'nivella-credit-wallet' ),
-		'forbidden'            => __( 'The key of this shop may not do that. Nothing was changed; it needs a key with the scope admin.', 'nivella-credit-wallet' ),
-		'unauthorized'         => __( 'The key of this shop was refused. Nothing was changed; see the settings.', 'nivella-credit-wallet' ),
+		'already_claimed'      => __( 'These credits were claimed already; they are part of a customer\'s wallet now.', 'nivella-credit-wallet' ),
+		'idempotency_mismatch' => __( 'This form was sent before with other entries. Reload the page and look at the history before you try again.', 'nivella-credit-wallet' ),
+		'not_found'            => __( 'The wallet service does not know this wallet, website or order. Nothing was changed.', 'nivella-credit-wallet' ),
+		'forbidden'            => __( 'The key of this shop may not do that. Nothing was changed; the shop needs a key with the scope admin.', 'nivella-credit-wallet' ),
+		'unauthorized'         => __( 'The key of this shop was refused. Nothing was changed; test the connection in the settings.', 'nivella-credit-wallet' ),
 	);
 	return $words[ $code ] ?? __( 'The wallet service refused. Nothing was changed.', 'nivella-credit-wallet' );
 }

@@ -12,33 +12,7 @@ defined( 'ABSPATH' ) || exit;
 /**
  * Orders, a page at a time as the daemon gives them.
  */
-final class Orders_Table extends \WP_List_Table {
-
-	/**
-	 * The filters that narrow it down, from the request.
-	 *
-	 * @var array{ query: string, state: string, cursor: string }
-	 */
-	private $asked;
-
-	/**
-	 * What the daemon answered.
-	 *
-	 * @var array
-	 */
-	private $page = array(
-		'items'       => array(),
-		'next_cursor' => null,
-		'prev_cursor' => null,
-		'total'       => null,
-	);
-
-	/**
-	 * Why there is nothing to show, if so.
-	 *
-	 * @var \WP_Error|null
-	 */
-	public $error = null;
+final class Orders_Table extends Staff_Table {
 
 	/**
 	 * A table that was asked for these.
@@ -46,22 +20,14 @@ final class Orders_Table extends \WP_List_Table {
 	 * @param array $asked See `orders_asked()`.
 	 */
 	public function __construct( array $asked ) {
-		parent::__construct(
-			array(
-				'singular' => 'order',
-				'plural'   => 'orders',
-				'ajax'     => false,
-			)
-		);
-		$this->asked = $asked;
+		parent::__construct( 'order', 'orders', $asked );
 	}
 
 	/**
-	 * Asks the daemon.
+	 * A page of orders.
 	 */
-	public function prepare_items(): void {
-		$this->error = null;
-		$page = staff_orders(
+	protected function ask() {
+		return staff_orders(
 			array(
 				'query'  => $this->asked['query'],
 				'state'  => $this->asked['state'],
@@ -69,12 +35,13 @@ final class Orders_Table extends \WP_List_Table {
 				'cursor' => $this->asked['cursor'],
 			)
 		);
-		if ( is_wp_error( $page ) ) {
-			$this->error = $page;
-		} else {
-			$this->page  = $page;
-			$this->items = $page['items'];
-		}
+	}
+
+	/**
+	 * The list, on its first page.
+	 */
+	protected function url(): string {
+		return orders_url( $this->asked );
 	}
 
 	/**
@@ -114,15 +81,6 @@ final class Orders_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * The line above and below the table.
-	 *
-	 * @param string $which `top` or `bottom`.
-	 */
-	protected function display_tablenav( $which ): void {
-		show( 'staff-pages', array( 'which' => 'bottom' === $which ? 'bottom' : 'top' ) + pages_view( $this->page, orders_url( $this->asked ), '' === $this->asked['cursor'] ) );
-	}
-
-	/**
 	 * What is said when there is nothing.
 	 */
 	public function no_items(): void {
@@ -132,7 +90,7 @@ final class Orders_Table extends \WP_List_Table {
 			'parked'    => __( 'No order is parked.', 'nivella-credit-wallet' ),
 			'all'       => __( 'No order with credits has come yet.', 'nivella-credit-wallet' ),
 		);
-		show( 'staff-empty', array( 'text' => '' === $this->asked['query'] ? $nothing[ $this->asked['state'] ] : __( 'No order fits.', 'nivella-credit-wallet' ) ) );
+		show( 'staff-empty', array( 'text' => '' === $this->asked['query'] ? $nothing[ $this->asked['state'] ] : __( 'No order matches.', 'nivella-credit-wallet' ) ) );
 	}
 
 	/**

@@ -12,33 +12,7 @@ defined( 'ABSPATH' ) || exit;
 /**
  * Wallets, a page at a time as the daemon gives them.
  */
-final class Wallets_Table extends \WP_List_Table {
-
-	/**
-	 * The filters that narrow it down, from the request.
-	 *
-	 * @var array{ query: string, filter: string, sort: string, cursor: string }
-	 */
-	private $asked;
-
-	/**
-	 * What the daemon answered.
-	 *
-	 * @var array
-	 */
-	private $page = array(
-		'items'       => array(),
-		'next_cursor' => null,
-		'prev_cursor' => null,
-		'total'       => null,
-	);
-
-	/**
-	 * Why there is nothing to show, if so.
-	 *
-	 * @var \WP_Error|null
-	 */
-	public $error = null;
+final class Wallets_Table extends Staff_Table {
 
 	/**
 	 * A table that was asked for these.
@@ -46,21 +20,13 @@ final class Wallets_Table extends \WP_List_Table {
 	 * @param array $asked See `wallets_asked()`.
 	 */
 	public function __construct( array $asked ) {
-		parent::__construct(
-			array(
-				'singular' => 'wallet',
-				'plural'   => 'wallets',
-				'ajax'     => false,
-			)
-		);
-		$this->asked = $asked;
+		parent::__construct( 'wallet', 'wallets', $asked );
 	}
 
 	/**
-	 * Asks the daemon.
+	 * A page of accounts; where none has what was typed, those whose websites do.
 	 */
-	public function prepare_items(): void {
-		$this->error = null;
+	protected function ask() {
 		$page = staff_accounts(
 			array(
 				'query'  => $this->asked['query'],
@@ -70,16 +36,20 @@ final class Wallets_Table extends \WP_List_Table {
 				'cursor' => $this->asked['cursor'],
 			)
 		);
-		if ( ! is_wp_error( $page ) && array() === $page['items'] && '' === $this->asked['cursor'] && 'all' === $this->asked['filter'] && can_be_site( $this->asked['query'] ) ) {
+		if ( ! is_wp_error( $page ) && array() === $page['items'] && '' === $this->asked['cursor'] && 'all' === $this->asked['filter'] && is_site_id( $this->asked['query'] ) ) {
 			$page = staff_accounts_of_sites( $this->asked['query'] );
 		}
-		if ( is_wp_error( $page ) ) {
-			$this->error = $page;
-		} else {
-			$this->page  = $page;
-			$this->items = $page['items'];
+		if ( ! is_wp_error( $page ) ) {
 			prime_users( $page['items'] );
 		}
+		return $page;
+	}
+
+	/**
+	 * The list, on its first page.
+	 */
+	protected function url(): string {
+		return wallets_url( $this->asked );
 	}
 
 	/**
@@ -99,7 +69,6 @@ final class Wallets_Table extends \WP_List_Table {
 			'used'      => __( 'Used', 'nivella-credit-wallet' ),
 			'sites'     => __( 'Websites', 'nivella-credit-wallet' ),
 			'status'    => __( 'Status', 'nivella-credit-wallet' ),
-			'changed'   => __( 'Last change', 'nivella-credit-wallet' ),
 			'created'   => __( 'Since', 'nivella-credit-wallet' ),
 		);
 	}
@@ -138,19 +107,10 @@ final class Wallets_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * The line above and below the table.
-	 *
-	 * @param string $which `top` or `bottom`.
-	 */
-	protected function display_tablenav( $which ): void {
-		show( 'staff-pages', array( 'which' => 'bottom' === $which ? 'bottom' : 'top' ) + pages_view( $this->page, wallets_url( $this->asked ), '' === $this->asked['cursor'] ) );
-	}
-
-	/**
 	 * What is said when there is nothing.
 	 */
 	public function no_items(): void {
-		show( 'staff-empty', array( 'text' => '' !== $this->asked['query'] || 'all' !== $this->asked['filter'] ? __( 'No wallet fits.', 'nivella-credit-wallet' ) : __( 'There are no wallets yet. Each is opened with its customer\'s first purchase.', 'nivella-credit-wallet' ) ) );
+		show( 'staff-empty', array( 'text' => '' !== $this->asked['query'] || 'all' !== $this->asked['filter'] ? __( 'No wallet matches.', 'nivella-credit-wallet' ) : __( 'There are no wallets yet. Each is opened with its customer\'s first purchase.', 'nivella-credit-wallet' ) ) );
 	}
 
 	/**
@@ -228,15 +188,6 @@ final class Wallets_Table extends \WP_List_Table {
 				'why'    => (string) $item['frozen_reason'],
 			)
 		);
-	}
-
-	/**
-	 * When something was last booked.
-	 *
-	 * @param array $item An account.
-	 */
-	protected function column_changed( $item ): string {
-		return $item['is_told'] ? rendered( 'staff-cell-time', moment_view( $item['changed_at'] ) ) : '';
 	}
 
 	/**

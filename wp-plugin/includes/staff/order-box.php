@@ -35,69 +35,9 @@ function add_order_box( $screen_id, $post_or_order = null ): void {
 		return;
 	}
 	$order = $post_or_order instanceof \WP_Post ? wc_get_order( $post_or_order->ID ) : $post_or_order;
-	if ( is_object( $order ) && method_exists( $order, 'get_items' ) && $order->get_id() > 0 && order_sells_credits( $order ) ) {
+	if ( is_object( $order ) && method_exists( $order, 'get_items' ) && $order->get_id() > 0 && has_tokens_line( $order ) ) {
 		add_meta_box( 'nivella-credit-wallet', __( 'AI Credits', 'nivella-credit-wallet' ), __NAMESPACE__ . '\\show_order_box', $screen_id, 'normal', 'high' );
 	}
-}
-
-/**
- * Whether a line of an order sells credits, as far as this shop can tell.
- *
- * @param \WC_Abstract_Order $order An order.
- */
-function order_sells_credits( $order ): bool {
-	foreach ( $order->get_items() as $item ) {
-		if ( '' !== (string) $item->get_meta( '_nivella_credits' ) ) {
-			return true;
-		}
-		$product_id = (int) $item->get_product_id();
-		if ( $product_id > 0 && product_sells_credits( $product_id, (int) $item->get_variation_id() ) ) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/**
- * Whether a product sells credits: it says how many, or is in the category of those that do or below it.
- *
- * @param int $product_id   A product.
- * @param int $variation_id One of its variations, or 0.
- */
-function product_sells_credits( int $product_id, int $variation_id ): bool {
-	foreach ( array_filter( array( $variation_id, $product_id ) ) as $id ) {
-		if ( '' !== (string) get_post_meta( $id, '_nivella_credits', true ) ) {
-			return true;
-		}
-	}
-	$categories = wp_get_post_terms( $product_id, 'product_cat', array( 'fields' => 'ids' ) );
-	if ( is_wp_error( $categories ) ) {
-		return false;
-	}
-	foreach ( $categories as $category ) {
-		foreach ( array_merge( array( $category ), get_ancestors( $category, 'product_cat', 'taxonomy' ) ) as $id ) {
-			$term = get_term( $id, 'product_cat' );
-			if ( $term instanceof \WP_Term && in_array( $term->slug, credit_categories(), true ) ) {
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-/**
- * The slugs of the categories whose products are credits.
- *
- * @return string[]
- */
-function credit_categories(): array {
-	$slugs = shop()['tokens_categories'] ?? array();
-	/**
-	 * Filters the product categories whose products are credits, as the wallet service has them for this store.
-	 *
-	 * @param string[] $slugs Slugs.
-	 */
-	return (array) apply_filters( 'nivella_credit_wallet_categories', array() === $slugs ? array( 'tokens' ) : $slugs );
 }
 
 /**
@@ -141,7 +81,7 @@ function handle_order_box(): void {
 				'staff-box-story',
 				array(
 					'story'   => is_wp_error( $story ) ? null : story_view( $story ),
-					'trouble' => is_wp_error( $story ) ? staff_trouble( $story, __( 'The wallet service has not heard of this order yet. It will as soon as the order is paid or changed.', 'nivella-credit-wallet' ) ) : null,
+					'trouble' => is_wp_error( $story ) ? staff_trouble( $story, __( 'The wallet service does not know this order yet. It will as soon as the order is paid or changed.', 'nivella-credit-wallet' ) ) : null,
 					'url'     => orders_page_url( $order ),
 				)
 			),
@@ -169,7 +109,7 @@ function asked_order(): int {
 		wp_send_json_error( array( 'text' => __( 'You may not see the credits of this order.', 'nivella-credit-wallet' ) ), 403 );
 	}
 	if ( ! check_ajax_referer( order_nonce_name( $order ), '_wpnonce', false ) ) {
-		wp_send_json_error( array( 'text' => __( 'This page is too old. Reload it.', 'nivella-credit-wallet' ) ), 403 );
+		wp_send_json_error( array( 'text' => __( 'This page was open too long. Reload it.', 'nivella-credit-wallet' ) ), 403 );
 	}
 	return $order;
 }

@@ -64,9 +64,7 @@ function orders_url( array $asked ): string {
 function orders_table(): Orders_Table {
 	static $table = null;
 	if ( null === $table ) {
-		if ( ! class_exists( 'WP_List_Table' ) ) {
-			require_once ABSPATH . 'wp-admin/includes/class-wp-list-table.php';
-		}
+		load_staff_table();
 		require_once __DIR__ . '/class-orders-table.php';
 		$table = new Orders_Table( orders_asked() );
 	}
@@ -126,7 +124,7 @@ function show_order_page( int $order ): void {
 			'list_url' => orders_page_url(),
 			'edit_url' => order_edit_url( $order ),
 			'number'   => $is_told ? $story['number'] : (string) $order,
-			'trouble'  => $is_told ? null : staff_trouble( $story, __( 'The wallet service has not heard of this order yet.', 'nivella-credit-wallet' ) ),
+			'trouble'  => $is_told ? null : staff_trouble( $story, __( 'The wallet service does not know this order yet.', 'nivella-credit-wallet' ) ),
 			'story'    => $is_told ? story_view( $story ) : null,
 			'state'    => $state,
 			'acts'     => $acts,
@@ -286,7 +284,7 @@ function refund_sentence( int $order, string $amount, array $parts ): array {
 	$money = typed_money( $amount );
 	if ( null === $money ) {
 		return array(
-			'text'  => __( 'Type the amount to refund, like 40.00.', 'nivella-credit-wallet' ),
+			'text'  => __( 'Enter the amount to refund, like 40.00.', 'nivella-credit-wallet' ),
 			'tone'  => 'wrong',
 			'notes' => array(),
 		);
@@ -295,7 +293,7 @@ function refund_sentence( int $order, string $amount, array $parts ): array {
 	if ( is_wp_error( $preview ) ) {
 		$data   = $preview->get_error_data();
 		$faults = is_array( $data ) ? array_column( (array) ( $data['errors'] ?? array() ), 'detail' ) : array();
-		$why    = staff_trouble( $preview, __( 'The wallet service has not heard of this order yet, so a refund takes nothing back.', 'nivella-credit-wallet' ) );
+		$why    = staff_trouble( $preview, __( 'The wallet service does not know this order yet, so a refund takes nothing back.', 'nivella-credit-wallet' ) );
 		return array(
 			'text'  => array() === $faults ? trim( $why['reason'] . ' ' . $why['remedy'] ) : implode( '; ', $faults ),
 			'tone'  => 'wrong',
@@ -309,7 +307,7 @@ function refund_sentence( int $order, string $amount, array $parts ): array {
 			/* translators: %s: amount. */
 			'debt'      => __( '%s were used already. They become a debt, which the next purchase pays first.', 'nivella-credit-wallet' ),
 			/* translators: %s: amount. */
-			'write_off' => __( '%s were used already. The shop bears that.', 'nivella-credit-wallet' ),
+			'write_off' => __( '%s were used already. The shop bears the loss.', 'nivella-credit-wallet' ),
 			/* translators: %s: amount. */
 			'freeze'    => __( '%s were used already. They become a debt, and the wallet is put on hold.', 'nivella-credit-wallet' ),
 		);

@@ -2,17 +2,12 @@
 /**
  * What staff of the shop ask the daemon for: accounts, sites and orders, checked field by field as the feed is.
  *
- * A daemon that could not be reached a moment ago is not asked again for a while, whichever page wants to know.
- *
  * @package Nivella\CreditWallet
  */
 
 namespace Nivella\CreditWallet;
 
 defined( 'ABSPATH' ) || exit;
-
-/** What is wrong when nobody answers; everything else is an answer. */
-const NOBODY_ANSWERS = array( 'nivella_timeout', 'nivella_refused', 'nivella_host', 'nivella_tls', 'nivella_unreachable', 'nivella_not_ready', 'nivella_blocked', 'nivella_busy' );
 
 /**
  * Asks the daemon for something that `$read` understands.
@@ -23,69 +18,8 @@ const NOBODY_ANSWERS = array( 'nivella_timeout', 'nivella_refused', 'nivella_hos
  * @return array|\WP_Error
  */
 function staff_ask( string $path, array $query, callable $read ) {
-	$failure = remembered_failure( wallet_digest( '' ) );
-	if ( null !== $failure ) {
-		return $failure;
-	}
 	$answer = ask( $path, $query );
-	if ( ! is_wp_error( $answer ) ) {
-		return read_body( $answer['body'], $read );
-	}
-	if ( in_array( $answer->get_error_code(), NOBODY_ANSWERS, true ) ) {
-		remember_failure( wallet_digest( '' ), $answer );
-	}
-	return $answer;
-}
-
-/**
- * Reads an answer with `$read`.
- *
- * @param string   $json The body.
- * @param callable $read Takes the decoded body; throws when it is not what was asked for.
- * @return array|\WP_Error
- */
-function read_body( string $json, callable $read ) {
-	try {
-		return $read( read_object( json_decode( $json, true, 16 ), 'answer' ) );
-	} catch ( \UnexpectedValueException $error ) {
-		return new \WP_Error( 'nivella_answer', $error->getMessage() );
-	}
-}
-
-/**
- * Whether a text is the id of an account.
- *
- * @param string $text Any text.
- */
-function is_account_id( string $text ): bool {
-	return 1 === preg_match( '/^acc_[0-9a-f]{32}$/D', $text );
-}
-
-/**
- * Whether a text can be the id of a site.
- *
- * @param string $text Any text.
- */
-function can_be_site( string $text ): bool {
-	return 1 === preg_match( '/^[A-Za-z0-9._:-]{1,128}$/D', $text );
-}
-
-/**
- * The path of an account's wallet, for staff.
- *
- * @param string $account An account's id, or its name in the store.
- */
-function account_path( string $account ): string {
-	return rawurlencode( 'account:' . $account );
-}
-
-/**
- * What the store calls a WordPress user.
- *
- * @param int $user_id A WordPress user.
- */
-function customer_reference( int $user_id ): string {
-	return settings()['store'] . ':customer:' . $user_id;
+	return is_wp_error( $answer ) ? $answer : read_body( $answer['body'], $read );
 }
 
 /**
@@ -207,7 +141,7 @@ function order_path( int $order ): string {
  * @return array|\WP_Error
  */
 function staff_refund_preview( int $order, array $body ) {
-	$failure = remembered_failure( wallet_digest( '' ) );
+	$failure = remembered_failure( '' );
 	if ( null !== $failure ) {
 		return $failure;
 	}
@@ -222,8 +156,8 @@ function staff_refund_preview( int $order, array $body ) {
 	);
 	$answer   = read_answer( $response, array( 200 ) );
 	if ( is_wp_error( $answer ) ) {
-		if ( in_array( $answer->get_error_code(), NOBODY_ANSWERS, true ) ) {
-			remember_failure( wallet_digest( '' ), $answer );
+		if ( is_silence( $answer ) ) {
+			remember_failure( '', $answer );
 		}
 		return $answer;
 	}
@@ -264,9 +198,6 @@ function read_account_row( array $row ): array {
 		'site_count'    => read_count( $row, 'site_count' ),
 		'frozen_reason' => isset( $row['frozen_reason'] ) ? read_text( $row, 'frozen_reason' ) : null,
 		'created_at'    => read_time( $row, 'created_at' ),
-		'changed_at'    => isset( $row['changed_at'] ) ? read_time( $row, 'changed_at' ) : null,
-		// A daemon that does not tell has not said that nothing ever happened.
-		'is_told'       => array_key_exists( 'changed_at', $row ),
 	);
 }
 
@@ -464,38 +395,4 @@ function read_order_id( array $row ): int {
 		throw new \UnexpectedValueException( 'order is not an id' );
 	}
 	return (int) $id;
-}
-
-/**
- * A whole number, zero or more, such as the id of a line.
- *
- * @param array  $row  A row.
- * @param string $name Its field.
- * @throws \UnexpectedValueException When it is something else.
- */
-function read_count_of_any_size( array $row, string $name ): int {
-	if ( ! is_int( $row[ $name ] ?? null ) || $row[ $name ] < 0 ) {
-		throw new \UnexpectedValueException( "{$name} is not a number" );
-	}
-	return $row[ $name ];
-}
-
-/**
- * A list of short texts.
- *
- * @param array  $row  A row.
- * @param string $name Its field.
- * @return string[]
- * @throws \UnexpectedValueException When it is something else.
- */
-function read_texts( array $row, string $name ): array {
-	$list = $row[ $name ] ?? null;
-	if ( ! is_array( $list ) || count( $list ) > ROWS_MAX ) {
-		throw new \UnexpectedValueException( "{$name} is not a list" );
-	}
-	$texts = array();
-	foreach ( array_values( $list ) as $text ) {
-		$texts[] = read_text( array( $name => $text ), $name );
-	}
-	return $texts;
 }

@@ -88,6 +88,16 @@ function prepare_staff_screen( $screen ): void {
 }
 
 /**
+ * Reads what our lists extend.
+ */
+function load_staff_table(): void {
+	if ( ! class_exists( 'WP_List_Table' ) ) {
+		require_once ABSPATH . 'wp-admin/includes/class-wp-list-table.php';
+	}
+	require_once __DIR__ . '/class-staff-table.php';
+}
+
+/**
  * Keeps how many rows somebody wants.
  *
  * @param mixed  $keep   What other plugins say.
@@ -160,35 +170,15 @@ function staff_trouble( \WP_Error $error, string $missing = '' ): array {
 		);
 	} elseif ( 'nivella_not_found' === $code ) {
 		$why = array(
-			'reason' => __( 'The key may not look at the wallets of this shop, or the wallet service is older than this plugin.', 'nivella-credit-wallet' ),
+			'reason' => __( 'The key may not read the wallets of this shop, or the wallet service is older than this plugin.', 'nivella-credit-wallet' ),
 			'remedy' => __( 'Create a key with the scope admin, or update the wallet service.', 'nivella-credit-wallet' ),
 		);
 	}
 	return $why + array(
 		'code'         => $code,
 		'settings_url' => current_user_can( settings_capability() ) ? settings_url() : null,
-		'again'        => in_array( $code, NOBODY_ANSWERS, true ) ? act_view( REFRESH_ACTION, array( 'customer' => 0 ) ) : null,
+		'again'        => is_silence( $error ) ? act_view( REFRESH_ACTION, array( 'customer' => 0 ) ) : null,
 	);
-}
-
-/**
- * A daemon's text for an order or a customer's name, taken apart.
- *
- * @param string $name Such as `shop:customer:17` or `shop:email:alice@example.com`.
- * @return array{ customer: int, email: string } Zero and '' for what is of another store.
- */
-function read_reference( string $name ): array {
-	$store  = preg_quote( settings()['store'], '/' );
-	$person = array(
-		'customer' => 0,
-		'email'    => '',
-	);
-	if ( preg_match( "/^{$store}:customer:([1-9][0-9]{0,17})$/D", $name, $match ) ) {
-		$person['customer'] = (int) $match[1];
-	} elseif ( preg_match( "/^{$store}:email:(.+)$/D", $name, $match ) ) {
-		$person['email'] = $match[1];
-	}
-	return $person;
 }
 
 /**

@@ -52,12 +52,12 @@ function typed_customer( string $text ): ?array {
 	$user = ctype_digit( $text ) ? get_userdata( (int) $text ) : ( is_email( $text ) ? get_user_by( 'email', $text ) : get_user_by( 'login', $text ) );
 	if ( $user ) {
 		return array(
-			'reference' => customer_reference( (int) $user->ID ),
+			'reference' => customer_account( (int) $user->ID ),
 			'name'      => (string) ( $user->display_name ?? '' ),
 		);
 	}
 	return ! is_email( $text ) ? null : array(
-		'reference' => settings()['store'] . ':email:' . strtolower( $text ),
+		'reference' => guest_account( $text ),
 		'name'      => $text,
 	);
 }

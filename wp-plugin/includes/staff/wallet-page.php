@@ -16,7 +16,7 @@ defined( 'ABSPATH' ) || exit;
  * @param int    $customer A WordPress user; counts when there is no account.
  */
 function show_wallet_page( string $account, int $customer ): void {
-	$reference = '' !== $account ? $account : customer_reference( $customer );
+	$reference = '' !== $account ? $account : customer_account( $customer );
 	$subject   = wallet_subject( $reference );
 	if ( null === $subject ) {
 		show( 'staff-missing', array( 'list_url' => admin_page_url() ) );

@@ -77,9 +77,7 @@ function wallets_url( array $asked ): string {
 function wallets_table(): Wallets_Table {
 	static $table = null;
 	if ( null === $table ) {
-		if ( ! class_exists( 'WP_List_Table' ) ) {
-			require_once ABSPATH . 'wp-admin/includes/class-wp-list-table.php';
-		}
+		load_staff_table();
 		require_once __DIR__ . '/class-wallets-table.php';
 		$table = new Wallets_Table( wallets_asked() );
 	}
@@ -106,6 +104,8 @@ function show_shop_page(): void {
 			'action'  => admin_url( 'admin.php' ),
 			'page'    => PAGE,
 			'asked'   => $asked,
+			'orderby' => ltrim( $asked['sort'], '-' ),
+			'order'   => '-' === substr( $asked['sort'], 0, 1 ) ? 'desc' : 'asc',
 			'table'   => $table,
 			'trouble' => null === $table->error ? null : staff_trouble( $table->error ),
 			'users'   => '' === $asked['query'] || '' !== $asked['cursor'] ? null : users_without_row( $asked['query'], $table->accounts() ),
@@ -133,7 +133,7 @@ function users_without_row( string $search, array $accounts ): array {
 		if ( isset( $shown[ $user['id'] ] ) ) {
 			continue;
 		}
-		$account = count( $users ) < LOOKED_UP_MAX ? staff_account( customer_reference( $user['id'] ) ) : null;
+		$account = count( $users ) < LOOKED_UP_MAX ? staff_account( customer_account( $user['id'] ) ) : null;
 		$says    = '';
 		if ( is_array( $account ) ) {
 			/* translators: %s: amount. */
