@@ -34,6 +34,7 @@ add_action(
 			public function __construct() {
 				$this->id       = 'nivella_lab';
 				$this->title    = 'Lab card';
+				$this->description = '';
 				$this->enabled  = 'yes';
 				$this->supports = array( 'products', 'refunds' );
 			}
