@@ -120,7 +120,7 @@ describe("a purchase from end to end", { skip: NO_WOOCOMMERCE }, () => {
     assert.equal(await at(alice, "site").count(), 0);
     await shop.add(alice, shop.credits);
     await shop.openCheckout(alice, { pay: "Lab card" });
-    await alice.getByLabel(/Id of the website for your credits/).fill(SITE);
+    await alice.getByLabel(/ID of the website for your credits/).fill(SITE);
     mark = front.deliveries.length;
     order = await shop.place(alice);
     const { answer } = await told();
