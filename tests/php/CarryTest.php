@@ -1,7 +1,7 @@
 <?php
 
 use PHPUnit\Framework\TestCase;
-use function Nivella\CreditWallet\{ add_facts, body_begun, carry, carry_one, category_hint, catch_up, deliver, is_catch_up_due, is_lane_delivering, lane_memory, noted, product_rows, put_off, remember_fault, shop, sign, waiting, concerned };
+use function Nivella\CreditWallet\{ add_facts, body_begun, carry, carry_one, category_hint, catch_up, deliver, is_catch_up_due, is_lane_delivering, lane_memory, noted, product_rows, put_off, remember_fault, shop, sign, waiting, concerned, customer_wallet_path, show_buyer_the_news, wallet_digest };
 
 /**
  * What is carried to the daemon, and what happens when it does not take it.
@@ -64,6 +64,23 @@ final class CarryTest extends TestCase {
 		$this->assertMatchesRegularExpression( '/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/D', $body['nivella']['told_at'] );
 		$this->assertSame( 'order.deleted', World::$requests[0][1]['headers']['X-WC-Webhook-Topic'] );
 		$this->assertSame( 'granted', lane_memory()['last']['result'] );
+	}
+
+	/** Whoever bought and looks again at once sees it; other customers' pages and a daemon that is down stay remembered. */
+	public function test_the_buyers_pages_forget_what_they_knew(): void {
+		$buyer           = new WC_Order();
+		$buyer->customer = 7;
+		Shop::$orders    = array( 27 => $buyer );
+		$names           = array();
+		foreach ( array( customer_wallet_path( 7 ), customer_wallet_path( 8 ), '' ) as $path ) {
+			foreach ( array( 'fresh_', 'down_' ) as $kind ) {
+				$names[] = 'nivella_credit_wallet_' . $kind . wallet_digest( $path );
+				set_transient( end( $names ), time(), 300 );
+			}
+		}
+		show_buyer_the_news( 27 );
+		show_buyer_the_news( 28 );
+		$this->assertSame( array( false, false, true, true, true, true ), array_map( 'is_int', array_map( 'get_transient', $names ) ) );
 	}
 
 	/** The first that fails ends the lane: nobody waits for a dead daemon twice, and nothing is lost. */

@@ -124,7 +124,7 @@ for (const woocommerce of ["stub", "real"]) {
       const staff = await visit(browser, site, "admin", PAGE);
       await staff.getByRole("searchbox").fill("alice");
       await follow(staff, () => staff.getByRole("button", { name: "Search wallets" }).click());
-      await follow(staff, () => at(staff, "wallet-link").click());
+      await follow(staff, () => at(staff, "wallet-link").filter({ hasText: "Alice" }).click());
       await at(staff, "customer-name").waitFor();
       assert.equal(await balance(staff), "5000");
       await pictures(staff, `shop-${woocommerce}`);

@@ -19,6 +19,9 @@ add_filter(
 	}
 );
 
+// WooCommerce celebrates a shop's first orders over the whole screen of the order.
+add_filter( 'wc_order_milestone_egg_enabled', '__return_false' );
+
 // A way to pay that always works, like a card: the order is paid when the checkout answers.
 add_action(
 	'plugins_loaded',
@@ -31,6 +34,7 @@ add_action(
 			public function __construct() {
 				$this->id       = 'nivella_lab';
 				$this->title    = 'Lab card';
+				$this->description = '';
 				$this->enabled  = 'yes';
 				$this->supports = array( 'products', 'refunds' );
 			}
@@ -55,6 +59,37 @@ add_action(
 		);
 	},
 	20
+);
+
+// The same at the block checkout, which has to be told by a script.
+add_action(
+	'woocommerce_blocks_payment_method_type_registration',
+	static function ( $registry ) {
+		$registry->register(
+			new class() extends Automattic\WooCommerce\Blocks\Payments\Integrations\AbstractPaymentMethodType {
+				/** @var string */
+				protected $name = 'nivella_lab';
+				public function initialize() {}
+				public function is_active() {
+					return true;
+				}
+				public function get_payment_method_script_handles() {
+					wp_register_script( 'nivella-lab', false, array( 'wc-blocks-registry', 'wp-element' ), '1', true );
+					wp_add_inline_script(
+						'nivella-lab',
+						"( function () {
+							var nothing = wp.element.createElement( 'span' );
+							wc.wcBlocksRegistry.registerPaymentMethod( {
+								name: 'nivella_lab', label: 'Lab card', ariaLabel: 'Lab card', content: nothing, edit: nothing,
+								canMakePayment: function () { return true; }, supports: { features: [ 'products' ] }
+							} );
+						} )();"
+					);
+					return array( 'nivella-lab' );
+				}
+			}
+		);
+	}
 );
 
 // /?nivella_lab_shop=ACT&… does one thing, and prints what came of it as JSON.

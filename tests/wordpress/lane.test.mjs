@@ -255,22 +255,20 @@ for (const [kind, tables] of [["today's order tables", true], ["orders as posts"
 
     for (const mode of ["away", "silent"]) {
       it(`costs a customer nothing when the daemon is ${mode}, and catches up by itself`, async (t) => {
-        const up = [];
-        for (let i = 0; i < 5; i++) up.push((await shop.buysAtClassic(shop.credits)).took_ms);
-        await sleep(500);
         front.mode = mode;
-        const down = [];
-        const orders = [];
+        const [usual, down, orders] = [[], [], []];
         for (let i = 0; i < 5; i++) {
           const bought = await shop.buysAtClassic(shop.credits);
           down.push(bought.took_ms);
           orders.push(bought.order);
           assert.equal(Number(bought.headers.get("content-length")) > 0, true, "the browser knows when it has all");
+          // Of a shirt the daemon is never told. In turns, because the machine may do other things.
+          usual.push((await shop.buysAtClassic(shop.shirt)).took_ms);
         }
-        t.diagnostic(`checkout with the daemon up ${up} ms, ${mode} ${down} ms`);
-        assert.ok(Math.max(...down) < Math.max(...up) + LANE_MS + COST_MS, `${down} ms, up ${up} ms`);
+        t.diagnostic(`checkout with the daemon ${mode} ${down} ms, of a shirt ${usual} ms`);
+        assert.ok(Math.max(...down) < Math.max(...usual) + LANE_MS + COST_MS, `${down} ms, of a shirt ${usual} ms`);
         // Only the first asks; the browser has its answer before even that.
-        assert.ok(median(down) < median(up) + COST_MS + Math.max(...up) - Math.min(...up), `${down} ms, up ${up} ms`);
+        assert.ok(median(down) < median(usual) + COST_MS + Math.max(...usual) - Math.min(...usual), `${down} ms, of a shirt ${usual} ms`);
         const all = orders.map((order) => `nivella_credit_wallet_later_order_${order}`);
         await until(async () => { const names = await waiting(); return all.every((name) => names.includes(name)); }, { what: "all of them waiting" });
 

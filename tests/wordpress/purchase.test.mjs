@@ -15,17 +15,22 @@ const WALLET = "/my-account/ai-credits/";
 const SITE = "alice-shop";
 
 describe("a purchase from end to end", { skip: NO_WOOCOMMERCE }, () => {
-  let lab, site, daemon, front, shop, admin, alice, key, order;
+  let lab, site, daemon, front, shop, admin, alice, key, order, usual_ms, mark;
 
-  /** What WooCommerce itself sends later. It changes nothing, because the daemon knows it all already. */
+  /** What WooCommerce itself sends later, or has sent since. It changes nothing, because the daemon knows it all already. */
   const webhooksChangeNothing = async () => {
-    const [had, since] = [await books(), front.deliveries.length];
-    await shop.does("queue");
-    const theirs = front.deliveries.slice(since).filter(({ agent, raw }) => agent.startsWith("WooCommerce/") && JSON.parse(raw).id === order);
-    assert.ok(theirs.length > 0, "WooCommerce sent nothing");
+    const had = await books();
+    const theirs = await until(
+      async () => {
+        // A page of an administrator drives the queue too, and may be at it.
+        await shop.does("queue");
+        const sent = front.deliveries.slice(mark).filter(({ agent, raw }) => agent.startsWith("WooCommerce/") && JSON.parse(raw).id === order);
+        return sent.length > 0 && sent.every(({ answered }) => answered) && sent;
+      },
+      { within_s: 30, every_ms: 500, what: "a delivery of WooCommerce's own" },
+    );
     assert.deepEqual(theirs.map(({ answer }) => JSON.parse(answer).result), theirs.map(() => "unchanged"));
     assert.deepEqual(await books(), had);
-    return theirs.length;
   };
   /** What the daemon has in its books for the website. */
   const books = async () => {
@@ -33,8 +38,10 @@ describe("a purchase from end to end", { skip: NO_WOOCOMMERCE }, () => {
     return { available, debt };
   };
   /** Looks at My Account until it shows that much for the website; says how long that took. */
-  const shows = async (credits, within_s = 5) => {
+  const shows = async (credits) => {
     const began = Date.now();
+    // Five seconds and a page under way, as long as it takes on this machine.
+    const within_s = 5 + (2 * usual_ms) / 1000;
     const row = alice.locator(`[data-nivella="site"][data-nivella-site="${SITE}"] [data-nivella-value]`);
     const look = async () => {
       await alice.goto(site.url + WALLET);
@@ -53,19 +60,20 @@ describe("a purchase from end to end", { skip: NO_WOOCOMMERCE }, () => {
     return at(admin, "preview").innerText();
   };
   const refund = async () => {
-    const since = front.deliveries.length;
+    mark = front.deliveries.length;
     await follow(admin, () => admin.locator("button.do-manual-refund").click());
-    await told(since);
+    await told();
   };
   const deleteRefund = async () => {
-    const since = front.deliveries.length;
+    mark = front.deliveries.length;
     await admin.goto(`${site.url}/wp-admin/admin.php?page=wc-orders&action=edit&id=${order}`);
     await admin.locator("a.delete_refund").first().dispatchEvent("click");
-    await told(since);
+    await told();
   };
   /** Waits for what the plugin tells the daemon by itself about the order. */
-  const told = (since) =>
-    until(() => front.deliveries.slice(since).find(({ agent, raw, answered }) => agent.startsWith("nivella-credit-wallet/") && answered && JSON.parse(raw).id === order), {
+  const told = () =>
+    until(() => front.deliveries.slice(mark).find(({ agent, raw, answered }) => agent.startsWith("nivella-credit-wallet/") && answered && JSON.parse(raw).id === order), {
+      within_s: 20,
       what: "the order's delivery",
     });
 
@@ -104,12 +112,19 @@ describe("a purchase from end to end", { skip: NO_WOOCOMMERCE }, () => {
 
   it("shows the credits of a checkout with the website, seconds later", async (t) => {
     // Looked at just before, so that an answer is remembered.
-    await alice.goto(site.url + WALLET);
+    for (let i = 0; i < 2; i++) {
+      const began = Date.now();
+      await alice.goto(site.url + WALLET);
+      usual_ms = Date.now() - began;
+    }
     assert.equal(await at(alice, "site").count(), 0);
     await shop.add(alice, shop.credits);
-    await shop.openCheckout(alice, { pay: "Cash on delivery" });
-    await alice.getByLabel(/Id of the website for your credits/).fill(SITE);
+    await shop.openCheckout(alice, { pay: "Lab card" });
+    await alice.getByLabel(/ID of the website for your credits/).fill(SITE);
+    mark = front.deliveries.length;
     order = await shop.place(alice);
+    const { answer } = await told();
+    assert.equal(JSON.parse(answer).result, "granted", answer);
     t.diagnostic(`visible ${await shows("1000")} ms after the thank-you page`);
     assert.deepEqual(await books(), { available: "1000", debt: "0" });
     await pictures(alice, "purchase-bought");
@@ -129,13 +144,15 @@ describe("a purchase from end to end", { skip: NO_WOOCOMMERCE }, () => {
   });
 
   it("says what is missing when more is refunded than is left, and the customer owes exactly that", async () => {
-    const said = await typeRefund("60");
-    assert.equal(said, "1,000 credits, 380 used; refunding €60.00 takes back 220, shortfall 380");
+    // Not all of it: an order that is refunded whole stays so when a refund is deleted, until somebody sets its status.
+    const said = await typeRefund("50");
+    // What the first refund took back is no longer there to be refunded.
+    assert.equal(said, "600 credits, 380 used; refunding €50.00 takes back 220, shortfall 280");
     await refund();
-    assert.deepEqual(await books(), { available: "0", debt: "380" });
+    assert.deepEqual(await books(), { available: "0", debt: "280" });
     await alice.goto(site.url + WALLET);
     assert.equal(await balance(alice), "0");
-    assert.match(await at(alice, "wallet").innerText(), /380/);
+    assert.match(await at(alice, "wallet").innerText(), /280/);
     await pictures(alice, "purchase-owed");
     assert.deepEqual(await accessibilityFaults(alice, ".nivella"), []);
     await webhooksChangeNothing();

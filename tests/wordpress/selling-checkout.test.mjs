@@ -126,9 +126,9 @@ describe("buying credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
         await shop.ask("required");
         await shop.add(page, shop.credits);
         await shop.openCheckout(page);
-        await shop.refused(page, kind === "block" ? /select a valid option/i : /say which website/);
+        await shop.refused(page, kind === "block" ? /select a valid option/i : /choose which website/);
         await choose(page, "*");
-        await shop.refused(page, kind === "block" ? /enter a valid id of the other website/i : /say which website/);
+        await shop.refused(page, kind === "block" ? /enter a valid id of the other website/i : /choose which website/);
         await choose(page, "alice-blog");
         assert.equal((await shop.lines(await shop.place(page)))[0][1].site_id, "alice-blog");
         await shop.ask("optional");

@@ -256,7 +256,7 @@ describe("selling credits with WooCommerce", { skip: NO_WOOCOMMERCE }, () => {
       const page = await buyer("alice");
       await page.goto(`${site.url}/?p=${shop.credits}`);
       await follow(page, () => page.locator(".single_add_to_cart_button").click());
-      assert.match(await page.locator(".woocommerce-error, .is-error").innerText(), /say which website the credits are for/);
+      assert.match(await page.locator(".woocommerce-error, .is-error").innerText(), /choose which website the credits are for/);
       await shop.add(page, shop.credits);
       assert.match(await page.locator("main").innerText(), /AI Credits 1,000/);
       await shop.ask("optional");
