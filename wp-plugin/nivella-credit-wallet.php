@@ -57,6 +57,7 @@ require_once __DIR__ . '/includes/lifecycle.php';
 // Connect.
 require_once __DIR__ . '/includes/connect/address.php';
 require_once __DIR__ . '/includes/connect/shop.php';
+require_once __DIR__ . '/includes/connect/copy.php';
 require_once __DIR__ . '/includes/connect/webhooks.php';
 require_once __DIR__ . '/includes/connect/pair.php';
 require_once __DIR__ . '/includes/connect/status.php';

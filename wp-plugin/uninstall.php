@@ -31,6 +31,10 @@ $nivella_credit_wallet_forget = static function () {
 			delete_option( $name );
 		}
 	}
+	// What products sell. What orders say they sold is the shop's record of the sale, and stays with them.
+	foreach ( array( '_nivella_credits', '_nivella_validity', '_nivella_kind' ) as $key ) {
+		delete_post_meta_by_key( $key );
+	}
 	delete_option( 'rewrite_rules' );
 	// What was to be done later has nobody to do it any more.
 	wp_unschedule_hook( 'nivella_credit_wallet_tick' );

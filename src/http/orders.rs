@@ -109,7 +109,7 @@ pub fn routes() -> Routes {
                     Object::new(vec![
                         Field::optional::<SiteId>("site", "To this site of its account."),
                         Field::optional::<AccountRef>("account", "To this account, opened if its store does not know it yet."),
-                        Field::literal("pool", "To the account's pool.", json!({ "type": "boolean" })),
+                        Field::optional::<bool>("pool", "To the account's pool."),
                     ])
                     .some_of(&["site", "account", "pool"]),
                     json!({ "site": "site-123" }),

@@ -53,6 +53,21 @@ const WRONG: &[(Who, &str, &str, &str, u16, &str, &str)] = &[
         "invalid_request",
         "/token",
     ),
+    // Pairing, where a code is all the proof there is.
+    (Nobody, "POST", "/v1/pairing", r#"{"token":"nwp_x"}"#, 422, "invalid_request", "/token"),
+    (
+        Nobody,
+        "POST",
+        "/v1/pairing",
+        r#"{"token":"nwp_Zm9yIHRoZSBkb2N1bWVudCBvbmx5LCBvcGVucyBub3Q"}"#,
+        410,
+        "pairing_ended",
+        "-",
+    ),
+    (Nobody, "DELETE", "/v1/pairing", "", 401, "unauthorized", "-"),
+    (Admin, "DELETE", "/v1/pairing", "", 404, "not_found", "-"),
+    (Admin, "GET", "/v1/stores/nobody", "", 404, "not_found", "-"),
+    (Reader, "GET", "/v1/stores/lab", "", 404, "not_found", "-"),
     (Nobody, "PUT", "/webhooks/woocommerce/lab", "", 405, "method_not_allowed", "-"),
     (Admin, "GET", "/v1/debits", "", 405, "method_not_allowed", "-"),
     (Admin, "DELETE", "/v1/wallets/site:site-123", "", 405, "method_not_allowed", "-"),
@@ -362,6 +377,7 @@ async fn every_wrong_request_gets_its_named_error() {
         "claim_expired",
         "paused_for_safety",
         "rate_limited",
+        "store_elsewhere",
     ];
     let all: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(seen.into_iter().chain(elsewhere).collect::<BTreeSet<_>>(), all);

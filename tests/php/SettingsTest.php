@@ -38,6 +38,33 @@ final class SettingsTest extends TestCase {
 		);
 	}
 
+	/** Requests come from the server itself: whoever has one site of a network does not get to see what stands behind it. */
+	public function test_on_a_network_only_those_who_run_it_name_inner_addresses(): void {
+		$inner = array( 'http://169.254.169.254', 'http://127.0.0.1:8080', 'http://10.0.0.5', 'http://localhost', 'https://wallet.example:8443' );
+		try {
+			foreach ( array( false, true ) as $is_network ) {
+				Network::$is = $is_network;
+				foreach ( $inner as $url ) {
+					World::$capabilities = array( 'manage_options' );
+					$old                 = settings()['url'];
+					$this->assertSame( $is_network ? $old : $url, sanitize_settings( array( 'url' => $url ) )['url'], $url );
+					$this->assertSame( $is_network, array() !== World::$settings_errors, $url );
+					World::$settings_errors = array();
+					World::$capabilities    = array( 'manage_options', 'manage_network_options' );
+					$this->assertSame( $url, sanitize_settings( array( 'url' => $url ) )['url'], $url );
+				}
+				World::$capabilities = array( 'manage_options' );
+				$this->assertSame( 'https://public.example', sanitize_settings( array( 'url' => 'https://public.example' ) )['url'] );
+			}
+			// What the network's administrator has set stays when somebody else saves the page.
+			World::$options['nivella_credit_wallet']['url'] = 'http://127.0.0.1:8080';
+			$this->assertSame( 'http://127.0.0.1:8080', sanitize_settings( array( 'url' => 'http://127.0.0.1:8080', 'store' => 'shop' ) )['url'] );
+			$this->assertSame( array(), World::$settings_errors );
+		} finally {
+			Network::$is = false;
+		}
+	}
+
 	public function test_sanitizing_twice_changes_nothing(): void {
 		$once = sanitize_settings( array( 'url' => ' http://127.0.0.1:8080/v1/ ', 'key' => 'nwk_0123456789', 'store' => 'lab' ) );
 		$this->assertSame( array( 'url' => 'http://127.0.0.1:8080', 'key' => 'nwk_0123456789', 'store' => 'lab' ), $once );

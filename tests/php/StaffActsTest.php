@@ -295,7 +295,7 @@ final class StaffActsTest extends TestCase {
 			$this->post( 'site', $subject, array( 'draft' => $id ) );
 			$this->assertSame( $fails, $told );
 			$says = read_draft( $id )['errors'][''];
-			$this->assertSame( 'second' === $which, false !== strpos( $says, 'nobody\'s now' ), $says );
+			$this->assertSame( 'second' === $which, false !== strpos( $says, 'belongs to no customer now' ), $says );
 			$this->assertStringContainsString( 'on hold', $says );
 		}
 	}

@@ -76,6 +76,20 @@ final class TidyTest extends TestCase {
 		}
 	}
 
+	public function test_the_handbook_has_its_pictures_and_they_are_small(): void {
+		$docs = dirname( PLUGIN ) . '/docs';
+		preg_match_all( '/!\[[^\]]{20,}\]\((plugin\/[a-z-]+\.png)\)/', file_get_contents( "{$docs}/PLUGIN.md" ), $shown );
+		$this->assertGreaterThan( 6, count( $shown[1] ) );
+		$there = array_map( static function ( $file ) {
+			return 'plugin/' . basename( $file );
+		}, glob( "{$docs}/plugin/*" ) );
+		sort( $shown[1] );
+		$this->assertSame( $there, $shown[1] );
+		foreach ( $there as $file ) {
+			$this->assertLessThan( 150 * 1024, filesize( "{$docs}/{$file}" ), $file );
+		}
+	}
+
 	private function files(): array {
 		return array_merge( glob( PLUGIN . '/*.php' ), $this->parts(), glob( PLUGIN . '/templates/*.php' ), glob( PLUGIN . '/templates/*/*.php' ), glob( PLUGIN . '/templates/*/*/*.php' ), glob( PLUGIN . '/blocks/*/*.php' ) );
 	}

@@ -106,8 +106,9 @@ function update_option( $name, $value, $autoload = null ) {
 	return true;
 }
 function delete_option( $name ) {
+	$was_there = isset( World::$options[ $name ] );
 	unset( World::$options[ $name ] );
-	return true;
+	return $was_there;
 }
 function get_transient( $name ) {
 	list( $value, $ends ) = World::$transients[ $name ] ?? array( false, PHP_INT_MAX );

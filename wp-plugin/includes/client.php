@@ -156,6 +156,9 @@ function is_silence( \WP_Error $error ): bool {
  *               otherwise what is wrong; `explain()` knows every code.
  */
 function tell( string $method, string $path, array $body = array(), string $once = '' ) {
+	if ( is_copy() ) {
+		return new \WP_Error( 'nivella_copy', 'This is a copy of the shop.' );
+	}
 	$headers = array();
 	$args    = array( 'timeout' => CHANGE_WAIT_S );
 	if ( 'POST' === $method ) {

@@ -26,6 +26,10 @@ function explain( \WP_Error $error ): array {
 			$reason = __( 'The address of the wallet service or the key is missing.', 'nivella-credit-wallet' );
 			$remedy = __( 'Enter both in the settings.', 'nivella-credit-wallet' );
 			break;
+		case 'nivella_copy':
+			$reason = copy_words();
+			$remedy = copy_remedy();
+			break;
 		case 'nivella_blocked':
 			$reason = __( 'This WordPress is told not to make requests to other servers (WP_HTTP_BLOCK_EXTERNAL).', 'nivella-credit-wallet' );
 			/* translators: %s: host name. */

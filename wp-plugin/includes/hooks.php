@@ -47,6 +47,7 @@ add_action( 'admin_post_' . DISCONNECT_ACTION, __NAMESPACE__ . '\\handle_disconn
 add_action( 'admin_enqueue_scripts', __NAMESPACE__ . '\\enqueue_connect_style' );
 add_filter( 'http_request_host_is_external', __NAMESPACE__ . '\\allow_daemon_host', 10, 3 );
 add_filter( 'http_allowed_safe_ports', __NAMESPACE__ . '\\allow_daemon_port', 10, 3 );
+add_filter( 'woocommerce_webhook_should_deliver', __NAMESPACE__ . '\\should_deliver', 10, 2 );
 
 // Carry: facts for the daemon in WooCommerce's deliveries.
 add_action( 'woocommerce_deliver_webhook_async', __NAMESPACE__ . '\\note_body_begun', 1, 0 );

@@ -57,11 +57,20 @@ function forget_failures(): void {
  * @param int $user_id The user.
  */
 function forget_customer( $user_id ): void {
-	$path = customer_wallet_path( (int) $user_id );
+	forget_wallet( customer_wallet_path( (int) $user_id ) );
+}
+
+/**
+ * Forgets what was known of a customer's or a guest's wallet.
+ *
+ * @param string $path From `account_path()`.
+ * @return bool Whether figures of it were kept.
+ */
+function forget_wallet( string $path ): bool {
 	drop_short_cache( $path, false );
-	delete_option( OPTION_PREFIX . 'last_' . wallet_digest( $path ) );
-	delete_transient( sites_name( buyer_account( (int) $user_id ) ) );
+	delete_transient( sites_name( substr( rawurldecode( $path ), strlen( 'account:' ) ) ) );
 	delete_option( OPTION_PREFIX . 'last_sites_' . wallet_digest( $path ) );
+	return delete_option( OPTION_PREFIX . 'last_' . wallet_digest( $path ) );
 }
 
 /**

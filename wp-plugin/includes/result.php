@@ -39,8 +39,9 @@ function take_result( string $of ) {
 /**
  * Where a result waits.
  *
- * @param string $of Which acts.
+ * @param string $of      Which acts.
+ * @param int    $user_id For whom; 0 is the current user.
  */
-function result_name( string $of ): string {
-	return OPTION_PREFIX . "result_{$of}_" . get_current_user_id();
+function result_name( string $of, int $user_id = 0 ): string {
+	return OPTION_PREFIX . "result_{$of}_" . ( $user_id > 0 ? $user_id : get_current_user_id() );
 }

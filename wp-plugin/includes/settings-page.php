@@ -85,6 +85,11 @@ function sanitize_settings( $typed ): array {
 		settings_problem( 'url', __( 'This web address cannot be used. It looks like https://wallet.example.com, without user name, password or question mark. The old one was kept.', 'nivella-credit-wallet' ) );
 	}
 
+	if ( $new['url'] !== $old['url'] && '' !== $new['url'] && ! may_name_address( $new['url'] ) ) {
+		$new['url'] = $old['url'];
+		settings_problem( 'url', network_only() );
+	}
+
 	$key = typed_text( $typed, 'key', '' );
 	if ( preg_match( '/nwp_[A-Za-z0-9_-]+$/D', $key ) ) {
 		settings_problem( 'key', __( 'This is a pairing code, which is for the shop that sells the credits. This field takes a key, which begins with nwk_.', 'nivella-credit-wallet' ) );
@@ -115,6 +120,13 @@ function sanitize_settings( $typed ): array {
  */
 function typed_text( array $typed, string $name, string $missing ): string {
 	return isset( $typed[ $name ] ) && is_string( $typed[ $name ] ) ? trim( $typed[ $name ] ) : $missing;
+}
+
+/**
+ * What to say of an address that only those may name who run the network.
+ */
+function network_only(): string {
+	return __( 'On this network of websites only a network administrator may connect to an address that is not public: on the same machine, in a private network or on another port than 80, 443 and 8080.', 'nivella-credit-wallet' );
 }
 
 /**

@@ -104,6 +104,16 @@ function is_staff(): bool {
 }
 
 /**
+ * Whether the current user may have this WordPress talk to an address. It does so itself, from where it is: on a network of
+ * sites only those who run the network may name an address on the same machine, in a private network or on an unusual port.
+ *
+ * @param string $url An address.
+ */
+function may_name_address( string $url ): bool {
+	return ! is_multisite() || current_user_can( 'manage_network_options' ) || false !== wp_http_validate_url( $url );
+}
+
+/**
  * Who may change the settings.
  */
 function settings_capability(): string {

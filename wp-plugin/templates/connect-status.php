@@ -28,6 +28,11 @@ defined( 'ABSPATH' ) || exit;
 		<?php endforeach; ?>
 	</dl>
 
+	<?php if ( $view['is_copy'] ) : ?>
+		<div class="notice notice-error inline nivella-notice" data-nivella="copy">
+			<p><strong><?php echo esc_html( $view['copy'][0] ); ?></strong> <?php echo esc_html( $view['copy'][1] ); ?></p>
+		</div>
+	<?php endif; ?>
 	<?php if ( $view['daemon']['trouble'] ) : ?>
 		<div class="notice notice-error inline nivella-notice" data-nivella="daemon-trouble" data-nivella-code="<?php echo esc_attr( $view['daemon']['trouble']['code'] ); ?>">
 			<p><strong><?php echo esc_html( $view['daemon']['trouble']['reason'] ); ?></strong> <?php echo esc_html( $view['daemon']['trouble']['remedy'] ); ?></p>

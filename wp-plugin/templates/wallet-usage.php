@@ -15,7 +15,7 @@ defined( 'ABSPATH' ) || exit;
 		<p data-nivella="usage-empty"><?php esc_html_e( 'Nothing was used in these days.', 'nivella-credit-wallet' ); ?></p>
 	<?php else : ?>
 		<p data-nivella="usage-summary"><?php echo esc_html( $view['usage']['summary'] ); ?></p>
-		<div class="nivella-chart" dir="ltr">
+		<div class="nivella-chart">
 			<div class="nivella-chart-scale" aria-hidden="true">
 				<span><?php echo esc_html( $view['usage']['top'] ); ?></span>
 				<span><?php echo esc_html( $view['usage']['middle'] ); ?></span>

@@ -387,7 +387,7 @@ function run_lane(): void {
 	noted( 'none' );
 	try {
 		$shop = shop();
-		if ( array() === $shop ) {
+		if ( array() === $shop || is_copy() ) {
 			return;
 		}
 		answer_early();

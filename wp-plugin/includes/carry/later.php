@@ -94,7 +94,7 @@ function handle_catch_up(): void {
 function catch_up( float $limit_s ): void {
 	$shop = shop();
 	wp_clear_scheduled_hook( CATCH_UP );
-	if ( array() === $shop ) {
+	if ( array() === $shop || is_copy() ) {
 		forget_options( array( 'later_' ) );
 		return;
 	}

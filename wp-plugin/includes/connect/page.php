@@ -85,6 +85,10 @@ function handle_pair(): void {
 	}
 	// phpcs:ignore WordPress.Security -- Checked by parse_pairing_code(), letter by letter; the nonce was checked above.
 	$typed = isset( $_POST['code'] ) && is_string( $_POST['code'] ) ? substr( wp_unslash( $_POST['code'] ), 0, 2000 ) : '';
+	$code = parse_pairing_code( $typed );
+	if ( ! is_wp_error( $code ) && ! may_name_address( $code['url'] ) ) {
+		back_with( test_failed( 'nivella_network_only', network_only(), __( 'Ask them to connect this shop.', 'nivella-credit-wallet' ) ) );
+	}
 	back_with( pairing_result( pair( $typed, get_current_user_id() ) ) );
 }
 
@@ -129,6 +133,9 @@ function mend(): array {
 	if ( array() === $shop || ! has_woocommerce() ) {
 		$why = explain_pairing( new \WP_Error( array() === $shop ? 'nivella_not_paired' : 'nivella_no_woocommerce' ) );
 		return test_failed( array() === $shop ? 'nivella_not_paired' : 'nivella_no_woocommerce', $why['reason'], $why['remedy'] );
+	}
+	if ( is_copy() ) {
+		return test_failed( 'nivella_copy', copy_words(), copy_remedy() );
 	}
 	forget_failures();
 	forget_options( array( 'fresh_store_' ) );

@@ -107,6 +107,7 @@ function pair_step_by_step( array $code, int $owner, array &$undo ) {
 		'rest_key'  => $rest['id'],
 		'paired_at' => time(),
 		'owner'     => $owner,
+		'place'     => place_digest( (string) get_option( 'home' ) ),
 		'webhooks'  => array(),
 	) + $paired;
 	unset( $shop['key'], $shop['store'] );
@@ -219,7 +220,8 @@ function disconnect(): ?\WP_Error {
 	$settings = settings();
 	$untold   = null;
 	if ( array() !== $shop ) {
-		if ( is_connected() ) {
+		// A copy's key is that of the shop it is a copy of, which goes on.
+		if ( is_connected() && ! is_copy() ) {
 			$answer = unpair( $settings['url'], $settings['key'] );
 			// A key that the daemon does not know any more needs no giving back.
 			$untold = is_wp_error( $answer ) && 'nivella_unauthorized' !== $answer->get_error_code() ? $answer : null;

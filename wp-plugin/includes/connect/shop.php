@@ -30,7 +30,7 @@ const EVENTS_ROUTE = '/events';
  * What the pairing left, or an empty array when this WordPress is not paired. Whoever wrote the option, only what is well
  * formed is given back.
  *
- * @return array{ secret: string, webhooks: array<string, int>, rest_key: int, key_id: string, webhook_url: string, paired_at: int, owner: int, events_secret: string, unit: string, tokens_categories: string[], paid_statuses: string[], site_keys: string[] }|array{}
+ * @return array{ secret: string, webhooks: array<string, int>, rest_key: int, key_id: string, webhook_url: string, paired_at: int, owner: int, place: string, events_secret: string, unit: string, tokens_categories: string[], paid_statuses: string[], site_keys: string[] }|array{}
  */
 function shop(): array {
 	$option = get_option( SHOP_OPTION );
@@ -53,6 +53,7 @@ function shop(): array {
 		'webhook_url'       => $text( 'webhook_url' ),
 		'paired_at'         => $number( 'paired_at' ),
 		'owner'             => $number( 'owner' ),
+		'place'             => $text( 'place' ),
 		'events_secret'     => $text( 'events_secret' ),
 		'unit'              => $text( 'unit' ),
 		'tokens_categories' => texts( $option['tokens_categories'] ?? null ),

@@ -244,19 +244,15 @@ function erase_personal_data( $email, $page = 1 ): array {
 	$messages = array();
 	$user     = get_user_by( 'email', (string) $email );
 	foreach ( wallets_of_person( (string) $email ) as $path ) {
-		$name     = OPTION_PREFIX . 'last_' . wallet_digest( $path );
-		$is_kept  = false !== get_option( $name );
-		$removed  = $removed || $is_kept;
-		$retained = $retained || $is_kept || is_in_the_books( $path );
-		delete_option( $name );
-		delete_option( OPTION_PREFIX . 'last_sites_' . wallet_digest( $path ) );
-		drop_short_cache( $path, false );
+		$was_kept = forget_wallet( $path );
+		$removed  = $removed || $was_kept;
+		$retained = $retained || $was_kept || is_in_the_books( $path );
 	}
 	if ( $user ) {
 		foreach ( array( MAIL_META, DISMISSED_META ) as $meta ) {
 			$removed = delete_user_meta( $user->ID, $meta ) || $removed;
 		}
-		delete_transient( OPTION_PREFIX . 'claim_' . $user->ID );
+		delete_transient( result_name( 'claim', $user->ID ) );
 	}
 	if ( $retained ) {
 		$messages[] = __( 'AI Credits: purchases and usage are kept in the wallet service, because they are records of money. Whoever runs it can remove name and address there (nivella-wallet account erase); the figures stay without a name.', 'nivella-credit-wallet' );

@@ -59,7 +59,9 @@ function tick(): void {
 		return;
 	}
 	if ( is_shop() ) {
-		ask_for_events();
+		if ( ! is_copy() ) {
+			ask_for_events();
+		}
 		forget_old_events();
 	} else {
 		look_up_wallet( OWN_WALLET, 0 );
