@@ -208,11 +208,13 @@ impl std::str::FromStr for EventsUrl {
 }
 
 impl EventsUrl {
-    /// Whether it is on the website of `shop`: nobody is told of a shop's customers but the shop.
+    /// Whether it is on the website of `shop`, and not at another door of the same machine: nobody is told of a shop's
+    /// customers but the shop. One that got a certificate since is still itself.
     #[must_use]
     pub fn is_of(&self, shop: &ShopUrl) -> bool {
-        let (host, _) = shop.host_and_port();
-        self.0.host_str() == Some(host)
+        let (host, port) = shop.host_and_port();
+        let is_certified = self.0.scheme() == "https" && self.0.port().is_none();
+        self.0.host_str() == Some(host) && (is_certified || self.0.port_or_known_default() == port)
     }
 
     /// The address as text.
@@ -373,8 +375,20 @@ mod tests {
             ("https://SHOP.example/?rest_route=/x", true),
             ("https://other.example/wp-json/x", false),
             ("https://shop.example.evil.example/", false),
+            ("https://shop.example:443/", true),
+            ("http://shop.example/wp-json/x", false),
+            ("http://shop.example:6379/", false),
+            ("https://shop.example:8443/", false),
         ] {
             assert_eq!(url.parse::<EventsUrl>().unwrap().is_of(&shop), is_its, "{url}");
+        }
+        let plain: ShopUrl = "http://shop.example:8081".parse().unwrap();
+        for (url, is_its) in [
+            ("http://shop.example:8081/?rest_route=/x", true),
+            ("https://shop.example/wp-json/x", true),
+            ("http://shop.example/wp-json/x", false),
+        ] {
+            assert_eq!(url.parse::<EventsUrl>().unwrap().is_of(&plain), is_its, "{url}");
         }
         for bad in ["", "shop.example", "file:///etc/passwd", "https://u:p@shop.example/", "https://x/#a"] {
             assert!(bad.parse::<EventsUrl>().is_err(), "{bad:?} was taken");
