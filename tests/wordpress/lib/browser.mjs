@@ -33,7 +33,7 @@ export async function startBrowser() {
  * `page.complaints` gathers what the browser complained of: errors of scripts, and anything a page wanted
  * from another machine.
  */
-export async function visit(browser, site, name, path, { size = DESKTOP, scripts = true, patience_ms = 10_000 } = {}) {
+export async function visit(browser, site, name, path, { size = DESKTOP, scripts = true, patience_ms = 30_000 } = {}) {
   const context = await browser.newContext({
     viewport: size,
     javaScriptEnabled: scripts,
