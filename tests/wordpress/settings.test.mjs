@@ -102,7 +102,7 @@ describe("the settings page", () => {
     await page.locator("form").evaluateAll((forms) => forms.forEach((form) => (form.noValidate = true)));
     await save({ url: "ftp://wallet.example.com", key: "not a key", store: "../etc" });
     const text = await page.locator(".nivella-wrap").innerText();
-    assert.match(text, /not a web address/);
+    assert.match(text, /This web address cannot be used/);
     assert.match(text, /not a key/);
     assert.match(text, /not the name of a store/);
     assert.equal(await page.getByLabel("Address of the wallet service").inputValue(), daemon.url);

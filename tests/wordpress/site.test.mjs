@@ -193,7 +193,7 @@ describe("a customer's own site", () => {
 
   it("connects on the command line, or says why not and ends with 1", async () => {
     for (const [args, words] of [
-      [[...CONNECT, "--address=ftp://x", "--key=nwk_0123456789"], /not a web address/],
+      [[...CONNECT, "--address=ftp://x", "--key=nwk_0123456789"], /This web address cannot be used/],
       [[...CONNECT, `--address=${daemon.url}`, "--key=secret"], /not a key/],
       [[...CONNECT, `--address=${daemon.url}`], /Give the key/],
       [[...CONNECT, `--address=${daemon.url}`, "--key=nwk_0123456789abcdef"], /key was refused.*key create/],
