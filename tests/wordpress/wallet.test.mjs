@@ -77,7 +77,7 @@ describe("the wallet page", () => {
     assert.equal(await at(page, "used").getAttribute("data-nivella-value"), "7.5");
     assert.equal(await at(page, "total").getAttribute("data-nivella-value"), "7000");
     await at(page, "chart").waitFor();
-    assert.match(await at(page, "usage-summary").innerText(), /^7\.5(0)? AI Credits in all/);
+    assert.match(await at(page, "usage-summary").innerText(), /^7\.5(0)? AI Credits in total/);
     await pictures(page, "wallet-normal");
   });
 
