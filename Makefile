@@ -39,7 +39,7 @@ lint: ## formatting, clippy and shell scripts, without changing anything
 
 .PHONY: test-rust
 test-rust: ## Rust tests, on SQLite and on a PostgreSQL started for them
-	@scripts/stage 'Rust tests' scripts/with-postgres $(CARGO) test
+	@NIVELLA_STEPS=$${NIVELLA_STEPS:-50000} scripts/stage 'Rust tests' scripts/with-postgres $(CARGO) test
 
 .PHONY: test-api
 test-api: ## the daemon against its own API document, with Schemathesis; SEED= repeats a run
@@ -59,7 +59,8 @@ test-php: ## syntax of every PHP file, and PHPUnit without WordPress
 .PHONY: test-wordpress
 test-wordpress: ## the plugin in a real WordPress, driven by a real browser
 	@scripts/stage 'daemon for the browser tests' $(CARGO) build --quiet
-	@scripts/stage 'browser tests' node --test --test-reporter=spec $(WORDPRESS_TESTS)
+	@# Each file waits for its own WordPress most of the time: two of them share two cores well.
+	@scripts/stage 'browser tests' node --test --test-concurrency=2 --test-reporter=spec $(WORDPRESS_TESTS)
 
 .PHONY: test-matrix
 test-matrix: ## the plugin in WordPress 6.2, 6.5 and 7.1 on PHP 7.4, 8.3 and 8.5; MATRIX=6.2/7.4 for one of them
