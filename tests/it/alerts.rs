@@ -10,39 +10,22 @@ use nivella_wallet::id::AccountId;
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::limit::Brake;
 use nivella_wallet::ledger::position::Position;
-use nivella_wallet::ledger::slice::{Category, Compartment, own_slices};
-use nivella_wallet::ledger::store::{
-    Capture, Error, Expiry, NewGrant, NewHold, Purchase, Shortfall, Shown, spend,
-};
+use nivella_wallet::ledger::slice::{Compartment, own_slices};
+use nivella_wallet::ledger::store::{Capture, Error, Expiry, NewGrant, NewHold, Purchase, Shortfall, spend};
 use nivella_wallet::site::{Field, store as sites};
-use nivella_wallet::time::{Clock, DAY_MS, HOUR_MS, Timestamp, Validity};
+use nivella_wallet::time::{Clock, DAY_MS, HOUR_MS, Timestamp};
 use nivella_wallet::{account, params};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, key};
-use crate::support::{TestDb, databases, new_debit, new_hold};
+use crate::support::{TestDb, databases, new_debit, new_grant, new_hold};
 
 /// Alice's sites `shop` and `blog`, and a database that somebody looks after.
 struct Stage {
     test: TestDb,
     db: Db,
     alice: AccountId,
-}
-
-fn grant(compartment: Compartment, credits: &str) -> NewGrant {
-    NewGrant {
-        compartment,
-        amount: credits.parse().unwrap(),
-        category: Category::Paid,
-        priority: None,
-        label: "credits".to_owned(),
-        reason: None,
-        effective_at: None,
-        expiry: Expiry::After(Validity::Never),
-        purchase: None,
-        shown_as: Shown::TopUp,
-    }
 }
 
 fn at(site: &str) -> Compartment {
@@ -85,7 +68,7 @@ impl Stage {
     }
 
     fn grant(&self, compartment: Compartment, credits: &str) {
-        let new = grant(compartment, credits);
+        let new = new_grant(compartment, credits);
         self.act(move |account| account.grant(&new));
     }
 
@@ -163,7 +146,7 @@ fn who_falls_through_several_levels_hears_of_the_deepest() {
 fn a_level_is_crossed_by_whatever_is_done() {
     type Act = Box<dyn Fn(&Stage)>;
     let store = |stage: &Stage, compartment, reason: &'static str| {
-        let mut new = grant(compartment, "1000");
+        let mut new = new_grant(compartment, "1000");
         new.reason = Some(reason.to_owned());
         new.purchase = Some(Purchase { store: 1, order: 7, line: 1 });
         stage.act(move |account| account.grant(&new).map(|made| made.id))
@@ -241,7 +224,7 @@ fn a_level_is_crossed_by_whatever_is_done() {
             "credits whose time is over, which somebody else's act finds",
             Box::new(|stage| {
                 let expiry = Expiry::At(stage.test.clock.now().plus_millis(DAY_MS));
-                let new = NewGrant { expiry, ..grant(at("shop"), "1000") };
+                let new = NewGrant { expiry, ..new_grant(at("shop"), "1000") };
                 stage.act(move |account| account.grant(&new));
                 stage.grant(at("blog"), "1000");
                 stage.pass(DAY_MS);
@@ -255,7 +238,7 @@ fn a_level_is_crossed_by_whatever_is_done() {
                 stage.grant(at("shop"), "1000");
                 stage.spend("1");
                 let expiry = Expiry::At(stage.test.clock.now().plus_millis(DAY_MS));
-                let new = NewGrant { expiry, ..grant(at("blog"), "1000") };
+                let new = NewGrant { expiry, ..new_grant(at("blog"), "1000") };
                 stage.act(move |account| account.grant(&new));
                 stage.spend("1");
                 stage.pass(DAY_MS);
@@ -406,7 +389,7 @@ fn cursors_miss_no_event_and_repeat_none() {
                         db.write_blocking("test", Keep::Effects, move |tx| {
                             let account = sites::open(tx, &name.parse().unwrap()).unwrap();
                             LockedAccount::lock(tx, &account)?
-                                .grant(&grant(Compartment::Pool, "10"))
+                                .grant(&new_grant(Compartment::Pool, "10"))
                                 .map(drop)?;
                             Ok::<_, Error>(account)
                         })

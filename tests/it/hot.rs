@@ -4,14 +4,14 @@
 use nivella_wallet::db::{self, Db, Durability, Keep, Tx};
 use nivella_wallet::id::{AccountId, SiteId};
 use nivella_wallet::ledger::limit::{Brake, Limit, OnReached};
-use nivella_wallet::ledger::slice::{Category, Compartment};
-use nivella_wallet::ledger::store::{Error, Expiry, NewGrant, Shown, spend};
+use nivella_wallet::ledger::slice::Compartment;
+use nivella_wallet::ledger::store::{Error, spend};
 use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::params;
 use nivella_wallet::site::{Field, store as sites};
-use nivella_wallet::time::{HOUR_MS, Validity};
+use nivella_wallet::time::HOUR_MS;
 
-use crate::support::{TestDb, databases, new_debit};
+use crate::support::{TestDb, databases, new_debit, new_grant};
 
 const QUARTER_MS: i64 = HOUR_MS / 4;
 
@@ -36,8 +36,8 @@ impl Stage {
                 let alice = sites::open(tx, &"lab:customer:1".parse().unwrap()).unwrap();
                 sites::assign(tx, &shop(), &alice, &Field::Keep, &Field::Keep).unwrap();
                 let mut account = LockedAccount::lock(tx, &alice)?;
-                account.grant(&grant(Compartment::Site(shop()), "1000"))?;
-                account.grant(&grant(Compartment::Pool, "1000"))?;
+                account.grant(&new_grant(Compartment::Site(shop()), "1000"))?;
+                account.grant(&new_grant(Compartment::Pool, "1000"))?;
                 Ok::<_, Error>(alice)
             })
             .unwrap();
@@ -81,26 +81,13 @@ fn shop() -> SiteId {
     "shop".parse().unwrap()
 }
 
-fn grant(compartment: Compartment, credits: &str) -> NewGrant {
-    NewGrant {
-        compartment,
-        amount: credits.parse().unwrap(),
-        category: Category::Paid,
-        priority: None,
-        label: "credits".to_owned(),
-        reason: None,
-        effective_at: None,
-        expiry: Expiry::After(Validity::Never),
-        purchase: None,
-        shown_as: Shown::TopUp,
-    }
-}
-
 #[test]
 fn what_another_program_changed_counts_for_the_very_next_debit() {
     for stage in databases().into_iter().map(Stage::on) {
         assert_eq!((stage.spend("10"), stage.spend("10")), ("1990".into(), "1980".into()));
-        stage.elsewhere(|tx, alice| LockedAccount::lock(tx, alice)?.grant(&grant(Compartment::Pool, "500")));
+        stage.elsewhere(|tx, alice| {
+            LockedAccount::lock(tx, alice)?.grant(&new_grant(Compartment::Pool, "500"))
+        });
         assert_eq!(stage.spend("10"), "2470");
         stage.elsewhere(|tx, alice| {
             let most = "35".parse().unwrap();

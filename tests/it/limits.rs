@@ -8,11 +8,11 @@ use nivella_wallet::account::spending;
 use nivella_wallet::calendar::Per;
 use nivella_wallet::db::{self, Db, Keep, Tx};
 use nivella_wallet::ledger::limit::{Brake, OnReached, Pause};
-use nivella_wallet::ledger::slice::{Category, Compartment};
-use nivella_wallet::ledger::store::{Error, Expiry, NewDebit, NewGrant, Shown, brake, spend};
+use nivella_wallet::ledger::slice::Compartment;
+use nivella_wallet::ledger::store::{Error, NewDebit, brake, spend};
 use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::site::{Field, store as sites};
-use nivella_wallet::time::{DAY_MS, HOUR_MS, Timestamp, Validity};
+use nivella_wallet::time::{DAY_MS, HOUR_MS, Timestamp};
 use nivella_wallet::units::Credits;
 use nivella_wallet::{params, site};
 use rand::RngExt as _;
@@ -21,7 +21,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, key, write};
-use crate::support::{TestDb, databases, new_debit, seeded};
+use crate::support::{TestDb, databases, new_debit, new_grant, seeded};
 
 // The stage, over HTTP ------------------------------------------------------------------------------
 
@@ -590,18 +590,7 @@ impl Stage {
                 let account = sites::open(tx, &account.parse().unwrap()).unwrap();
                 let keep = Field::Keep;
                 sites::assign(tx, &site.parse().unwrap(), &account, &keep, &Field::Keep).unwrap();
-                let grant = NewGrant {
-                    compartment: Compartment::Site(site.parse().unwrap()),
-                    amount: "1000000".parse().unwrap(),
-                    category: Category::Paid,
-                    priority: None,
-                    label: "credits".to_owned(),
-                    reason: None,
-                    effective_at: None,
-                    expiry: Expiry::After(Validity::Never),
-                    purchase: None,
-                    shown_as: Shown::TopUp,
-                };
+                let grant = new_grant(Compartment::Site(site.parse().unwrap()), "1000000");
                 LockedAccount::lock(tx, &account)?.grant(&grant)
             });
         }

@@ -17,18 +17,18 @@ use nivella_wallet::db::{DatabaseUrl, Db, Durability};
 use nivella_wallet::event::push::{Pusher, TRIED_MS};
 use nivella_wallet::event::{self, Filter};
 use nivella_wallet::ledger::LockedAccount;
-use nivella_wallet::ledger::slice::{Category, Compartment};
-use nivella_wallet::ledger::store::{Error, Expiry, NewGrant, Shown};
+use nivella_wallet::ledger::slice::Compartment;
+use nivella_wallet::ledger::store::Error;
 use nivella_wallet::shop::{self, HookSecret};
 use nivella_wallet::site::{AccountRef, store as sites};
-use nivella_wallet::time::{Clock, HOUR_MS, Timestamp, Validity};
+use nivella_wallet::time::{Clock, HOUR_MS, Timestamp};
 use nivella_wallet::{app, params};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::app::{TestApp, lab, write};
-use crate::support::{TestDb, sqlite};
+use crate::support::{TestDb, new_grant, sqlite};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -123,18 +123,7 @@ fn run_low(db: &Db, account: &str, steps: &'static [&'static str]) {
     let account: AccountRef = account.parse().unwrap();
     let id = write(db, move |tx| {
         let id = sites::open(tx, &account).unwrap();
-        let new = NewGrant {
-            compartment: Compartment::Pool,
-            amount: "100".parse().unwrap(),
-            category: Category::Paid,
-            priority: None,
-            label: "credits".to_owned(),
-            reason: None,
-            effective_at: None,
-            expiry: Expiry::After(Validity::Never),
-            purchase: None,
-            shown_as: Shown::TopUp,
-        };
+        let new = new_grant(Compartment::Pool, "100");
         LockedAccount::lock(tx, &id)?.grant(&new)?;
         Ok::<_, Error>(id)
     });

@@ -5,8 +5,9 @@ use rand::rngs::StdRng;
 
 use nivella_wallet::db::{DatabaseUrl, Db, Durability};
 use nivella_wallet::ledger::hold::LASTS_S;
-use nivella_wallet::ledger::store::{NewDebit, NewHold};
-use nivella_wallet::time::{Clock, Timestamp};
+use nivella_wallet::ledger::slice::{Category, Compartment};
+use nivella_wallet::ledger::store::{Expiry, NewDebit, NewGrant, NewHold, Shown};
+use nivella_wallet::time::{Clock, Timestamp, Validity};
 
 /// A database of its own, gone with the test.
 pub(crate) struct TestDb {
@@ -103,7 +104,23 @@ pub(crate) fn new_debit(site: &str, credits: &str) -> NewDebit {
     }
 }
 
-/// The same set aside, for as long as nobody says how long.
+/// Credits that somebody bought, without an end.
+pub(crate) fn new_grant(compartment: Compartment, credits: &str) -> NewGrant {
+    NewGrant {
+        compartment,
+        amount: credits.parse().unwrap(),
+        category: Category::Paid,
+        priority: None,
+        label: "credits".to_owned(),
+        reason: None,
+        effective_at: None,
+        expiry: Expiry::After(Validity::Never),
+        purchase: None,
+        shown_as: Shown::TopUp,
+    }
+}
+
+/// A debit's credits set aside, for as long as nobody says how long.
 pub(crate) fn new_hold(site: &str, credits: &str) -> NewHold {
     NewHold { spending: new_debit(site, credits), rate: None, lasts_s: LASTS_S }
 }

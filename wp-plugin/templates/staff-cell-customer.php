@@ -9,12 +9,7 @@
 defined( 'ABSPATH' ) || exit;
 ?>
 <strong><a class="row-title" href="<?php echo esc_url( $view['url'] ); ?>" data-nivella="wallet-link" data-nivella-account="<?php echo esc_attr( $view['id'] ); ?>"><bdi><?php echo esc_html( $view['name'] ); ?></bdi></a></strong>
-<?php if ( $view['is_guest'] ) : ?>
-	<span class="nivella-tag"><?php esc_html_e( 'Guest', 'nivella-credit-wallet' ); ?></span>
-<?php endif; ?>
-<?php if ( '' !== $view['email'] && $view['email'] !== $view['name'] ) : ?>
-	<span class="nivella-minor nivella-line"><bdi><?php echo esc_html( $view['email'] ); ?></bdi></span>
-<?php endif; ?>
+<?php \Nivella\CreditWallet\show( 'staff-person-marks', $view ); ?>
 <span class="nivella-narrow nivella-line" aria-hidden="true"><bdi><?php echo esc_html( $view['available'] ); ?></bdi></span>
 <?php if ( '' !== $view['user_url'] ) : ?>
 	<div class="row-actions">

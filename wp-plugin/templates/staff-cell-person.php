@@ -13,9 +13,4 @@ defined( 'ABSPATH' ) || exit;
 <?php else : ?>
 	<bdi><?php echo esc_html( $view['name'] ); ?></bdi>
 <?php endif; ?>
-<?php if ( $view['is_guest'] ) : ?>
-	<span class="nivella-tag"><?php esc_html_e( 'Guest', 'nivella-credit-wallet' ); ?></span>
-<?php endif; ?>
-<?php if ( '' !== $view['email'] && $view['email'] !== $view['name'] ) : ?>
-	<span class="nivella-minor nivella-line"><bdi><?php echo esc_html( $view['email'] ); ?></bdi></span>
-<?php endif; ?>
+<?php \Nivella\CreditWallet\show( 'staff-person-marks', $view ); ?>

@@ -25,10 +25,9 @@ defined( 'ABSPATH' ) || exit;
 			<?php if ( 'all' !== $view['asked']['filter'] ) : ?>
 				<input type="hidden" name="filter" value="<?php echo esc_attr( $view['asked']['filter'] ); ?>">
 			<?php endif; ?>
-			<?php if ( '' !== $view['asked']['sort'] ) : ?>
-				<input type="hidden" name="orderby" value="<?php echo esc_attr( $view['orderby'] ); ?>">
-				<input type="hidden" name="order" value="<?php echo esc_attr( $view['order'] ); ?>">
-			<?php endif; ?>
+			<?php foreach ( $view['sort'] as $name => $value ) : ?>
+				<input type="hidden" name="<?php echo esc_attr( $name ); ?>" value="<?php echo esc_attr( $value ); ?>">
+			<?php endforeach; ?>
 			<?php // The table's own search hides itself while there are no wallets, but users who never bought are found here, too. ?>
 			<p class="search-box">
 				<label class="screen-reader-text" for="nivella-search-input"><?php esc_html_e( 'Search wallets', 'nivella-credit-wallet' ); ?>:</label>

@@ -45,13 +45,13 @@ impl Watcher for Alerts {
     }
 }
 
-/// Looks at the compartments of an account that were touched, or at all of them, and writes what is new.
+/// Looks at the compartments of an account that were touched, or at all of them, the pool first, and writes what is new.
 pub(super) fn look(
     tx: &mut Tx<'_>,
     account: &AccountId,
     slices: &[Slice],
     standings: &mut Vec<Standing>,
-    touched: Option<Vec<Compartment>>,
+    touched: Option<BTreeSet<Compartment>>,
     levels: &[AlertLevel],
 ) -> Result<(), db::Error> {
     let now = tx.now();
@@ -88,11 +88,10 @@ pub(super) fn look(
 }
 
 /// The compartments that hold credits or have held some.
-fn all(slices: &[Slice], standings: &[Standing]) -> Vec<Compartment> {
+fn all(slices: &[Slice], standings: &[Standing]) -> BTreeSet<Compartment> {
     let holding = slices.iter().map(|slice| &slice.compartment);
     let known = standings.iter().map(|standing| &standing.compartment);
-    let all: BTreeSet<&Compartment> = holding.chain(known).collect();
-    all.into_iter().cloned().collect()
+    holding.chain(known).cloned().collect()
 }
 
 /// How the compartments of an account stand, those that have held credits.

@@ -3,7 +3,7 @@
 //! A remembered account is what its rows say. Debits change both alike; whoever else locks an account lets it be
 //! forgotten, and [`crate::db::Memory`] forgets all when anything else was written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
 use super::brake::{self, Look};
@@ -59,7 +59,7 @@ pub(super) struct Account {
     /// How its compartments stand to the alert levels, once somebody has looked.
     standings: Option<Vec<Alertness>>,
     /// The compartments that were touched since somebody looked; nothing: nobody has.
-    touched: Option<Vec<Compartment>>,
+    touched: Option<BTreeSet<Compartment>>,
 }
 
 /// What decides about the spending of one site, beside its slices.
@@ -153,7 +153,7 @@ impl Account {
             Some(standings) => standings,
             None => alert::read(tx, &self.head.id)?,
         };
-        let touched = self.touched.replace(Vec::new());
+        let touched = self.touched.replace(BTreeSet::new());
         alert::look(tx, &self.head.id, &self.slices, &mut standings, touched, levels)?;
         self.standings = Some(standings);
         Ok(())
@@ -234,7 +234,7 @@ impl Account {
             if let Some(touched) = &mut self.touched
                 && !touched.contains(&slice.compartment)
             {
-                touched.push(slice.compartment.clone());
+                touched.insert(slice.compartment.clone());
             }
         }
         site.count(new);

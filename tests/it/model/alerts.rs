@@ -75,7 +75,10 @@ impl Alerts {
             level.owed = false;
         }
         let level = &mut levels[deepest];
-        if level.owed && level.told.is_none_or(|told| books.now - told >= GAP) {
+        let waits = level.told.is_some_and(|told| books.now - told < GAP);
+        // What had to wait is of no interest to those whom the site, or the whole account, has left meanwhile.
+        level.owed &= waits || is_there;
+        if level.owed && !waits {
             (level.owed, level.told) = (false, Some(books.now));
             if level.crossed_at < books.now {
                 LATE.fetch_add(1, Ordering::Relaxed);

@@ -160,7 +160,7 @@ class Command {
 	 *
 	 * ## EXAMPLES
 	 *
-	 *     nivella-wallet store pair shop | tail -1 | wp nivella connect
+	 *     nivella-wallet store pair shop | grep -o 'http.*#nwp_.*' | wp nivella connect
 	 *     wp nivella connect --address=https://wallet.example.com < key.txt
 	 *
 	 * @param array $args    The code.
@@ -171,12 +171,9 @@ class Command {
 			$this->connect_with_key( $options );
 		} else {
 			$code = $this->secret( (string) ( $args[0] ?? '-' ), __( 'Give a pairing code, or --address and a key.', 'nivella-credit-wallet' ) );
-			if ( ! function_exists( __NAMESPACE__ . '\\pair' ) ) {
-				\WP_CLI::error( __( 'This version of the plugin takes no pairing codes. Give --address and --key.', 'nivella-credit-wallet' ) );
-			}
 			$done = pair( $code, $this->owner() );
 			if ( is_wp_error( $done ) ) {
-				$why = function_exists( __NAMESPACE__ . '\\pairing_result' ) ? pairing_result( $done ) : explain( $done );
+				$why = pairing_result( $done );
 				\WP_CLI::error( "{$why['reason']} {$why['remedy']}" );
 			}
 		}

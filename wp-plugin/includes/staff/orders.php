@@ -43,18 +43,12 @@ function orders_asked(): array {
  * @param array $asked See `orders_asked()`.
  */
 function orders_url( array $asked ): string {
-	return add_query_arg(
-		array_map(
-			'rawurlencode',
-			array_diff(
-				array(
-					's'     => $asked['query'],
-					'state' => $asked['state'],
-				),
-				array( '' )
-			)
-		),
-		orders_page_url()
+	return list_url(
+		orders_page_url(),
+		array(
+			's'     => $asked['query'],
+			'state' => $asked['state'],
+		)
 	);
 }
 

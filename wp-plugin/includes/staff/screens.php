@@ -88,6 +88,16 @@ function prepare_staff_screen( $screen ): void {
 }
 
 /**
+ * The address of a list that shows what is asked of it; what is asked for by an empty text is left out.
+ *
+ * @param string $url  The list.
+ * @param array  $asks Names and values, not encoded.
+ */
+function list_url( string $url, array $asks ): string {
+	return add_query_arg( array_map( 'rawurlencode', array_diff( $asks, array( '' ) ) ), $url );
+}
+
+/**
  * Reads what our lists extend.
  */
 function load_staff_table(): void {

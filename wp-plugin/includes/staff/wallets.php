@@ -53,21 +53,26 @@ function wallets_asked(): array {
  * @param array $asked See `wallets_asked()`.
  */
 function wallets_url( array $asked ): string {
-	$sort = ltrim( $asked['sort'], '-' );
-	return add_query_arg(
-		array_map(
-			'rawurlencode',
-			array_diff(
-				array(
-					's'       => $asked['query'],
-					'filter'  => 'all' === $asked['filter'] ? '' : $asked['filter'],
-					'orderby' => $sort,
-					'order'   => '' === $sort ? '' : ( $sort === $asked['sort'] ? 'asc' : 'desc' ),
-				),
-				array( '' )
-			)
-		),
-		admin_page_url()
+	return list_url(
+		admin_page_url(),
+		array(
+			's'      => $asked['query'],
+			'filter' => 'all' === $asked['filter'] ? '' : $asked['filter'],
+		) + sort_fields( $asked['sort'] )
+	);
+}
+
+/**
+ * How a request asks for an order of the rows.
+ *
+ * @param string $sort Like `name`, or `-name` from the end; '' as they come.
+ * @return array{ orderby: string, order: string } Both empty for ''.
+ */
+function sort_fields( string $sort ): array {
+	$column = ltrim( $sort, '-' );
+	return array(
+		'orderby' => $column,
+		'order'   => '' === $column ? '' : ( $column === $sort ? 'asc' : 'desc' ),
 	);
 }
 
@@ -104,8 +109,7 @@ function show_shop_page(): void {
 			'action'  => admin_url( 'admin.php' ),
 			'page'    => PAGE,
 			'asked'   => $asked,
-			'orderby' => ltrim( $asked['sort'], '-' ),
-			'order'   => '-' === substr( $asked['sort'], 0, 1 ) ? 'desc' : 'asc',
+			'sort'    => array_filter( sort_fields( $asked['sort'] ) ),
 			'table'   => $table,
 			'trouble' => null === $table->error ? null : staff_trouble( $table->error ),
 			'users'   => '' === $asked['query'] || '' !== $asked['cursor'] ? null : users_without_row( $asked['query'], $table->accounts() ),
