@@ -58,7 +58,10 @@ impl Timestamp {
     /// Reads a time as WooCommerce writes its `*_gmt` fields: UTC, seconds, no zone.
     #[must_use]
     pub fn from_woo_gmt(text: &str) -> Option<Self> {
-        let naive = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").ok()?;
+        let naive = match plain_date(text) {
+            Some(naive) => naive,
+            None => NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").ok()?,
+        };
         Some(Self(naive.and_utc().timestamp_millis()))
     }
 
@@ -67,6 +70,22 @@ impl Timestamp {
     pub fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::UNIX_EPOCH)
     }
+}
+
+/// A date and time as programs write them, digit for digit, without looking what else might be a date.
+fn plain_date(text: &str) -> Option<NaiveDateTime> {
+    let bytes: &[u8; 19] = text.as_bytes().try_into().ok()?;
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    if marks.iter().any(|&(at, mark)| bytes[at] != mark) {
+        return None;
+    }
+    let number = |from: usize, to: usize| {
+        bytes[from..to]
+            .iter()
+            .try_fold(0_u32, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
+    };
+    let date = NaiveDate::from_ymd_opt(number(0, 4)?.cast_signed(), number(5, 7)?, number(8, 10)?)?;
+    date.and_hms_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?)
 }
 
 /// Milliseconds in an hour.

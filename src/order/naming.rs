@@ -52,14 +52,19 @@ pub fn site_of(order: &Order, line: &Line, keys: &[String]) -> Naming {
 
 /// Keeps those meta fields that may name a site: the first of each of `keys` that has a text.
 pub(crate) fn candidates<'a>(
-    meta: impl Iterator<Item = (&'a str, Cow<'a, str>)>,
+    meta: impl Iterator<Item = (&'a str, impl FnOnce() -> Option<Cow<'a, str>>)>,
     keys: &[String],
 ) -> Vec<SiteName> {
     let keys: Vec<String> = keys.iter().map(|key| meta_key(key)).collect();
     let mut names: Vec<SiteName> = Vec::new();
     for (key, value) in meta {
-        let (key, value) = (meta_key(key), value.trim());
-        if !value.is_empty() && keys.contains(&key) && names.iter().all(|name| name.key != key) {
+        let key = meta_key(key);
+        if !keys.contains(&key) || names.iter().any(|name| name.key == key) {
+            continue;
+        }
+        let Some(value) = value() else { continue };
+        let value = value.trim();
+        if !value.is_empty() {
             let value = value.chars().take(VALUE_CHARS_MAX).collect();
             names.push(SiteName { key, value });
         }

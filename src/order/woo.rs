@@ -108,7 +108,7 @@ pub enum NotAnOrder {
 /// # Errors
 /// [`Unreadable`] when it is not JSON, or is an order whose credits cannot be told exactly.
 pub fn parse_delivery(topic: &str, body: &[u8], site_keys: &[String]) -> Result<Body, Unreadable> {
-    let body: RawBody<'_> = object(read_json(body)?, "")?;
+    let body = read_body(body)?;
     if let (Some(code), Some(message), None) = (body.code, body.message, body.id) {
         return Ok(Body::ErrorObject { code: text(Some(code)), message: text(Some(message)) });
     }
@@ -500,9 +500,11 @@ fn read_meta(list: Option<&RawValue>) -> Vec<(Cow<'_, str>, &RawValue)> {
         .collect()
 }
 
-/// Those of the meta fields that are texts.
-fn texts<'a>(meta: &'a [(Cow<'a, str>, &'a RawValue)]) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
-    meta.iter().filter_map(|(key, value)| Some((key.as_ref(), string(value)?)))
+/// The meta fields, each with how to read it, if it is a text.
+fn texts<'a>(
+    meta: &'a [(Cow<'a, str>, &'a RawValue)],
+) -> impl Iterator<Item = (&'a str, impl FnOnce() -> Option<Cow<'a, str>>)> {
+    meta.iter().map(|(key, value)| (key.as_ref(), || string(value)))
 }
 
 /// Reads each element of a list, with the place it stands at.
@@ -623,6 +625,15 @@ fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue, at: &str) -> Result<T, Unre
         return Err(unreadable(at, "not an object"));
     }
     serde_json::from_str(raw.get()).map_err(|error| unreadable(at, error.to_string()))
+}
+
+/// A body's fields. Only one that cannot be read is read a second time, for what is wrong with it, and where.
+fn read_body(body: &[u8]) -> Result<RawBody<'_>, Unreadable> {
+    let text = std::str::from_utf8(body).ok().filter(|text| text.trim_ascii_start().starts_with('{'));
+    match text.map(serde_json::from_str) {
+        Some(Ok(read)) => Ok(read),
+        _ => object(read_json(body)?, ""),
+    }
 }
 
 fn read_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Unreadable> {
