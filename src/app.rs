@@ -144,6 +144,7 @@ pub fn handlers(db: Db, config: &Config) -> http::Services {
         webhook_body_bytes_max: config.http.webhook_body_bytes_max.get() as usize,
         kept: feed::Kept::default(),
         callers: Callers::default(),
+        stores: shop::kept::Stores::default(),
         uses: Uses::default(),
         guesses: Guesses::default(),
         refusals: Refusals::default(),

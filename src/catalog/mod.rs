@@ -5,6 +5,7 @@
 //! is not known it says, and never guesses from names or prices. WooCommerce's JSON is read in [`woo`] and
 //! nowhere else here.
 
+mod kept;
 pub mod lookup;
 pub mod store;
 pub mod sync;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::kept;
 use super::terms::Terms;
 use super::told::Facts;
 use super::worth::{self, Basis, CategoryTree, Decision, Known, Line, Origin, decide};
@@ -273,11 +274,13 @@ pub fn judge_with_origin(
     store: &Store,
     line: &Line<'_>,
 ) -> Result<(Decision, Option<Origin>), db::Error> {
-    let known = known(tx, store, line)?;
-    Ok((decide(line, &known), worth::origin(line, &known)))
+    Ok(worth::weigh(line, &known(tx, store, line)?))
 }
 
 fn known<'s>(tx: &mut Tx<'_>, store: &'s Store, line: &Line<'_>) -> Result<Known<'s>, db::Error> {
+    if let Some(known) = kept::recall(tx, store, line) {
+        return Ok(known);
+    }
     let mut load = |id: i64| {
         if id > 0 { product(tx, store.id, id) } else { Ok(None) }
     };
@@ -297,7 +300,9 @@ fn known<'s>(tx: &mut Tx<'_>, store: &'s Store, line: &Line<'_>) -> Result<Known
     let ids = product.iter().flat_map(|product| product.categories.iter().flatten());
     let ids = ids.map(|category| category.id).collect();
     let categories = ancestry(tx, store.id, ids)?;
-    Ok(Known { store, product, variation, packages, categories })
+    let known = Known { store, product, variation, packages, categories };
+    kept::keep(tx, line, &known);
+    Ok(known)
 }
 
 // Packages ---------------------------------------------------------------------------------------------

@@ -181,7 +181,8 @@ pub fn origin(line: &Line<'_>, known: &Known<'_>) -> Option<Origin> {
     weigh(line, known).1
 }
 
-fn weigh(line: &Line<'_>, known: &Known<'_>) -> (Decision, Option<Origin>) {
+/// Both.
+pub(super) fn weigh(line: &Line<'_>, known: &Known<'_>) -> (Decision, Option<Origin>) {
     let package = known.package(line);
     let (basis, origin) = if let Some(promised) = line.promised {
         (Basis::PerUnit(promised), Origin::Promise)

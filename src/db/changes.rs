@@ -209,10 +209,10 @@ impl Written {
         self.accounts.push((mark_of(account), self.settings));
     }
 
-    /// Notes a statement.
-    pub(super) fn statement(&mut self, sql: &str) {
+    /// Notes a statement of this kind.
+    pub(super) fn statement(&mut self, kind: Kind) {
         let of_work = &mut self.accounts[self.work..];
-        match kind(sql) {
+        match kind {
             Kind::Unkept => {}
             Kind::OfAccount if !of_work.is_empty() => {}
             Kind::Setting if !of_work.is_empty() => {
@@ -237,7 +237,7 @@ impl Written {
 
 /// What a statement writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// Nothing, or what nobody keeps in memory.
     Unkept,
     /// What only happens to an account that is locked.
@@ -248,7 +248,7 @@ enum Kind {
     Common,
 }
 
-fn kind(sql: &str) -> Kind {
+pub(super) fn kind(sql: &str) -> Kind {
     let (name, rest) = match sql.split_once('\n') {
         Some((name, rest)) if name.starts_with("--") => (name, rest.trim_ascii_start()),
         _ => ("", sql.trim_ascii_start()),
@@ -307,7 +307,7 @@ mod tests {
             for account in locked {
                 written.lock(account);
             }
-            written.statement(sql);
+            written.statement(kind(sql));
             changes.tell(&written);
         };
         let before = changes.moment();

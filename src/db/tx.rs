@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::Error;
-use super::changes::{self, Written};
+use super::changes::{self, Kind, Written};
 use super::memory::Memory;
 use crate::id;
 use crate::time::Timestamp;
@@ -133,9 +133,17 @@ impl<'c> Tx<'c> {
         std::mem::take(&mut self.locked)
     }
 
+    /// What is remembered may rest on anything that is of no one account: it is forgotten before that is written.
     fn note(&mut self, sql: &str) {
+        if self.memory.is_none() {
+            return;
+        }
+        let kind = changes::kind(sql);
         if let Some(written) = &mut self.written {
-            written.statement(sql);
+            written.statement(kind);
+        }
+        if kind == Kind::Common {
+            self.forget();
         }
     }
 

@@ -45,6 +45,7 @@ use crate::ledger;
 use crate::ledger::limit::Brake;
 use crate::order::apply::Rules;
 use crate::pairing::Guesses;
+use crate::shop::kept::Stores;
 use crate::shop::watch::Refusals;
 
 /// What every handler can reach. Cloning it shares it, at the price of one count.
@@ -68,6 +69,8 @@ pub struct Services {
     pub kept: feed::Kept,
     /// Who asked of late.
     pub callers: Callers,
+    /// Which stores delivered of late.
+    pub stores: Stores,
     /// Notes when keys are used.
     pub uses: Uses,
     /// Pairing codes that were wrong.

@@ -1,5 +1,7 @@
 //! `POST /webhooks/woocommerce/{store}`: a shop says that something changed.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
@@ -15,10 +17,11 @@ use super::metrics;
 use super::openapi::Routes;
 use super::openapi::operation::{Operation, Tag};
 use super::problem::{Code, Problem};
+use crate::db::Tx;
 use crate::id::DeliveryId;
 use crate::inbox::{self, Envelope, Incoming, signature};
 use crate::order::apply;
-use crate::shop::{self, HookSecret, StoreName};
+use crate::shop::{HookSecret, StoreName};
 
 /// Where shops deliver.
 pub fn routes() -> Routes {
@@ -70,42 +73,42 @@ pub async fn receive(
         return Ok(Json(Answered { delivery: None, result: "ignored" }).into_response());
     }
     let found = match store.parse::<StoreName>() {
-        Ok(name) => app.db.read(|tx| shop::store::find_with_secrets(tx, &name))?,
+        Ok(name) => app.stores.find(&app.db, &name)?,
         Err(_) => None,
     };
     // An unknown store is checked against a secret that opens none, and one without an old secret twice against
-    // its own, so that each takes as long and looks the same.
+    // its own, so that each refusal takes as long and looks the same.
     let key = |secret: Option<&HookSecret>| {
         let key = secret.map_or_else(|| NOBODYS_SECRET.into(), HookSecret::signing_key);
         key.expose_secret().as_bytes().to_vec()
     };
-    let secrets = found.as_ref().map(|(_, secrets)| secrets);
+    let secrets = found.as_ref().map(|known| &known.secrets);
     let today = key(secrets.map(|secrets| &secrets.today));
     let previous = key(secrets.map(|secrets| secrets.previous.as_ref().unwrap_or(&secrets.today)));
     let verified = signature::verify(&[&today, &previous], &headers, body);
     if let Err(signature::Forged::Mismatch) = &verified {
-        app.refusals.note(found.as_ref().map(|(shop, _)| shop.id), app.db.clock().now());
+        app.refusals.note(found.as_ref().map(|known| known.store.id), app.db.clock().now());
     }
-    let (Some((shop, _)), Ok(verified)) = (found, verified) else {
+    let (Some(known), Ok(verified)) = (found, verified) else {
         ::metrics::counter!(metrics::REFUSED).increment(1);
         tracing::warn!(store = shorten(&store), "a delivery without a right signature was refused");
         return Err(
             Problem::unauthorized().with_detail("the delivery is not signed with this store's secret")
         );
     };
-    let incoming = std::sync::Arc::new(Incoming::read(envelope(&headers), verified, &shop));
+    let incoming = Arc::new(Incoming::read(envelope(&headers), verified, &known.store));
     let rules = app.rules.clone();
-    let (kept, of) = (std::sync::Arc::clone(&incoming), shop.clone());
-    let received = app.db.write("webhooks::receive", move |tx| inbox::receive(tx, &of, &rules, &kept)).await;
+    let (kept, of) = (Arc::clone(&incoming), Arc::clone(&known));
+    let received =
+        app.db.write("webhooks::receive", move |tx| inbox::receive(tx, &of.store, &rules, &kept)).await;
     let receipt = match received {
         Ok(receipt) => receipt,
         Err(apply::Error::Database(error)) => return Err(error.into()),
         Err(apply::Error::Ledger(refusal)) => {
             let refusal = refusal.to_string();
-            tracing::warn!(store = %shop.name, %refusal, "a delivery was set aside: {refusal}");
-            app.db
-                .write("webhooks::set_aside", move |tx| inbox::set_aside(tx, &shop, &incoming, &refusal))
-                .await?
+            tracing::warn!(store = %known.store.name, %refusal, "a delivery was set aside: {refusal}");
+            let set_aside = move |tx: &mut Tx<'_>| inbox::set_aside(tx, &known.store, &incoming, &refusal);
+            app.db.write("webhooks::set_aside", set_aside).await?
         }
     };
     ::metrics::counter!(metrics::DELIVERIES, "result" => receipt.result).increment(1);

@@ -110,6 +110,7 @@ pub fn receive(
         shop::store::note_error_object(tx, shop.id, code)?;
     }
     let order = incoming.order();
+    let is_new = order.map(|order| order::heard::is_new(tx, shop.id, order)).transpose()?.unwrap_or(false);
     if let Some(first) = store::find(tx, shop.id, order, &incoming.envelope.topic, &incoming.digest)? {
         if let Some((order, reason)) = incoming.says_again(tx, shop)? {
             catalog::store::want(tx, shop.id, Subject::Order(order), reason)?;
@@ -121,12 +122,13 @@ pub fn receive(
     let done = take(tx, shop, rules, &incoming.read, Source { operation: id.as_str(), seen })?;
     // What nobody could read may have to be read by a person, whoever it is of.
     let is_erased = match order {
-        Some(order) if done.state != State::Failed => order::store::is_erased(tx, shop.id, order)?,
+        Some(order) if done.state != State::Failed && !is_new => order::store::is_erased(tx, shop.id, order)?,
         _ => false,
     };
     let kept = incoming.row(shop, &id, seq, order, &done);
     store::insert(tx, &New { body: kept.body.filter(|_| !is_erased), ..kept })?;
     if done.state == State::Applied
+        && !is_new
         && let Some(order) = order
     {
         store::unpark(tx, shop.id, order)?;

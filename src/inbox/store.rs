@@ -2,8 +2,9 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::db::{self, Row, Tx};
+use crate::db::{self, Memory, Row, Tx};
 use crate::id::DeliveryId;
+use crate::order::heard;
 use crate::params;
 use crate::time::Timestamp;
 
@@ -126,6 +127,7 @@ pub fn find(
     digest: &[u8; 32],
 ) -> Result<Option<DeliveryId>, db::Error> {
     match order {
+        Some(order) if heard::is_new(tx, store, order)? => Ok(None),
         Some(order) => tx.query_opt(
             "-- inbox::store::find
              SELECT id FROM delivery WHERE store_id = $1 AND order_id = $2 AND digest = $3 AND topic = $4",
@@ -141,8 +143,15 @@ pub fn find(
     }
 }
 
+/// The place of the newest delivery, as the writer remembers it.
+#[derive(Debug, Default)]
+struct Newest(Option<i64>);
+
 /// The place of the next delivery in the order of arrival. It is taken by nobody else: there is one writer.
 pub fn next_seq(tx: &mut Tx<'_>) -> Result<i64, db::Error> {
+    if let Some(Newest(Some(newest))) = tx.memory().map(Memory::of) {
+        return Ok(*newest + 1);
+    }
     tx.query_one(
         "-- inbox::store::next_seq
          SELECT CAST(COALESCE(MAX(seq), 0) + 1 AS BIGINT) FROM delivery",
@@ -175,6 +184,12 @@ pub fn insert(tx: &mut Tx<'_>, new: &New<'_>) -> Result<(), db::Error> {
             new.body,
         ],
     )?;
+    if let Some(order) = new.order {
+        heard::note(tx, new.store, order);
+    }
+    if let Some(memory) = tx.memory() {
+        *memory.of() = Newest(Some(new.seq));
+    }
     Ok(())
 }
 

@@ -266,8 +266,12 @@ pub(super) fn post(
 ) -> Result<Applied, Error> {
     let order = &next.order;
     let mut notes = Notes::default();
-    store::save(tx, shop.id, next)?;
-    let lines = remember(tx, shop, order, change.before.is_some())?;
+    // One that is new is written when its buyer is known, once.
+    let is_new = change.before.is_none();
+    if !is_new {
+        store::save(tx, shop.id, next)?;
+    }
+    let lines = remember(tx, shop, order, !is_new)?;
     let known = facts(&lines, order, next.seen, shop);
     let settings = rules.settings(shop);
     let decisions = target::decide(order, &known, &settings);
@@ -285,6 +289,9 @@ pub(super) fn post(
     } else {
         follow_buyer(tx, shop, order, next.account.as_ref(), grants, &mut notes)?
     };
+    if is_new {
+        store::save_of(tx, shop.id, next, buyer.as_ref())?;
+    }
     let handed_over = next.account.is_some() && buyer != next.account;
     if handed_over && next.assigned.site.is_some() {
         store::forget_place(tx, shop.id, order.id)?;
@@ -306,7 +313,8 @@ pub(super) fn post(
         outcome = Outcome::Parked;
     }
     let concluded = (posting.buyer.as_ref(), parked.as_deref(), attention.as_deref());
-    if concluded != (next.account.as_ref(), next.parked.as_deref(), next.attention.as_deref()) {
+    let account = if is_new { concluded.0 } else { next.account.as_ref() };
+    if concluded != (account, next.parked.as_deref(), next.attention.as_deref()) {
         let (buyer, parked, attention) = concluded;
         store::conclude(tx, shop.id, order.id, buyer, parked, attention)?;
     }
@@ -418,8 +426,7 @@ fn follow_buyer(
     if !grants && account.is_none() {
         return Ok(None);
     }
-    let buyer = site::store::open_account(tx, shop.id, &key, Some(&order.buyer_name))?;
-    site::store::rename(tx, &buyer, &order.buyer_name)?;
+    let buyer = site::kept::buyer(tx, shop.id, &key, &order.buyer_name)?;
     match account {
         Some(former) if *former != buyer => hand_over(tx, shop, order, former, &buyer)?,
         _ => {}
@@ -492,7 +499,9 @@ impl Posting<'_> {
             Decision::Target { credits, .. } => match &self.buyer {
                 Some(buyer) => {
                     line.target = *credits;
-                    let (outcome, booked) = self.settle(tx, buyer, &line, notes)?;
+                    // Of a line that was never written down nothing was granted.
+                    let is_first = remembered.written.is_none();
+                    let (outcome, booked) = self.settle(tx, buyer, &line, is_first, notes)?;
                     line.booked = booked;
                     outcome
                 }
@@ -534,6 +543,7 @@ impl Posting<'_> {
         tx: &mut Tx<'_>,
         buyer: &AccountId,
         line: &KnownLine,
+        is_first: bool,
         notes: &mut Notes,
     ) -> Result<(Outcome, Credits), Error> {
         if line.target.is_zero() && line.booked.is_zero() {
@@ -547,6 +557,11 @@ impl Posting<'_> {
         let mut unsaid = Notes::default();
         let notes = if line.target.is_zero() { &mut unsaid } else { notes };
         let compartment = self.compartment(tx, buyer, &named, moves || line.target > line.booked, notes)?;
+        if is_first && let Some(worth) = &line.worth {
+            let new = Self::new_grant(line, line.target, worth, compartment, purchase);
+            ledger::store::grant_first(tx, buyer, &new)?;
+            return Ok((Outcome::Granted, line.target));
+        }
         if line.target < line.booked {
             ledger::store::lock_holders(tx, buyer, purchase)?;
         }
@@ -565,18 +580,7 @@ impl Posting<'_> {
             if lacking.is_zero() {
                 return Ok((Outcome::Granted, line.target));
             }
-            account.grant(&NewGrant {
-                compartment,
-                amount: lacking,
-                category: worth.category,
-                priority: None,
-                label: worth.label.clone().unwrap_or_else(|| line.name.clone()),
-                reason: None,
-                effective_at: None,
-                expiry: Expiry::After(worth.validity),
-                purchase: Some(purchase),
-                shown_as: Shown::grant(worth.category),
-            })?;
+            account.grant(&Self::new_grant(line, lacking, worth, compartment, purchase))?;
             return Ok((Outcome::Granted, line.target));
         }
         let surplus = line.booked.saturating_sub(line.target);
@@ -593,6 +597,27 @@ impl Posting<'_> {
         let booked = [clawed.taken, clawed.due, owed].into_iter().fold(line.booked, Credits::saturating_sub);
         let moves = [clawed.taken, clawed.due, clawed.shortfall].iter().any(|part| !part.is_zero());
         Ok((if moves { Outcome::ClawedBack } else { Outcome::Unchanged }, booked))
+    }
+
+    fn new_grant(
+        line: &KnownLine,
+        amount: Credits,
+        worth: &worth::Worth,
+        compartment: Compartment,
+        purchase: Purchase,
+    ) -> NewGrant {
+        NewGrant {
+            compartment,
+            amount,
+            category: worth.category,
+            priority: None,
+            label: worth.label.clone().unwrap_or_else(|| line.name.clone()),
+            reason: None,
+            effective_at: None,
+            expiry: Expiry::After(worth.validity),
+            purchase: Some(purchase),
+            shown_as: Shown::grant(worth.category),
+        }
     }
 
     fn purchase(&self, line: &KnownLine) -> Purchase {
@@ -645,7 +670,7 @@ impl Posting<'_> {
             None => {}
         }
         let site = match named {
-            Naming::NotNamed => return Ok(site::store::default_site(tx, buyer)?.into()),
+            Naming::NotNamed => return Ok(site::kept::default_site(tx, buyer)?.into()),
             Naming::Invalid(text) => {
                 notes.attend(format!("{text:?} on order {order} is no site id: its credits are in the pool"));
                 return Ok(Compartment::Pool);

@@ -17,6 +17,7 @@ use crate::units::Credits;
 pub mod apply;
 pub mod assign;
 pub mod explain;
+pub(crate) mod heard;
 pub mod money;
 pub mod naming;
 pub mod newer;

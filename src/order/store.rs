@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::Order;
 use super::assign::{Assigned, Placed};
+use super::heard;
 use super::newer::Seen;
 use crate::catalog::worth::Worth;
 use crate::db::{self, Row, Tx};
@@ -80,6 +81,9 @@ pub struct KnownLine {
 
 /// The order as it is known, if it is.
 pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db::Error> {
+    if heard::is_new(tx, store, order)? {
+        return Ok(None);
+    }
     tx.query_opt(
         "-- order::store::find
          SELECT account_id, state, confirmed_at, recheck, parked, attention, first_seen_at, applied_at, arrival,
@@ -111,6 +115,17 @@ pub fn find(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Option<Known>, db
     )
 }
 
+/// The highest number of any order of the store that a row speaks of; 0 if none does.
+pub(super) fn highest(tx: &mut Tx<'_>, store: i64) -> Result<i64, db::Error> {
+    tx.query_one(
+        "-- order::store::highest
+         SELECT CAST(COALESCE((SELECT MAX(order_id) FROM shop_order WHERE store_id = $1), 0) AS BIGINT),
+                CAST(COALESCE((SELECT MAX(order_id) FROM delivery WHERE store_id = $1), 0) AS BIGINT)",
+        params![store],
+        |row| Ok(row.get::<i64>(0)?.max(row.get(1)?)),
+    )
+}
+
 /// Whether the order's buyer was erased.
 pub fn is_erased(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<bool, db::Error> {
     let erased_at = tx.query_opt(
@@ -124,6 +139,17 @@ pub fn is_erased(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<bool, db::Er
 
 /// Writes the order's newest state.
 pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error> {
+    save_of(tx, store, known, known.account.as_ref())
+}
+
+/// Writes the order's newest state, as the order of `account`.
+pub(super) fn save_of(
+    tx: &mut Tx<'_>,
+    store: i64,
+    known: &Known,
+    account: Option<&AccountId>,
+) -> Result<(), db::Error> {
+    heard::note(tx, store, known.order.id);
     let site = known.assigned.site.as_ref();
     let state = serde_json::to_string(&known.order).map_err(|error| {
         db::Error::Unusable(format!("order {} cannot be written: {error}", known.order.id))
@@ -143,7 +169,7 @@ pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error>
         params![
             store,
             known.order.id,
-            known.account.as_ref(),
+            account,
             &state,
             &known.order.status,
             known.order.modified_at,

@@ -9,6 +9,7 @@
 pub mod address;
 mod finding;
 pub mod health;
+pub mod kept;
 mod oauth;
 pub mod rest;
 pub mod store;

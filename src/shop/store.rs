@@ -1,5 +1,6 @@
 //! Stores in the database.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
@@ -91,6 +92,8 @@ pub struct Secrets {
     pub today: HookSecret,
     /// The one before it, while that is still taken.
     pub previous: Option<HookSecret>,
+    /// From when that is refused.
+    pub until: Option<Timestamp>,
 }
 
 impl Settings {
@@ -309,8 +312,9 @@ pub fn find_with_secrets(tx: &mut Tx<'_>, name: &StoreName) -> Result<Option<(St
         params![name.as_str()],
         |row| {
             let previous = previous_secret(row, 10)?.filter(|previous| now < previous.until);
-            let secrets =
-                Secrets { today: hook_secret(row, 9)?, previous: previous.map(|previous| previous.secret) };
+            let until = previous.as_ref().map(|previous| previous.until);
+            let previous = previous.map(|previous| previous.secret);
+            let secrets = Secrets { today: hook_secret(row, 9)?, previous, until };
             Ok((read(row)?, secrets))
         },
     )
@@ -404,13 +408,11 @@ const HEARD_EVERY_MS: i64 = 60 * 1000;
 /// once a minute, and when the secret is another than that of the delivery before.
 pub fn note_heard(tx: &mut Tx<'_>, id: i64, with_todays: bool) -> Result<(), db::Error> {
     let now = tx.now();
-    let noted = tx.query_opt(
-        "-- shop::store::note_heard (noted)
-         SELECT heard_at, secret_heard_at FROM store_health WHERE store_id = $1",
-        params![id],
-        |row| Ok((row.get::<Option<Timestamp>>(0)?, row.get::<Option<Timestamp>>(1)?)),
-    )?;
-    let (heard_at, secret_heard_at) = noted.unwrap_or_default();
+    let remembered = tx.memory().and_then(|memory| memory.of::<Heard>().0.get(&id).copied());
+    let (heard_at, secret_heard_at) = match remembered {
+        Some(noted) => noted,
+        None => heard(tx, id)?,
+    };
     let was_lately = heard_at.is_some_and(|at| now < at.plus_millis(HEARD_EVERY_MS));
     if was_lately && (heard_at == secret_heard_at) == with_todays {
         return Ok(());
@@ -424,7 +426,34 @@ pub fn note_heard(tx: &mut Tx<'_>, id: i64, with_todays: bool) -> Result<(), db:
              secret_heard_at = COALESCE(excluded.secret_heard_at, store_health.secret_heard_at)",
         params![id, now, with_todays.then_some(now)],
     )?;
+    remember_heard(tx, id, (Some(now), if with_todays { Some(now) } else { secret_heard_at }));
     Ok(())
+}
+
+/// When a store's deliveries were last noted, as the writer remembers it. Beside [`note_heard`] only what changes
+/// stores themselves writes that, and then nothing is remembered.
+#[derive(Debug, Default)]
+struct Heard(HashMap<i64, Noted>);
+
+/// When a delivery was noted, and one that was signed with today's secret.
+type Noted = (Option<Timestamp>, Option<Timestamp>);
+
+fn heard(tx: &mut Tx<'_>, id: i64) -> Result<Noted, db::Error> {
+    let noted = tx.query_opt(
+        "-- shop::store::heard
+         SELECT heard_at, secret_heard_at FROM store_health WHERE store_id = $1",
+        params![id],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let noted = noted.unwrap_or_default();
+    remember_heard(tx, id, noted);
+    Ok(noted)
+}
+
+fn remember_heard(tx: &mut Tx<'_>, id: i64, noted: Noted) {
+    if let Some(memory) = tx.memory() {
+        memory.of::<Heard>().0.insert(id, noted);
+    }
 }
 
 /// Writes down that a store sent a signed error object.

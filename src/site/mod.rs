@@ -8,6 +8,7 @@
 //! This module moves no credits: what lies in a site's compartment stays with its account.
 
 pub mod import;
+pub mod kept;
 pub mod store;
 
 use std::fmt;

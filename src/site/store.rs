@@ -161,11 +161,19 @@ fn of_customer(tx: &mut Tx<'_>, store_id: i64, natural_key: &str) -> Result<Opti
 /// Calls the account `name`, as its newest order does; a name without any letter changes nothing, and an
 /// account that stores know by several names, because others were merged into it, keeps its own, as one does that a person named.
 pub fn rename(tx: &mut Tx<'_>, account: &AccountId, name: &str) -> Result<(), db::Error> {
-    if let Some(name) = tidy_name(name) {
+    let Some(name) = tidy_name(name) else { return Ok(()) };
+    // To write what changes nothing would cost everybody what they remember of accounts.
+    let is_another = tx.query_opt(
+        "-- site::store::rename (another)
+         SELECT CAST(1 AS BIGINT) FROM account WHERE id = $1 AND name <> $2 AND named_at IS NULL
+           AND (SELECT COUNT(*) FROM customer c WHERE c.account_id = account.id) < 2",
+        params![account, &name],
+        |row| row.get::<i64>(0),
+    )?;
+    if is_another.is_some() {
         tx.execute(
             "-- site::store::rename
-             UPDATE account SET name = $2 WHERE id = $1 AND name <> $2 AND named_at IS NULL
-               AND (SELECT COUNT(*) FROM customer c WHERE c.account_id = account.id) < 2",
+             UPDATE account SET name = $2 WHERE id = $1",
             params![account, &name],
         )?;
     }

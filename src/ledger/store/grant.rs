@@ -1,14 +1,52 @@
 //! Credits come in, and are corrected by hand.
 
+use super::hot::{Account, Hot};
 use super::{Error, LockedAccount};
-use crate::id::{GrantId, OperationId};
+use crate::db::Tx;
+use crate::id::{AccountId, GrantId, OperationId};
 use crate::ledger::act::{Expiry, Granted, NewGrant, Purchase, Shown, Taken};
 use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::position::Position;
-use crate::ledger::slice::{Compartment, View, open_slices};
+use crate::ledger::slice::{Compartment, Slice, View, open_slices};
 use crate::params;
 use crate::time::{Timestamp, Validity};
 use crate::units::{Credits, Delta};
+
+/// Adds credits to an account, the first of an order line. What the writer remembers of the account is kept true, so
+/// one who buys again costs no look.
+///
+/// # Errors
+/// As [`LockedAccount::lock`]; [`Error::TooMuch`].
+pub fn grant_first(tx: &mut Tx<'_>, id: &AccountId, new: &NewGrant) -> Result<Granted, Error> {
+    let remembered = tx.memory().and_then(|memory| memory.of::<Hot>().take(id));
+    let mut account = match remembered {
+        Some(account) => account,
+        None => Account::read(tx, id)?,
+    };
+    // What a plan's period decides, and what is to be booked before, is seldom.
+    let is_plain = !matches!(new.expiry, Expiry::After(Validity::Cycle)) && !account.is_due(tx.now());
+    if !is_plain || account.owes(tx)? {
+        return LockedAccount::lock(tx, id)?.grant(new);
+    }
+    let granted = account.grant(tx, new)?;
+    if let Some(memory) = tx.memory() {
+        memory.of::<Hot>().keep(id, account);
+    }
+    Ok(granted)
+}
+
+/// A grant of which everything is decided.
+#[derive(Debug)]
+pub(super) struct Fresh<'a> {
+    pub(super) new: &'a NewGrant,
+    pub(super) now: Timestamp,
+    pub(super) effective_at: Timestamp,
+    pub(super) expires_at: Option<Timestamp>,
+    /// Its number among those of its order line.
+    pub(super) line_seq: Option<i64>,
+    /// What of it pays a debt.
+    pub(super) repaid: Credits,
+}
 
 impl LockedAccount<'_, '_> {
     /// Adds credits. A debt of their compartment is paid from them first.
@@ -24,11 +62,18 @@ impl LockedAccount<'_, '_> {
             Expiry::After(validity) => validity.expires_at(effective_at, self.zone),
             Expiry::At(instant) => Some(instant),
         };
-        let priority = new.priority.unwrap_or(new.category.priority());
         self.check_room(new.amount)?;
+        let line_seq = new.purchase.map(|purchase| self.next_line_seq(purchase)).transpose()?;
+        let repaid = self.debt(&new.compartment)?.min(new.amount);
+        self.book_grant(&Fresh { new, now, effective_at, expires_at, line_seq, repaid })
+    }
+
+    /// Writes a grant, with what follows from it.
+    pub(super) fn book_grant(&mut self, fresh: &Fresh<'_>) -> Result<Granted, Error> {
+        let Fresh { new, now, effective_at, expires_at, line_seq, repaid } = *fresh;
+        let priority = new.priority.unwrap_or(new.category.priority());
         let id = GrantId::new();
         self.grant_seq += 1;
-        let line_seq = new.purchase.map(|purchase| self.next_line_seq(purchase)).transpose()?;
         self.tx.execute(
             "-- ledger::store::grant::grant
              INSERT INTO credit_grant (id, account_id, seq, category, priority, label, reason, granted_at, effective_at,
@@ -65,7 +110,6 @@ impl LockedAccount<'_, '_> {
             amount: new.amount,
             booked_at: now,
         }];
-        let repaid = self.debt(&new.compartment)?.min(new.amount);
         if !repaid.is_zero() {
             postings.push(Posting {
                 operation: id.as_str(),
@@ -166,9 +210,7 @@ impl LockedAccount<'_, '_> {
     /// # Errors
     /// [`Error::TooMuch`].
     pub fn check_room(&mut self, amount: Credits) -> Result<(), Error> {
-        let held = Position::of(&open_slices(self.tx, &self.id, &View::Account)?, self.tx.now());
-        let sum = [held.posted, held.frozen].into_iter().try_fold(amount, Credits::checked_add);
-        sum.map(|_| ()).ok_or(Error::TooMuch)
+        has_room(&open_slices(self.tx, &self.id, &View::Account)?, amount, self.tx.now())
     }
 
     fn next_line_seq(&mut self, purchase: Purchase) -> Result<i64, Error> {
@@ -180,4 +222,11 @@ impl LockedAccount<'_, '_> {
             |row| row.get(0),
         )?)
     }
+}
+
+/// Refuses an amount with which all slices of an account would add up to more than can be counted.
+pub(super) fn has_room(slices: &[Slice], amount: Credits, now: Timestamp) -> Result<(), Error> {
+    let held = Position::of(slices, now);
+    let sum = [held.posted, held.frozen].into_iter().try_fold(amount, Credits::checked_add);
+    sum.map(|_| ()).ok_or(Error::TooMuch)
 }

@@ -7,10 +7,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
 use super::brake::{self, Look};
-use super::{Error, Head, LockedAccount, alert, limit};
+use super::{Error, Head, LockedAccount, alert, grant, limit};
 use crate::db::{self, Tx};
 use crate::id::{AccountId, AgentId, ClientId, DebitId, SiteId};
-use crate::ledger::act::{Debited, Left, NewDebit, Taken};
+use crate::ledger::act::{Debited, Expiry, Granted, Left, NewDebit, NewGrant, Taken};
 use crate::ledger::alert::Standing as Alertness;
 use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::limit::{Brake, Decided, Pause, Policy, Purpose, Said, Standing, Terms, decide};
@@ -18,7 +18,7 @@ use crate::ledger::position::{AlertLevel, Position};
 use crate::ledger::slice::{Compartment, Slice, View, open_slices};
 use crate::site;
 use crate::time::{HOUR_MS, Timestamp};
-use crate::units::Delta;
+use crate::units::{Credits, Delta};
 
 /// How many accounts, and how many sites, are remembered at least; at most twice as many.
 const KEPT: usize = 6_000;
@@ -60,6 +60,8 @@ pub(super) struct Account {
     standings: Option<Vec<Alertness>>,
     /// The compartments that were touched since somebody looked; nothing: nobody has.
     touched: Option<BTreeSet<Compartment>>,
+    /// Whether it owes anything, once somebody has asked.
+    owes: Option<bool>,
 }
 
 /// What decides about the spending of one site, beside its slices.
@@ -144,7 +146,7 @@ impl Account {
     pub(super) fn read(tx: &mut Tx<'_>, id: &AccountId) -> Result<Self, Error> {
         let head = Head::lock(tx, id)?;
         let slices = open_slices(tx, id, &View::Account)?;
-        Ok(Self { head, slices, sites: HashMap::new(), standings: None, touched: None })
+        Ok(Self { head, slices, sites: HashMap::new(), standings: None, touched: None, owes: None })
     }
 
     /// Looks whether what was touched has reached a level.
@@ -167,6 +169,65 @@ impl Account {
             || due(head.next_renewal)
             || due(head.next_expiry)
             || head.unsettled.is_due(now)
+    }
+
+    /// Whether the account owes anything.
+    pub(super) fn owes(&mut self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        if let Some(owes) = self.owes {
+            return Ok(owes);
+        }
+        let owes = !LockedAccount::of(tx, &self.head).debts()?.is_empty();
+        self.owes = Some(owes);
+        Ok(owes)
+    }
+
+    /// Adds credits to an account that owes nothing, the first of an order line.
+    pub(super) fn grant(&mut self, tx: &mut Tx<'_>, new: &NewGrant) -> Result<Granted, Error> {
+        tx.note_lock(&self.head.id);
+        let now = tx.now();
+        let effective_at = new.effective_at.unwrap_or(now);
+        let expires_at = match new.expiry {
+            Expiry::After(validity) => validity.expires_at(effective_at, self.head.zone),
+            Expiry::At(instant) => Some(instant),
+        };
+        grant::has_room(&self.slices, new.amount, now)?;
+        let line_seq = new.purchase.map(|_| 1);
+        let mut account = LockedAccount::of(tx, &self.head);
+        let granted = account.book_grant(&grant::Fresh {
+            new,
+            now,
+            effective_at,
+            expires_at,
+            line_seq,
+            repaid: Credits::ZERO,
+        })?;
+        let (entry_seq, entry_hash) = (account.entry_seq, account.entry_hash);
+        let (grant_seq, last_entry, next_expiry) =
+            (account.grant_seq, account.last_entry, account.next_expiry);
+        let head = &mut self.head;
+        (head.grant_seq, head.entry_seq, head.entry_hash) = (grant_seq, entry_seq, entry_hash);
+        (head.last_entry, head.next_expiry) = (last_entry, next_expiry);
+        // Its number is the highest, so it is the last.
+        self.slices.push(Slice {
+            grant: granted.id.clone(),
+            grant_seq,
+            compartment: new.compartment.clone(),
+            category: new.category,
+            priority: granted.priority,
+            label: new.label.clone(),
+            grant_amount: new.amount,
+            remaining: new.amount,
+            held: Credits::ZERO,
+            effective_at,
+            expires_at,
+            frozen: false,
+            voided: false,
+            order: new.purchase.map(|purchase| purchase.order),
+        });
+        if let Some(touched) = &mut self.touched {
+            touched.insert(new.compartment.clone());
+        }
+        Ok(granted)
     }
 
     /// Spends credits for a site, all or nothing.

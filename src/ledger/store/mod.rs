@@ -23,6 +23,7 @@ mod void;
 use chrono_tz::Tz;
 
 pub use self::clawback::lock_holders;
+pub use self::grant::grant_first;
 pub use self::spend::spend;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, DebitId, GrantId, HoldId};
@@ -502,7 +503,7 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
     pub(super) fn save_head(&mut self) -> Result<(), Error> {
         self.tx.execute(
             "-- ledger::store::save_head
-             UPDATE account SET grant_seq = $2, entry_seq = $3, entry_hash = $4, next_expiry = $5, last_entry = $6
+             UPDATE account SET version = version + 1, grant_seq = $2, entry_seq = $3, entry_hash = $4, next_expiry = $5, last_entry = $6
              WHERE id = $1",
             params![
                 &self.id,
