@@ -881,8 +881,8 @@ fn book<'a>(
     debits: impl Iterator<Item = (i64, &'a str, Option<&'a str>, i64)>,
 ) -> Result<(), db::Error> {
     let mut previous: Option<i64> = None;
-    for (number, (at, site, action, credits)) in debits.enumerate() {
-        let (seq, id) = (number as i64 + 1, format!("db_{number}"));
+    for (seq, (at, site, action, credits)) in (1_i64..).zip(debits) {
+        let id = format!("db_{seq}");
         let entry: i64 = tx.query_one(
             "-- test
              INSERT INTO entry (previous, account_id, seq, operation, kind, source, target, amount, booked_at, hash)
