@@ -472,7 +472,12 @@ pub(super) fn forget_usage(tx: &mut Tx<'_>, account: &AccountId) -> Result<u64, 
     tx.execute(
         "-- account::store::forget_usage
          UPDATE debit SET usage = NULL, reference = NULL
-         WHERE account_id = $1 AND (usage IS NOT NULL OR reference IS NOT NULL)",
+         WHERE (usage IS NOT NULL OR reference IS NOT NULL) AND id IN (
+             WITH RECURSIVE walk (previous, kind, operation) AS (
+                 SELECT e.previous, e.kind, e.operation FROM account a JOIN entry e ON e.id = a.last_entry WHERE a.id = $1
+                 UNION ALL
+                 SELECT e.previous, e.kind, e.operation FROM walk w JOIN entry e ON e.id = w.previous)
+             SELECT operation FROM walk WHERE kind = 'spent')",
         params![account],
     )
 }

@@ -265,9 +265,8 @@ pub(super) fn kind(sql: &str) -> Kind {
     match &table[..end] {
         "entry" | "debit" | "idempotency" | "idempotency_before" | "delivery" | "shop_order"
         | "order_line" | "lookup" | "parked_retry" | "store_health" | "reconciliation" | "signing_secret"
-        | "correction" | "turn" | "told" | "event" | "event_number" | "event_push" | "event_receiver" => {
-            Kind::Unkept
-        }
+        | "correction" | "turn" | "usage_hour" | "spent_hour" | "told" | "event" | "event_number"
+        | "event_push" | "event_receiver" => Kind::Unkept,
         "slice" | "activity" | "spending" | "spending_hour" | "credit_grant" | "plan_grant" | "hold"
         | "hold_slice" | "holding" | "reversal" | "claw_due" | "alert" => Kind::OfAccount,
         "account" if name.starts_with("-- ledger::") => Kind::OfAccount,

@@ -154,6 +154,14 @@ impl<'c> Tx<'c> {
         self.noted(done)
     }
 
+    /// Runs an `INSERT` of one row; answers the `id` that the database gave it. SQLite knows it anyway, and makes a
+    /// table to tell it with `RETURNING`.
+    pub fn insert(&mut self, sql: &str, params: &[Param<'_>]) -> Result<i64, Error> {
+        self.note(sql);
+        let done = self.engine.insert(sql, params);
+        self.noted(done)
+    }
+
     /// All rows of a query, each read by `read`.
     pub fn query<T>(
         &mut self,
@@ -250,6 +258,21 @@ impl Engine<'_> {
         }
     }
 
+    fn insert(&mut self, sql: &str, params: &[Param<'_>]) -> Result<i64, Error> {
+        match self {
+            Self::Sqlite(connection) => {
+                let mut statement = connection.prepare_cached(sql)?;
+                bind(&mut statement, params)?;
+                statement.raw_execute()?;
+                Ok(connection.last_insert_rowid())
+            }
+            Self::Postgres(client) => {
+                let row = client.query_one(&format!("{sql} RETURNING id"), &as_postgres(params))?;
+                Ok(row.try_get(0)?)
+            }
+        }
+    }
+
     fn query_opt<T>(
         &mut self,
         sql: &str,
@@ -300,11 +323,16 @@ impl Engine<'_> {
 fn bind(statement: &mut rusqlite::CachedStatement<'_>, params: &[Param<'_>]) -> Result<(), Error> {
     for (number, param) in params.iter().enumerate() {
         // SQLite numbers named parameters by first appearance, PostgreSQL by their digits: bind by name.
-        let name = PARAMETER_NAMES
+        let name = *PARAMETER_NAMES
             .get(number)
             .ok_or(rusqlite::Error::InvalidParameterCount(number, PARAMETER_NAMES.len()))?;
-        let Some(index) = statement.parameter_index(name)? else {
-            return Err(rusqlite::Error::InvalidParameterName((*name).to_owned()).into());
+        // Where they appear in their order, which most do, it is found without a search.
+        let index = if statement.parameter_name(number + 1) == Some(name) {
+            number + 1
+        } else if let Some(index) = statement.parameter_index(name)? {
+            index
+        } else {
+            return Err(rusqlite::Error::InvalidParameterName(name.to_owned()).into());
         };
         statement.raw_bind_parameter(index, param)?;
     }

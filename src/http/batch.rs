@@ -5,18 +5,19 @@
 //! meanwhile do not wait for all of it; whoever lost an answer sends the batch again and nothing is done twice.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::App;
-use super::debits;
+use super::debits::{self, Order};
 use super::extract::{self, Fields, Raw};
 use super::idempotent::{self, Answered, Requested};
 use super::openapi::Routes;
@@ -46,15 +47,16 @@ struct Batch {
 }
 
 /// What came of a batch.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename = "BatchResults")]
 struct Results {
     /// What came of each, in their order.
+    #[expect(dead_code, reason = "it tells the API document what is written without it")]
     results: Vec<Outcome>,
 }
 
 /// What came of one item: what a single debit would have answered.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, JsonSchema)]
 #[schemars(rename = "BatchResult")]
 struct Outcome {
     /// The status of the single debit.
@@ -62,10 +64,23 @@ struct Outcome {
     status: u16,
     /// Its answer: a debit, or a problem.
     #[schemars(schema_with = "debit_or_problem")]
-    body: Box<RawValue>,
+    body: String,
     /// There if this is the stored answer of an earlier request with this key.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     replayed: bool,
+}
+
+/// What came of a batch, as JSON: the items' answers are JSON already.
+fn written<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Answer {
+    let mut body = String::from("{\"results\":[");
+    for (number, outcome) in outcomes.enumerate() {
+        let comma = if number == 0 { "" } else { "," };
+        let replayed = if outcome.replayed { ",\"replayed\":true" } else { "" };
+        let (status, answer) = (outcome.status, &outcome.body);
+        let _ = write!(body, "{comma}{{\"status\":{status},\"body\":{answer}{replayed}}}");
+    }
+    body.push_str("]}");
+    Answer { status: StatusCode::OK.as_u16(), body }
 }
 
 /// Spending many times.
@@ -120,13 +135,13 @@ pub async fn create(
             format!("has {} debits, at most {ITEMS_MAX}: send the rest in a batch of its own", items.len());
         return Err(Problem::invalid("/items", detail));
     }
-    let mut results = Vec::with_capacity(items.len());
+    let mut results = Arc::new(Vec::with_capacity(items.len()));
     let mut items = items.into_iter().peekable();
     while items.peek().is_some() {
         // Read before it is their turn: the writer only writes.
         let step: Vec<_> = items.by_ref().take(STEP).map(|item| read(&item)).collect();
         let (size, is_first, is_last) = (step.len(), results.is_empty(), items.peek().is_none());
-        let before = if is_last { results.clone() } else { Vec::new() };
+        let before = Arc::clone(&results);
         let (settings, brake) = (Arc::clone(&app.feed), app.brake);
         let (requested, caller) = (Arc::clone(&requested), caller.clone());
         let done = app
@@ -142,41 +157,45 @@ pub async fn create(
                 let done = step
                     .into_iter()
                     .map(|item| {
-                        let (requested, fields) = item?;
-                        debits::book(tx, &settings, &brake, &caller, &requested, &fields)
+                        let (requested, order) = item?;
+                        debits::book(tx, &settings, &brake, &caller, &requested, order)
                     })
                     .map(outcome)
-                    .collect::<Result<Vec<_>, db::Error>>()?;
-                if is_last && keeps {
-                    let results: Vec<Outcome> = before.into_iter().chain(done.iter().cloned()).collect();
-                    // What failed is to be tried again, so it is no answer to keep.
-                    let failed = results.iter().any(|outcome| outcome.status >= 500);
-                    if !failed && results.iter().any(|outcome| outcome.status < 300) {
-                        requested.keep(tx, caller.key(), &Answer::ok(&Results { results })?)?;
-                    }
+                    .collect::<Vec<_>>();
+                if !is_last {
+                    return Ok(Step::Done(done));
                 }
-                Ok::<_, Problem>(Step::Done(done))
+                let all = || before.iter().chain(&done);
+                let answer = written(all());
+                // What failed is to be tried again, so it is no answer to keep.
+                let failed = all().any(|outcome| outcome.status >= 500);
+                if keeps && !failed && all().any(|outcome| outcome.status < 300) {
+                    requested.keep(tx, caller.key(), &answer)?;
+                }
+                Ok::<_, Problem>(Step::All(answer))
             })
             .await;
         match done {
-            Ok(Step::Done(done)) => results.extend(done),
+            Ok(Step::Done(done)) => Arc::make_mut(&mut results).extend(done),
+            Ok(Step::All(answer)) => return Ok(idempotent::respond(Answered::first(answer))),
             Ok(Step::Seen(answered)) => return Ok(idempotent::respond(answered)),
             Ok(Step::Refused(problem)) => return Err(problem),
             // Nothing of this step was done; what was done before it is told all the same.
             Err(problem) => {
-                for _ in 0..size {
-                    results.push(refused(&problem)?);
-                }
+                let refused = refused(&problem);
+                Arc::make_mut(&mut results).extend(std::iter::repeat_n(refused, size));
             }
         }
     }
-    Ok(idempotent::respond(Answered::first(Answer::ok(&Results { results })?)))
+    Ok(idempotent::respond(Answered::first(written(results.iter()))))
 }
 
 /// What came of some of the items.
 enum Step {
     /// They were booked or refused, each alone.
     Done(Vec<Outcome>),
+    /// So were the last of them: the answer to the batch.
+    All(Answer),
     /// All of the batch was answered meanwhile.
     Seen(Answered),
     /// The batch as a whole is refused.
@@ -184,32 +203,32 @@ enum Step {
 }
 
 /// What came of an item; what refused it wrote nothing.
-fn outcome(booked: Result<Answered, Problem>) -> Result<Outcome, db::Error> {
+fn outcome(booked: Result<Answered, Problem>) -> Outcome {
     match booked {
-        Ok(answered) => Ok(Outcome {
+        Ok(answered) => Outcome {
             status: answered.answer().status,
             replayed: answered.is_replayed(),
-            body: raw(answered.into_body())?,
-        }),
+            body: answered.into_body(),
+        },
         Err(problem) => refused(&problem),
     }
 }
 
-/// An item's request and its fields.
-fn read(item: &RawValue) -> Result<(Requested, Map<String, Value>), Problem> {
+/// An item's request, and the debit that it asks for.
+fn read(item: &RawValue) -> Result<(Requested, Order), Problem> {
     let Fields(mut fields) = extract::parse(item.get().as_bytes())?;
     let key = match fields.remove(KEY) {
         None | Some(Value::Null) => None,
         Some(Value::String(key)) => Some(key),
         Some(_) => return Err(Problem::invalid(format!("/{KEY}"), "must be a string")),
     };
-    Ok((Requested::item(PATH, key.as_deref(), &written(&fields)?), fields))
+    Ok((Requested::item(PATH, key.as_deref(), &sorted(&fields)?), Order::read(&fields)))
 }
 
 /// The fields in one order and without white space: a sender that writes the same item anew means the same.
-fn written(fields: &Map<String, Value>) -> Result<Vec<u8>, db::Error> {
-    let sorted: BTreeMap<&String, &Value> = fields.iter().collect();
-    serde_json::to_vec(&sorted)
+fn sorted(fields: &Map<String, Value>) -> Result<Vec<u8>, db::Error> {
+    let fields: BTreeMap<&String, &Value> = fields.iter().collect();
+    serde_json::to_vec(&fields)
         .map_err(|error| db::Error::Unusable(format!("an item cannot be written: {error}")))
 }
 
@@ -218,12 +237,7 @@ fn debit_or_problem(generator: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({ "anyOf": [debit, { "$ref": "#/components/schemas/Problem" }] })
 }
 
-fn refused(problem: &Problem) -> Result<Outcome, db::Error> {
+fn refused(problem: &Problem) -> Outcome {
     let body = serde_json::to_string(problem).unwrap_or_default();
-    Ok(Outcome { status: problem.status().as_u16(), body: raw(body)?, replayed: false })
-}
-
-fn raw(json: String) -> Result<Box<RawValue>, db::Error> {
-    RawValue::from_string(json)
-        .map_err(|error| db::Error::Unusable(format!("an answer that was kept is not JSON: {error}")))
+    Outcome { status: problem.status().as_u16(), body, replayed: false }
 }

@@ -184,10 +184,11 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let requested = Requested::new("POST", PATH, &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
+    let order = Order::read(&fields);
     let (settings, brake) = (Arc::clone(&app.feed), app.brake);
     app.db
         .write_remembering("debits::create", move |tx| {
-            book(tx, &settings, &brake, &caller, &requested, &fields)
+            book(tx, &settings, &brake, &caller, &requested, order)
         })
         .await
         .map(idempotent::respond)
@@ -200,12 +201,12 @@ pub(super) fn book(
     brake: &Brake,
     caller: &Caller,
     requested: &Requested,
-    fields: &Map<String, Value>,
+    order: Order,
 ) -> Result<Answered, Problem> {
-    let site: SiteId = fields::subject(fields, "site")?;
+    let site = order.site?;
     let spender = find_spender(tx, caller, &site)?;
     requested.answer(tx, caller.key(), |tx| {
-        let debit = read(fields, &KNOWN, Vec::new())?.priced(tx, spender.uses_pool, site)?;
+        let debit = order.asked?.priced(tx, spender.uses_pool, site)?;
         match ledger::store::spend(tx, &spender.account, &debit, brake) {
             Ok(made) => answer(settings, debit.amount, &made, None),
             Err(refusal) => Err(refused(tx, settings, &spender.account, refusal)?),
@@ -363,6 +364,19 @@ pub(super) fn find_spender(tx: &mut Tx<'_>, caller: &Caller, site: &SiteId) -> R
     let Owned { account, client, uses_pool } = hot::owned(tx, site)?.ok_or_else(Problem::not_found)?;
     caller.check_debit(site, &account, client.as_ref())?;
     Ok(Spender { account, uses_pool })
+}
+
+/// A debit as it was sent, read before it is the writer's turn: what is wrong with it is told in its turn.
+pub(super) struct Order {
+    site: Result<SiteId, Problem>,
+    asked: Result<Asked, Problem>,
+}
+
+impl Order {
+    /// Reads the fields of a debit.
+    pub(super) fn read(fields: &Map<String, Value>) -> Self {
+        Self { site: fields::subject(fields, "site"), asked: read(fields, &KNOWN, Vec::new()) }
+    }
 }
 
 /// A debit as it was asked for.

@@ -8,7 +8,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{Answer, Digest, Key, RETENTION_MS, Seen};
-use crate::db::{self, Tx};
+use crate::db::{self, Row, Tx};
 use crate::id::KeyId;
 use crate::params;
 use crate::time::Timestamp;
@@ -21,8 +21,10 @@ pub fn look(tx: &mut Tx<'_>, caller: &KeyId, key: &Key, digest: &Digest) -> Resu
     // Whatever is still given again is at most one generation old; a clock that was set back leaves younger ones.
     // Told one by one, because SQLite makes a table of a list.
     let [today, earlier, later] = [0, -1, 1].map(|away| place(generation(now) + away, number));
-    let found = tx.query_opt(
-        "-- idempotency::store::look
+    let seen = |row: &Row<'_>| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?, row.get::<String>(2)?));
+    let found = if has_strangers(tx)? {
+        tx.query_opt(
+            "-- idempotency::store::look
          SELECT digest, status, body FROM idempotency
          WHERE hash = $1 AND key = $5 AND key_id = $4 AND created_at > $6
          UNION ALL
@@ -34,9 +36,21 @@ pub fn look(tx: &mut Tx<'_>, caller: &KeyId, key: &Key, digest: &Digest) -> Resu
          UNION ALL
          SELECT digest, status, body FROM idempotency_before
          WHERE key_id = $4 AND key = $5 AND created_at > $6",
-        params![today, earlier, later, caller, key.as_str(), kept_since(now)],
-        |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?, row.get::<String>(2)?)),
-    )?;
+            params![today, earlier, later, caller, key.as_str(), kept_since(now)],
+            seen,
+        )?
+    } else {
+        tx.query_opt(
+            "-- idempotency::store::look (usual)
+             SELECT digest, status, body FROM idempotency
+             WHERE hash = $1 AND key = $4 AND key_id = $3 AND created_at > $5
+             UNION ALL
+             SELECT digest, status, body FROM idempotency
+             WHERE hash = $2 AND key = $4 AND key_id = $3 AND created_at > $5",
+            params![today, earlier, caller, key.as_str(), kept_since(now)],
+            seen,
+        )?
+    };
     Ok(match found {
         None => Seen::Never,
         Some((stored, status, body)) => {
@@ -44,6 +58,34 @@ pub fn look(tx: &mut Tx<'_>, caller: &KeyId, key: &Key, digest: &Digest) -> Resu
             if stored == digest { Seen::Answered(answer) } else { Seen::Mismatch(answer) }
         }
     })
+}
+
+/// What the writer remembers: in this generation there are answers of an earlier version or of a later generation, or
+/// there are none.
+#[derive(Debug, Default)]
+struct Strangers(Option<(i64, bool)>);
+
+/// Whether there are answers of an earlier version, or of a clock that was set back since. Only the writer is sure that
+/// there are none.
+fn has_strangers(tx: &mut Tx<'_>) -> Result<bool, db::Error> {
+    let generation = generation(tx.now());
+    match tx.memory().map(|memory| memory.of::<Strangers>().0) {
+        None => return Ok(true),
+        Some(Some((of, known))) if of == generation => return Ok(known),
+        Some(_) => {}
+    }
+    let found: Option<i64> = tx.query_opt(
+        "-- idempotency::store::has_strangers
+         SELECT 1 FROM idempotency WHERE hash >= $1
+         UNION ALL
+         SELECT 1 FROM idempotency_before LIMIT 1",
+        params![place(generation + 1, 0)],
+        |row| row.get(0),
+    )?;
+    if let Some(memory) = tx.memory() {
+        memory.of::<Strangers>().0 = Some((generation, found.is_some()));
+    }
+    Ok(found.is_some())
 }
 
 /// Stores the answer to a request that was [looked for](look) in the same transaction and is new, with the effect

@@ -34,6 +34,12 @@ pub struct Unsettled {
     pub(super) spent: Vec<Spent>,
     /// What the customer reads.
     pub(super) lines: Vec<Line>,
+    /// What it was spent for; nothing in what an earlier version left.
+    #[serde(default)]
+    pub(super) used: Vec<Used>,
+    /// Where the debits of each hour are; nothing in what an earlier version left.
+    #[serde(default)]
+    pub(super) hours: Vec<Hour>,
 }
 
 /// What was taken from one slice: the grant, the compartment's column, micro-credits.
@@ -44,6 +50,21 @@ pub(super) struct Taken(pub(super) GrantId, pub(super) String, pub(super) i64);
 /// start of the quarter in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Spent(pub(super) SiteId, pub(super) String, pub(super) i64, pub(super) i64);
+
+/// What was spent in an hour: the site, the start of the hour in milliseconds, the assistant and the action or nothing,
+/// micro-credits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Used(
+    pub(super) SiteId,
+    pub(super) i64,
+    pub(super) String,
+    pub(super) String,
+    pub(super) i64,
+);
+
+/// The debits of an hour: its start in milliseconds, the ids of their first and their last entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Hour(pub(super) i64, pub(super) i64, pub(super) i64);
 
 /// One line of usage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,16 +123,18 @@ impl Unsettled {
     /// Whether it is to be settled before a debit at `now` is added.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
-        let things = self.taken.len() + self.spent.len() + self.lines.len();
+        let things = self.taken.len() + self.spent.len() + self.lines.len().max(self.used.len());
         let is_old = |spent: &Spent| spent.3 != quarter(now);
         things >= THINGS_MAX || things >= OLD_THINGS_MAX && self.spent.first().is_some_and(is_old)
     }
 
-    /// Adds a debit whose first entry has the number `entry`: what it took from each slice.
+    /// Adds a debit whose first entry has the number `entry`, and whose entries have the ids from `first` to `last`: what
+    /// it took from each slice.
     pub(super) fn add<'a>(
         &mut self,
         now: Timestamp,
         entry: i64,
+        (first, last): (i64, i64),
         new: &NewDebit,
         taken: impl Iterator<Item = (&'a Slice, Credits)>,
     ) {
@@ -129,6 +152,20 @@ impl Unsettled {
                 Some(spent) => spent.2 += new.amount.micro(),
                 None => self.spent.push(Spent(new.site.clone(), agent.to_owned(), new.amount.micro(), since)),
             }
+        }
+        let (hour, agent) = (now.hour().millis(), new.agent.as_ref().map_or("", AgentId::as_str));
+        let action = new.action.as_deref().unwrap_or_default();
+        let same =
+            |used: &&mut Used| used.1 == hour && used.0 == new.site && used.2 == agent && used.3 == action;
+        if let Some(used) = self.used.iter_mut().find(same) {
+            used.4 += new.amount.micro();
+        } else {
+            let (agent, action) = (agent.to_owned(), action.to_owned());
+            self.used.push(Used(new.site.clone(), hour, agent, action, new.amount.micro()));
+        }
+        match self.hours.iter_mut().find(|known| known.0 == hour) {
+            Some(known) => known.2 = last,
+            None => self.hours.push(Hour(hour, first, last)),
         }
         let line = Line::of(now, entry, new);
         let same = |known: &&mut Line| {

@@ -832,7 +832,12 @@ fn an_export_is_the_whole_history_oldest_first() {
 fn usage_is_what_was_taken_less_what_was_given_back() {
     for world in worlds() {
         world.furnish();
-        world.sql("-- test\n UPDATE debit SET reversed = 4000000 WHERE site = $1", &["a1"]);
+        let account = world.alice.clone();
+        write(&world.test, move |tx| {
+            let sql = "-- test\n SELECT id FROM debit WHERE site = 'a1'";
+            let debit = tx.query_one(sql, &[], |row| row.get(0))?;
+            LockedAccount::lock(tx, &account)?.reverse(&debit, "4".parse().ok(), None).map(drop)
+        });
         let day = json!({"from": "2026-11-20T00:00:00Z", "to": "2026-11-21T00:00:00Z"});
         let row = |group: &str, name: Value, credits: &str| {
             let mut row = day.clone();
@@ -864,9 +869,49 @@ fn usage_is_what_was_taken_less_what_was_given_back() {
             "a period is cut where the range ends"
         );
         assert_eq!(world.read("/v1/wallets/site:a1/usage?to=2026-11-20T16:00:00Z"), json!({"items": []}));
-        world.sql("-- test\n UPDATE debit SET reversed = credits WHERE site = $1", &["a1"]);
+        world.sql("-- test\n UPDATE usage_hour SET credits = 0 WHERE site = $1", &["a1"]);
         assert_eq!(world.read("/v1/wallets/site:a1/usage"), json!({"items": []}), "all was given back");
     }
+}
+
+/// Writes debits as they are when all is settled: when, for which site, for what, how many micro-credits.
+fn book<'a>(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    debits: impl Iterator<Item = (i64, &'a str, Option<&'a str>, i64)>,
+) -> Result<(), db::Error> {
+    let mut previous: Option<i64> = None;
+    for (seq, (at, site, action, credits)) in (1_i64..).zip(debits) {
+        let id = format!("db_{seq}");
+        let entry: i64 = tx.query_one(
+            "-- test
+             INSERT INTO entry (previous, account_id, seq, operation, kind, source, target, amount, booked_at, hash)
+             VALUES ($1, $2, $3, $4, 'spent', 'pool', 'revenue', $5, $6, $7) RETURNING id",
+            params![previous, account, seq, &id, credits, at, &[0_u8; 32]],
+            |row| row.get(0),
+        )?;
+        previous = Some(entry);
+        tx.execute(
+            "-- test
+             INSERT INTO debit (id, account_id, site, action, label, credits, reversed, booked_at, first_entry, last_entry)
+             VALUES ($1, $2, $3, $4, 'x', $5, 0, $6, $7, $7)",
+            params![&id, account, site, action, credits, at, entry],
+        )?;
+    }
+    tx.execute(
+        "-- test
+         INSERT INTO usage_hour (account_id, site, hour, agent, action, credits)
+         SELECT account_id, site, booked_at - booked_at % 3600000, '', COALESCE(action, ''), CAST(SUM(credits) AS BIGINT)
+         FROM debit GROUP BY 1, 2, 3, 5",
+        &[],
+    )?;
+    tx.execute(
+        "-- test
+         INSERT INTO spent_hour (account_id, hour, first_entry, last_entry)
+         SELECT account_id, booked_at - booked_at % 3600000, MIN(first_entry), MAX(last_entry) FROM debit GROUP BY 1, 2",
+        &[],
+    )
+    .map(drop)
 }
 
 #[test]
@@ -883,17 +928,10 @@ fn sums_over_any_range_equal_a_look_at_every_debit() {
                 (at, site, action, random.random_range(1..1_000_000_000_i64))
             })
             .collect();
-        let (account, rows) = (world.alice.clone(), debits.clone());
+        let (account, mut rows) = (world.alice.clone(), debits.clone());
+        rows.sort_unstable();
         write(&world.test, move |tx| {
-            rows.iter().enumerate().try_for_each(|(number, (at, site, action, credits))| {
-                tx.execute(
-                    "-- test
-                     INSERT INTO debit (id, account_id, site, action, label, credits, reversed, booked_at, first_entry, last_entry)
-                     VALUES ($1, $2, $3, $4, 'x', $5, 0, $6, 0, 0)",
-                    params![&format!("db_{number}"), &account, *site, *action, *credits, *at],
-                )
-                .map(drop)
-            })
+            book(tx, &account, rows.iter().map(|(at, site, action, credits)| (*at, *site, *action, *credits)))
         });
         for _ in 0..40 {
             let (wallet, shown) =
@@ -947,16 +985,9 @@ fn sums_over_any_range_equal_a_look_at_every_debit() {
 fn too_many_sums_are_refused_with_a_way_out() {
     for world in worlds() {
         let account = world.alice.clone();
+        let actions: Vec<String> = (0..5_001).map(|number| format!("action {number}")).collect();
         write(&world.test, move |tx| {
-            (0..5_001_i64).try_for_each(|number| {
-                tx.execute(
-                    "-- test
-                     INSERT INTO debit (id, account_id, site, action, label, credits, reversed, booked_at, first_entry, last_entry)
-                     VALUES ($1, $2, 'a1', $1, 'x', 1, 0, 1000, 0, 0)",
-                    params![&format!("db_{number}"), &account],
-                )
-                .map(drop)
-            })
+            book(tx, &account, actions.iter().map(|action| (1000, "a1", Some(action.as_str()), 1)))
         });
         let path = "/v1/wallets/site:a1/usage?from=1970-01-01&to=1970-01-02";
         let refused = world.get(&world.admin, &format!("{path}&group=action"));

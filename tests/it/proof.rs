@@ -7,7 +7,7 @@ use nivella_wallet::ledger::audit;
 use nivella_wallet::time::Clock;
 
 /// What somebody changed in the books behind the program's back, and the rule that finds it first.
-const CHANGES: [(&str, &str); 37] = [
+const CHANGES: [(&str, &str); 42] = [
     // Entries.
     ("UPDATE entry SET amount = amount + 1 WHERE id = 20", "hash chain"),
     ("UPDATE entry SET booked_at = booked_at + 1 WHERE id = 20", "hash chain"),
@@ -57,6 +57,11 @@ const CHANGES: [(&str, &str); 37] = [
     ("UPDATE spending SET captured = captured + 1 WHERE per = 'day'", "counters"),
     ("DELETE FROM spending WHERE per = 'month' AND captured > 0", "counters"),
     ("UPDATE spending_hour SET captured = captured + 1", "counters"),
+    ("UPDATE usage_hour SET credits = credits + 1", "counters"),
+    ("UPDATE usage_hour SET action = 'another'", "counters"),
+    ("UPDATE spent_hour SET first_entry = first_entry - 1", "counters"),
+    ("UPDATE spent_hour SET last_entry = last_entry - 1", "counters"),
+    ("DELETE FROM spent_hour", "counters"),
     ("UPDATE activity SET credits = credits + 1 WHERE rowid = 1", "activity"),
 ];
 

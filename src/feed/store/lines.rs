@@ -11,7 +11,7 @@ use crate::ledger::slice::Compartment;
 use crate::ledger::store::{Shown, settle};
 use crate::params;
 use crate::rate;
-use crate::time::Timestamp;
+use crate::time::{HOUR_MS, Timestamp};
 use crate::units::Delta;
 
 /// Up to `limit` lines before a place, newest first; of one compartment, or of the whole account.
@@ -219,25 +219,33 @@ pub(in crate::feed) fn active_sites(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<
             |row| row.get(0),
         )
     })?;
+    with_unsettled_sites(tx, wallet, &mut sites)?;
+    Ok(sites)
+}
+
+/// The wallet's sites that any debit is for.
+pub(in crate::feed) fn used_sites(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<Vec<SiteId>, db::Error> {
+    let mut sites = sites_of(tx, wallet, |tx, after| {
+        tx.query_opt(
+            "-- feed::store::lines::used_sites
+             SELECT site FROM usage_hour WHERE account_id = $1 AND site > $2 ORDER BY site LIMIT 1",
+            params![&wallet.account, after],
+            |row| row.get(0),
+        )
+    })?;
+    with_unsettled_sites(tx, wallet, &mut sites)?;
+    Ok(sites)
+}
+
+/// Adds the sites of a whole account that only unsettled debits are for.
+fn with_unsettled_sites(tx: &mut Tx<'_>, wallet: &Wallet, sites: &mut Vec<SiteId>) -> Result<(), db::Error> {
     if wallet.shows.compartments().is_none() {
         let unsettled = settle::unsettled(tx, &wallet.account)?;
         sites.extend(unsettled.lines().iter().map(|line| line.site.clone()));
         sites.sort_unstable();
         sites.dedup();
     }
-    Ok(sites)
-}
-
-/// The wallet's sites that any debit is for.
-pub(in crate::feed) fn used_sites(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<Vec<SiteId>, db::Error> {
-    sites_of(tx, wallet, |tx, after| {
-        tx.query_opt(
-            "-- feed::store::lines::used_sites
-             SELECT site FROM debit WHERE account_id = $1 AND site > $2 ORDER BY site LIMIT 1",
-            params![&wallet.account, after],
-            |row| row.get(0),
-        )
-    })
+    Ok(())
 }
 
 /// The wallet's sites; of a whole account by asking for one after another, which costs a look into an index
@@ -286,7 +294,8 @@ pub(in crate::feed) fn usage_lines(
     Ok(())
 }
 
-/// Hands what `site` used to `visit`, by day and, if asked, by group: the day's start, the name, the sum.
+/// Hands what `site` used to `visit`, by day and, if asked, by group: the day's start, the name, the sum; parts of a
+/// day one after another.
 pub(in crate::feed) fn used_by_day(
     tx: &mut Tx<'_>,
     wallet: &Wallet,
@@ -295,16 +304,59 @@ pub(in crate::feed) fn used_by_day(
     group: Option<Group>,
     mut visit: impl FnMut(Timestamp, Option<String>, i64),
 ) -> Result<(), db::Error> {
+    let next = if from == from.hour() { from } else { from.hour().plus_millis(HOUR_MS) };
+    let (next, last) = (next.min(to), to.hour().max(from));
+    for part in [(from, next), (next.max(last), to)] {
+        if part.0 < part.1 {
+            used_in_part(tx, wallet, site, part, group, &mut visit)?;
+        }
+    }
+    if last <= next {
+        return Ok(());
+    }
     tx.for_each(
         "-- feed::store::lines::used_by_day
-         SELECT CAST(booked_at / 86400000 AS BIGINT) * 86400000,
-                CASE CAST($5 AS TEXT) WHEN 'action' THEN action WHEN 'site' THEN site WHEN 'agent' THEN agent END,
-                CAST(SUM(credits - reversed) AS BIGINT)
-         FROM debit WHERE account_id = $1 AND site = $2 AND booked_at >= $3 AND booked_at < $4
+         SELECT CAST(hour / 86400000 AS BIGINT) * 86400000,
+                CASE CAST($5 AS TEXT) WHEN 'action' THEN NULLIF(action, '') WHEN 'site' THEN site
+                                      WHEN 'agent' THEN NULLIF(agent, '') END,
+                CAST(SUM(credits) AS BIGINT)
+         FROM usage_now WHERE account_id = $1 AND site = $2 AND hour >= $3 AND hour < $4
          GROUP BY 1, 2",
-        params![&wallet.account, site, from, to, group.map_or("", Group::as_str)],
+        params![&wallet.account, site, next, last, group.map_or("", Group::as_str)],
         |row| {
             visit(row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(())
+        },
+    )
+}
+
+/// [`used_by_day`] for a part of one hour: by looking at the account's debits of that hour.
+fn used_in_part(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    site: &SiteId,
+    (from, to): (Timestamp, Timestamp),
+    group: Option<Group>,
+    visit: &mut impl FnMut(Timestamp, Option<String>, i64),
+) -> Result<(), db::Error> {
+    let (day, group) = (from.day(), group.map_or("", Group::as_str));
+    tx.for_each(
+        "-- feed::store::lines::used_in_part
+         WITH RECURSIVE spent (first_entry, last_entry) AS (
+             SELECT MIN(first_entry), MAX(last_entry) FROM spent_now WHERE account_id = $1 AND hour = $6),
+         walk (id, previous, operation) AS (
+             SELECT e.id, e.previous, e.operation FROM spent s JOIN entry e ON e.id = s.last_entry
+             UNION ALL
+             SELECT e.id, e.previous, e.operation FROM walk w JOIN entry e ON e.id = w.previous
+             WHERE w.previous >= (SELECT first_entry FROM spent))
+         SELECT CASE CAST($5 AS TEXT) WHEN 'action' THEN d.action WHEN 'site' THEN d.site WHEN 'agent' THEN d.agent END,
+                CAST(SUM(d.credits - d.reversed) AS BIGINT)
+         FROM walk w JOIN debit d ON d.id = w.operation AND d.first_entry = w.id
+         WHERE d.site = $2 AND d.booked_at >= $3 AND d.booked_at < $4
+         GROUP BY 1",
+        params![&wallet.account, site, from, to, group, from.hour()],
+        |row| {
+            visit(day, row.get(0)?, row.get(1)?);
             Ok(())
         },
     )

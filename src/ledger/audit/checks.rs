@@ -271,3 +271,49 @@ pub(super) fn hours(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), db::Erro
         },
     )
 }
+
+/// What was spent for what is what its debits say.
+pub(super) fn uses(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- ledger::audit::checks::uses
+         SELECT u.account_id || ' ' || u.site || ' ' || u.agent || ' ' || u.action, u.hour,
+                'counted ' || CAST(SUM(u.counted) AS TEXT) || ', its debits say ' || CAST(SUM(u.spent) AS TEXT)
+         FROM (SELECT account_id, site, hour, agent, action, credits AS counted, 0 AS spent FROM usage_now
+               UNION ALL
+               SELECT account_id, site, booked_at - booked_at % 3600000, COALESCE(agent, ''), COALESCE(action, ''), 0,
+                      credits - reversed
+               FROM debit) u
+         GROUP BY u.account_id, u.site, u.hour, u.agent, u.action HAVING SUM(u.counted) <> SUM(u.spent)",
+        params![],
+        |row| {
+            let (of, hour): (String, Timestamp) = (row.get(0)?, row.get(1)?);
+            report.fault("counters", format!("use of {of} in the hour from {}", hour.in_words()), row.get(2)?);
+            Ok(())
+        },
+    )
+}
+
+/// The debits of an hour are where the account's entries of that hour that spend are.
+pub(super) fn places(tx: &mut Tx<'_>, report: &mut Report) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- ledger::audit::checks::places
+         SELECT p.account_id, p.hour, 'said to be from entry ' || CAST(COALESCE(MAX(p.first_said), 0) AS TEXT) || ' to '
+                || CAST(COALESCE(MAX(p.last_said), 0) AS TEXT) || ', and are from '
+                || CAST(COALESCE(MAX(p.first_is), 0) AS TEXT) || ' to ' || CAST(COALESCE(MAX(p.last_is), 0) AS TEXT)
+         FROM (SELECT account_id, hour, MIN(first_entry) AS first_said, MAX(last_entry) AS last_said,
+                      NULL AS first_is, NULL AS last_is
+               FROM spent_now GROUP BY account_id, hour
+               UNION ALL
+               SELECT account_id, booked_at - booked_at % 3600000, NULL, NULL, MIN(id), MAX(id)
+               FROM entry WHERE kind = 'spent' GROUP BY 1, 2) p
+         GROUP BY p.account_id, p.hour
+         HAVING COALESCE(MAX(p.first_said), 0) <> COALESCE(MAX(p.first_is), 0)
+             OR COALESCE(MAX(p.last_said), 0) <> COALESCE(MAX(p.last_is), 0)",
+        params![],
+        |row| {
+            let (account, hour): (String, Timestamp) = (row.get(0)?, row.get(1)?);
+            report.fault("counters", format!("debits of {account} in the hour from {}", hour.in_words()), row.get(2)?);
+            Ok(())
+        },
+    )
+}

@@ -67,6 +67,8 @@ fn verify_at_once(
                 Uneven::Counters => checks::run(tx, checks::COUNTERS, &mut report)?,
                 Uneven::Activity => checks::run(tx, checks::ACTIVITY, &mut report)?,
                 Uneven::Hours => checks::hours(tx, &mut report)?,
+                Uneven::Uses => checks::uses(tx, &mut report)?,
+                Uneven::Places => checks::places(tx, &mut report)?,
             }
         }
         Ok(report)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::scale::{Balance, Sort};
-use super::walk::{Found, LEFT};
+use super::walk::{Found, LEFT, hour_of};
 use crate::db::{self, Row, Tx};
 use crate::ledger::entry::Kind;
 use crate::params;
@@ -69,6 +69,8 @@ pub(super) enum Uneven {
     Counters,
     Activity,
     Hours,
+    Uses,
+    Places,
 }
 
 /// Weighs debits, reversals, counters and the lines that customers read.
@@ -77,12 +79,16 @@ pub(super) fn others(tx: &mut Tx<'_>, found: &mut Found) -> Result<Vec<Uneven>, 
     debits(tx, found, &mut captured)?;
     reversals(tx, found)?;
     counters(tx, found, &mut captured)?;
+    uses(tx, found, &mut captured)?;
+    places(tx, found)?;
     let weighed = [
         (Uneven::Debits, found.debits.is_even()),
         (Uneven::Reversals, found.reversals.is_even()),
         (Uneven::Counters, captured.day.is_even() && captured.month.is_even()),
         (Uneven::Activity, activity(tx, found)?.is_even()),
         (Uneven::Hours, captured.hour.is_even()),
+        (Uneven::Uses, captured.uses.is_even()),
+        (Uneven::Places, found.hours.is_even()),
     ];
     Ok(weighed.into_iter().filter(|(_, is_even)| !is_even).map(|(what, _)| what).collect())
 }
@@ -93,6 +99,8 @@ struct Captured {
     day: Balance,
     month: Balance,
     hour: Balance,
+    /// By assistant and action as well.
+    uses: Balance,
 }
 
 fn debits(tx: &mut Tx<'_>, found: &mut Found, captured: &mut Captured) -> Result<(), db::Error> {
@@ -117,7 +125,8 @@ fn debits(tx: &mut Tx<'_>, found: &mut Found, captured: &mut Captured) -> Result
     )?;
     tx.for_each(
         "-- ledger::audit::rows::debits
-         SELECT id, account_id, site, agent, credits, reversed, first_entry, last_entry, booked_at FROM debit",
+         SELECT id, account_id, site, agent, credits, reversed, first_entry, last_entry, booked_at, action
+         FROM debit",
         params![],
         |row| {
             let (id, account, site) = (row.text(0)?, row.text(1)?, row.text(2)?);
@@ -138,8 +147,11 @@ fn debits(tx: &mut Tx<'_>, found: &mut Found, captured: &mut Captured) -> Result
             }
             let at: i64 = row.get(8)?;
             if hours_from.is_some_and(|from| from <= at) {
-                captured.hour.add(hour(found, owner, site, at - at.rem_euclid(3_600_000)), spent);
+                captured.hour.add(hour(found, owner, site, hour_of(at)), spent);
             }
+            let (agent, action) =
+                (row.text_opt(3)?.unwrap_or_default(), row.text_opt(9)?.unwrap_or_default());
+            captured.uses.add(used(found, account, site, hour_of(at), (agent, action)), spent);
             Ok(())
         },
     )
@@ -147,6 +159,10 @@ fn debits(tx: &mut Tx<'_>, found: &mut Found, captured: &mut Captured) -> Result
 
 fn hour(found: &Found, account: &str, site: &str, hour: i64) -> u64 {
     found.scale.number(Sort::Hour, &[account, site, &hour.to_string()])
+}
+
+fn used(found: &Found, account: &str, site: &str, hour: i64, (agent, action): (&str, &str)) -> u64 {
+    found.scale.number(Sort::Use, &[account, site, &hour.to_string(), agent, action])
 }
 
 /// A reversal stands between what the entries gave back and what the debit says was given back.
@@ -198,6 +214,45 @@ fn counters(tx: &mut Tx<'_>, found: &Found, captured: &mut Captured) -> Result<(
             if agent.is_empty() {
                 captured.hour.add(hour(found, account, site, row.get(4)?), -sum);
             }
+            Ok(())
+        },
+    )
+}
+
+/// What was spent for what, in which hour.
+fn uses(tx: &mut Tx<'_>, found: &Found, captured: &mut Captured) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- ledger::audit::rows::uses
+         SELECT account_id, site, hour, agent, action, credits FROM usage_now",
+        params![],
+        |row| {
+            let of = (row.text(3)?, row.text(4)?);
+            let number = used(found, row.text(0)?, row.text(1)?, row.get(2)?, of);
+            captured.uses.add(number, -row.get::<i64>(5)?);
+            Ok(())
+        },
+    )
+}
+
+/// Where the debits of each hour are: what is unsettled goes on where it was settled.
+fn places(tx: &mut Tx<'_>, found: &mut Found) -> Result<(), db::Error> {
+    tx.for_each(
+        "-- ledger::audit::rows::places
+         SELECT account_id, hour, first_entry, last_entry, NULL FROM spent_hour
+         UNION ALL
+         SELECT u.account_id, u.hour, u.first_entry, u.last_entry, s.last_entry
+         FROM unsettled_spent u LEFT JOIN spent_hour s ON s.account_id = u.account_id AND s.hour = u.hour",
+        params![],
+        |row| {
+            let (hour, last) = (row.get::<i64>(1)?.to_string(), row.get::<i64>(3)?);
+            let number = |sort| Ok::<_, db::Error>(found.scale.number(sort, &[row.text(0)?, &hour]));
+            let before = row.get::<Option<i64>>(4)?;
+            if before.is_none() {
+                let number = number(Sort::FirstOfHour)?;
+                found.hours.add(number, -row.get::<i64>(2)?);
+            }
+            let number = number(Sort::LastOfHour)?;
+            found.hours.add(number, before.unwrap_or_default() - last);
             Ok(())
         },
     )

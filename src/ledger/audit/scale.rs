@@ -47,6 +47,12 @@ pub(super) enum Sort {
     Counter,
     /// What was captured in an hour, by account and site.
     Hour,
+    /// What was spent in an hour, by account, site, assistant and action.
+    Use,
+    /// The first entry of an account that spends in an hour.
+    FirstOfHour,
+    /// The last.
+    LastOfHour,
     /// An account.
     Account,
 }

@@ -9,6 +9,7 @@ use crate::id::AccountId;
 use crate::ledger::chain::{self, Link};
 use crate::ledger::entry::{Kind, Place};
 use crate::params;
+use crate::time::Timestamp;
 
 /// Grants are weighed in so many heaps, so that few have to be looked at where one is wrong.
 const HEAPS: u64 = 4096;
@@ -23,6 +24,8 @@ pub(super) struct Found {
     /// What debits took, and where their entries are.
     pub(super) debits: Balance,
     pub(super) reversals: Balance,
+    /// Where the debits of each hour are.
+    pub(super) hours: Balance,
     /// Accounts whose slices or debts are not what their entries say, the first few.
     pub(super) suspects: Vec<String>,
     /// Debts that moved between two accounts: what one handed over less what the other took over.
@@ -54,6 +57,8 @@ struct Chain {
     entry: Option<i64>,
     /// The number of the debit that the newest entry is of; 0: of none.
     debit: u64,
+    /// The hour of the newest entry that spends, and its id.
+    spent: (i64, i64),
     /// What lies where by the entries, less what lies there by the rows.
     lies: Balance,
 }
@@ -105,6 +110,7 @@ pub(super) fn entries(
         grants: vec![Balance::default(); usize::try_from(HEAPS).unwrap_or_default()],
         debits: Balance::default(),
         reversals: Balance::default(),
+        hours: Balance::default(),
         suspects: Vec::new(),
         passed: BTreeMap::new(),
     };
@@ -229,6 +235,7 @@ fn of_debit(chain: &mut Chain, entry: &Entry<'_>, found: &mut Found) {
                 found.debits.add(last, entry.id);
             }
             chain.debit = debit;
+            in_hour(chain, entry, found);
         }
         Kind::Reversed => {
             found.reversals.add(scale.number(Sort::Reversal, &[link.operation]), link.amount);
@@ -236,6 +243,27 @@ fn of_debit(chain: &mut Chain, entry: &Entry<'_>, found: &mut Found) {
         }
         _ => chain.debit = 0,
     }
+}
+
+/// Puts where the debits of an hour are on the scale: the last entry is the first and the steps from there. Where a
+/// clock was set back an hour begins twice: what does not balance then is looked at row by row.
+fn in_hour(chain: &mut Chain, entry: &Entry<'_>, found: &mut Found) {
+    let (hour, before) = (hour_of(entry.link.booked_at), chain.spent);
+    let text = hour.to_string();
+    let number = |sort| found.scale.number(sort, &[entry.link.account, &text]);
+    let last = number(Sort::LastOfHour);
+    if before.0 == hour && before.1 != 0 {
+        found.hours.add(last, entry.id - before.1);
+    } else {
+        found.hours.add(number(Sort::FirstOfHour), entry.id);
+        found.hours.add(last, entry.id);
+    }
+    chain.spent = (hour, entry.id);
+}
+
+/// The start of the hour that an instant lies in, both in milliseconds.
+pub(super) fn hour_of(at: i64) -> i64 {
+    Timestamp::from_millis(at).hour().millis()
 }
 
 /// Lets `amount` more lie at a place.

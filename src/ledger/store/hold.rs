@@ -316,6 +316,7 @@ impl LockedAccount<'_, '_> {
         let first = self.post(&postings)?;
         let spent = spending(&hold, capture);
         self.insert_debit(&debit, &spent, Some(id))?;
+        self.count_debit(&spent)?;
         let captured =
             self.count_spending(&hold.site, hold.agent.as_ref(), now, Delta::plus(capture.amount))?;
         brake::look(self.tx, &self.id, &hold.site, captured, limits)?;

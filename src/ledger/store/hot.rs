@@ -274,7 +274,7 @@ impl Account {
         }
         account.insert_debit(&id, new, None)?;
         let taken = parts.iter().map(|part| (&*shown[part.slice], part.credits));
-        self.head.unsettled.add(now, first, new, taken);
+        self.head.unsettled.add(now, first, account.posted, new, taken);
         site.captured = Delta::from_micro(site.captured.micro().saturating_add(new.amount.micro()));
         let is_fine = |(brake, until): (Brake, i64)| brake == *limits && site.captured.micro() <= until;
         if !site.fine.is_some_and(is_fine) {

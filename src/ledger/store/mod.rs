@@ -436,11 +436,11 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 booked_at: posting.booked_at.millis(),
             },
         );
-        let id = self.tx.query_one(
+        let id = self.tx.insert(
             "-- ledger::store::append
              INSERT INTO entry (previous, account_id, seq, operation, kind, grant_id, source, target, amount, booked_at,
                                 hash)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             params![
                 self.last_entry,
                 &self.id,
@@ -454,7 +454,6 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 posting.booked_at,
                 &self.entry_hash,
             ],
-            |row| row.get(0),
         )?;
         self.last_entry = Some(id);
         Ok(id)

@@ -27,6 +27,7 @@ pub struct Booked {
     /// For which site.
     pub site: SiteId,
     agent: Option<AgentId>,
+    action: Option<String>,
     label: String,
     priced: Option<Priced>,
     credits: Credits,
@@ -43,7 +44,7 @@ pub fn booked(tx: &mut Tx<'_>, id: &DebitId) -> Result<Option<Booked>, db::Error
     tx.query_opt(
         "-- ledger::store::reverse::booked
          SELECT account_id, site, agent, label, quantity, rate, credits, booked_at, first_entry, last_entry, hold_id,
-                counted_day
+                counted_day, action
          FROM debit WHERE id = $1",
         params![id],
         |row| {
@@ -53,6 +54,7 @@ pub fn booked(tx: &mut Tx<'_>, id: &DebitId) -> Result<Option<Booked>, db::Error
                 account: row.get(0)?,
                 site: row.get(1)?,
                 agent: row.get(2)?,
+                action: row.get(12)?,
                 label: row.get(3)?,
                 priced: quantity.zip(version).map(|(quantity, version)| Priced { quantity, version }),
                 credits: row.get(6)?,
@@ -268,6 +270,20 @@ impl LockedAccount<'_, '_> {
     /// Takes what was given back from what was counted in the debit's own periods.
     fn uncount_spending(&mut self, debit: &Booked, credits: Credits) -> Result<(), Error> {
         self.count_hour(&debit.site, debit.at, Delta::minus(credits))?;
+        // What an account used stays its own when it becomes part of another.
+        self.tx.execute(
+            "-- ledger::store::reverse::uncount_spending
+             UPDATE usage_hour SET credits = credits - $6
+             WHERE account_id = $1 AND site = $2 AND hour = $3 AND agent = $4 AND action = $5",
+            params![
+                &debit.account,
+                &debit.site,
+                debit.at.hour(),
+                debit.agent.as_ref().map_or("", AgentId::as_str),
+                debit.action.as_deref().unwrap_or_default(),
+                credits
+            ],
+        )?;
         // The day keeps its name when its account gets another time zone, or is merged into one that has another.
         let day = match debit.counted_on {
             Some(day) => day,

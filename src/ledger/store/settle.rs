@@ -6,7 +6,7 @@ use super::{Error, LockedAccount};
 use crate::calendar::Per;
 use crate::db::{self, FromColumn, Row, Tx};
 use crate::id::{AccountId, GrantId, SiteId};
-use crate::ledger::unsettled::{Spent, Taken, Unsettled};
+use crate::ledger::unsettled::{Hour, Spent, Taken, Unsettled, Used};
 use crate::params;
 use crate::time::Timestamp;
 use crate::units::Delta;
@@ -55,6 +55,13 @@ impl LockedAccount<'_, '_> {
                 self.count_hour(site, at, Delta::from_micro(*credits))?;
             }
         }
+        for Used(site, hour, agent, action, credits) in &unsettled.used {
+            let (hour, credits) = (Timestamp::from_millis(*hour), Delta::from_micro(*credits));
+            self.count_use(site, hour, agent, action, credits)?;
+        }
+        for Hour(hour, first, last) in &unsettled.hours {
+            self.note_spent(Timestamp::from_millis(*hour), (*first, *last))?;
+        }
         for line in &unsettled.lines {
             self.show_used(line)?;
         }
@@ -90,16 +97,55 @@ impl LockedAccount<'_, '_> {
         start: impl Fn(Per, Tz) -> Timestamp,
         change: Delta,
     ) -> Result<(), Error> {
-        for per in super::spend::COUNTED {
-            self.tx.execute(
-                "-- ledger::store::settle::count
-                 INSERT INTO spending (account_id, site, agent, per, period_start, captured)
-                 VALUES ($1, $2, $3, $4, $5, $6)
-                 ON CONFLICT (account_id, site, agent, per, period_start)
-                 DO UPDATE SET captured = spending.captured + excluded.captured",
-                params![&self.id, site, agent, per.as_str(), start(per, self.zone), change],
-            )?;
-        }
+        let [day, month] = super::spend::COUNTED;
+        self.tx.execute(
+            "-- ledger::store::settle::count
+             INSERT INTO spending (account_id, site, agent, per, period_start, captured)
+             VALUES ($1, $2, $3, $4, $5, $8), ($1, $2, $3, $6, $7, $8)
+             ON CONFLICT (account_id, site, agent, per, period_start)
+             DO UPDATE SET captured = spending.captured + excluded.captured",
+            params![
+                &self.id,
+                site,
+                agent,
+                day.as_str(),
+                start(day, self.zone),
+                month.as_str(),
+                start(month, self.zone),
+                change
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Adds `credits` to what was spent in an hour for the site, by an assistant and for an action, or by none and for
+    /// none.
+    pub(super) fn count_use(
+        &mut self,
+        site: &SiteId,
+        hour: Timestamp,
+        agent: &str,
+        action: &str,
+        credits: Delta,
+    ) -> Result<(), Error> {
+        self.tx.execute(
+            "-- ledger::store::settle::count_use
+             INSERT INTO usage_hour (account_id, site, hour, agent, action, credits) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (account_id, site, hour, agent, action)
+             DO UPDATE SET credits = usage_hour.credits + excluded.credits",
+            params![&self.id, site, hour, agent, action, credits],
+        )?;
+        Ok(())
+    }
+
+    /// Notes where debits of an hour are, which are the account's newest: the ids of their first and their last entry.
+    pub(super) fn note_spent(&mut self, hour: Timestamp, (first, last): (i64, i64)) -> Result<(), Error> {
+        self.tx.execute(
+            "-- ledger::store::settle::note_spent
+             INSERT INTO spent_hour (account_id, hour, first_entry, last_entry) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (account_id, hour) DO UPDATE SET last_entry = excluded.last_entry",
+            params![&self.id, hour, first, last],
+        )?;
         Ok(())
     }
 }

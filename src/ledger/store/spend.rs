@@ -92,6 +92,15 @@ impl LockedAccount<'_, '_> {
         Ok(())
     }
 
+    /// Counts what it was spent for: of a debit that was [written](LockedAccount::insert_debit) last.
+    pub(super) fn count_debit(&mut self, new: &NewDebit) -> Result<(), Error> {
+        let hour = self.tx.now().hour();
+        let agent = new.agent.as_ref().map_or("", AgentId::as_str);
+        let action = new.action.as_deref().unwrap_or_default();
+        self.count_use(&new.site, hour, agent, action, Delta::plus(new.amount))?;
+        self.note_spent(hour, self.posted)
+    }
+
     /// [`admit`] for this account.
     pub(super) fn admit(
         &mut self,
