@@ -57,7 +57,11 @@ const CHANGES: [(&str, &str); 37] = [
     ("UPDATE spending SET captured = captured + 1 WHERE per = 'day'", "counters"),
     ("DELETE FROM spending WHERE per = 'month' AND captured > 0", "counters"),
     ("UPDATE spending_hour SET captured = captured + 1", "counters"),
-    ("UPDATE activity SET credits = credits + 1 WHERE rowid = 1", "activity"),
+    (
+        "UPDATE activity SET credits = credits + 1
+         WHERE (account_id, seq) IN (SELECT account_id, seq FROM activity LIMIT 1)",
+        "activity",
+    ),
 ];
 
 #[test]
