@@ -177,7 +177,9 @@ function confirm_act( string $act, array $subject, string $id ): string {
 		$draft['errors'] = $problem['errors'];
 		if ( $i > 0 ) {
 			// Only a website that changes hands is done in two steps.
-			$draft['errors'][''] = trim( __( 'Half of it was done: the website was taken away and belongs to no customer now. Fill in the form again to assign it. The other half failed:', 'nivella-credit-wallet' ) . ' ' . ( $problem['errors'][''] ?? implode( ' ', $problem['errors'] ) ) );
+			$second = $problem['errors'][''] ?? implode( ' ', $problem['errors'] );
+			/* translators: %s: the words with which it was refused */
+			$draft['errors'][''] = sprintf( __( 'Half of it was done: the website was taken away and belongs to no customer now. Fill in the form again to assign it. The second half was refused: “%s”', 'nivella-credit-wallet' ), $second );
 		}
 		$draft['state']  = $problem['is_unknown'] ? 'unknown' : 'wrong';
 	} else {
