@@ -68,6 +68,7 @@ pub struct Running {
     watcher: tokio::task::JoinHandle<()>,
     reconciler: tokio::task::JoinHandle<()>,
     renewer: tokio::task::JoinHandle<()>,
+    pruner: tokio::task::JoinHandle<()>,
     pusher: tokio::task::JoinHandle<()>,
 }
 
@@ -104,10 +105,11 @@ impl Running {
             stopped.clone(),
         ));
         let renewer = tokio::spawn(renew(app.db.clone(), stopped.clone()));
+        let pruner = tokio::spawn(prune(app.db.clone(), retention, stopped.clone()));
         let pusher = Pusher::new(app.db.clone(), config.unit.to_string());
         let pusher = tokio::spawn(pusher.work(stopped.clone()));
-        let worker = tokio::spawn(work(app.clone(), clients, retention, stopped));
-        Ok(Self { address, app, stop, server, worker, watcher, reconciler, renewer, pusher })
+        let worker = tokio::spawn(work(app.clone(), clients, stopped));
+        Ok(Self { address, app, stop, server, worker, watcher, reconciler, renewer, pruner, pusher })
     }
 
     /// Stops taking requests, finishes those that were accepted, and closes the database.
@@ -121,6 +123,7 @@ impl Running {
         self.watcher.await?;
         self.reconciler.await?;
         self.renewer.await?;
+        self.pruner.await?;
         self.pusher.await?;
         if let Err(error) = self.app.refusals.flush(&self.app.db).await {
             tracing::warn!(%error, "refused deliveries could not be written down: {error}");
@@ -238,7 +241,11 @@ const WORKER_GATHERS: Duration = Duration::from_millis(10);
 const PRUNE_EVERY_MS: i64 = 60 * 60 * 1000;
 
 /// Raw deliveries forgotten in one transaction, and answers to requests: few enough that nobody notices.
-const PRUNE_MAX: i64 = 200;
+const PRUNE_MAX: i64 = 100;
+
+/// How long pruning rests while there is more: thousands go in a second, which is more than come, and whoever waits for
+/// the writer meanwhile hardly notices.
+const PRUNE_PAUSE: Duration = Duration::from_millis(25);
 
 /// Writes down when keys were last used, where that is new.
 ///
@@ -260,35 +267,46 @@ pub async fn write_uses(db: &Db, uses: &Uses) -> Result<(), db::Error> {
 
 /// Forgets a few raw deliveries, a few answers, a few hours of spending and a few events that are old; answers how many
 /// of those there are most of.
-fn prune(tx: &mut Tx<'_>, deliveries_before: Timestamp) -> Result<u64, db::Error> {
+fn prune_some(tx: &mut Tx<'_>, deliveries_before: Timestamp) -> Result<u64, db::Error> {
     let deliveries = inbox::store::prune(tx, deliveries_before, PRUNE_MAX)?;
     let hours = ledger::store::brake::prune(tx, PRUNE_MAX)?;
     let events = event::store::prune(tx, PRUNE_MAX)?;
     Ok(idempotency::store::prune(tx, PRUNE_MAX)?.max(deliveries).max(hours).max(events))
 }
 
-/// Asks shops what deliveries left open, and forgets raw deliveries and answers to requests that are old.
-async fn work(app: http::App, clients: Clients, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
-    // Facts may have been learned just before the last stop, and orders left waiting for them.
-    if let Err(error) = app.db.write("app::retry_all_parked", retry_all_parked).await {
-        tracing::error!(%error, "parked orders could not be tried again: {error}");
-    }
+/// Forgets what is old, a little at a time.
+async fn prune(db: Db, retention_ms: i64, mut stopped: watch::Receiver<bool>) {
     let mut prune_at = Timestamp::from_millis(0);
     // Without a sender nobody is left to say stop: that is a stop as well.
     while !*stopped.borrow() && stopped.has_changed().is_ok() {
-        let now = app.db.clock().now();
+        let (now, mut pause) = (db.clock().now(), WORKER_PAUSE);
         if prune_at <= now {
             let before = now.plus_millis(-retention_ms);
-            match app.db.write("app::prune", move |tx| prune(tx, before)).await {
-                // A full page means there may be more: the next step goes on at once.
-                Ok(pruned) if pruned < PRUNE_MAX as u64 => prune_at = now.plus_millis(PRUNE_EVERY_MS),
-                Ok(_) => {}
+            match db.write("app::prune", move |tx| prune_some(tx, before)).await {
+                // A full page means there may be more.
+                Ok(pruned) if pruned >= PRUNE_MAX as u64 => pause = PRUNE_PAUSE,
+                Ok(_) => prune_at = now.plus_millis(PRUNE_EVERY_MS),
                 Err(error) => {
                     tracing::warn!(%error, "old deliveries and answers could not be pruned: {error}");
                     prune_at = now.plus_millis(PRUNE_EVERY_MS);
                 }
             }
         }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stopped.changed() => {}
+        }
+    }
+}
+
+/// Asks shops what deliveries left open.
+async fn work(app: http::App, clients: Clients, mut stopped: watch::Receiver<bool>) {
+    // Facts may have been learned just before the last stop, and orders left waiting for them.
+    if let Err(error) = app.db.write("app::retry_all_parked", retry_all_parked).await {
+        tracing::error!(%error, "parked orders could not be tried again: {error}");
+    }
+    // Without a sender nobody is left to say stop: that is a stop as well.
+    while !*stopped.borrow() && stopped.has_changed().is_ok() {
         if let Err(error) = write_uses(&app.db, &app.uses).await {
             tracing::warn!(%error, "when keys were used could not be written down: {error}");
         }

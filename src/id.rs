@@ -33,23 +33,15 @@ pub enum NotAnId {
 
 macro_rules! text_id {
     ($name:ident) => {
-        impl $name {
-            /// The id as text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                f.pad(self.as_str())
             }
         }
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
+                serializer.serialize_str(self.as_str())
             }
         }
 
@@ -66,10 +58,17 @@ macro_rules! text_id {
 macro_rules! made_id {
     ($name:ident, $prefix:literal, $what:literal, $doc:literal) => {
         #[doc = $doc]
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        // All are of one length, and many are kept in memory: nothing is allocated for one.
+        pub struct $name([u8; $prefix.len() + 32]);
 
         text_id!($name);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.as_str()).finish()
+            }
+        }
 
         crate::schema::text!($name, stringify!($name), $doc, {
             "pattern": concat!("^", $prefix, "[0-9a-f]{32}$"),
@@ -80,7 +79,17 @@ macro_rules! made_id {
             /// A new id that nothing else has.
             #[must_use]
             pub fn new() -> Self {
-                Self(format!("{}{}", $prefix, uuid::Uuid::now_v7().simple()))
+                let mut text = [0; $prefix.len() + 32];
+                let (prefix, digits) = text.split_at_mut($prefix.len());
+                prefix.copy_from_slice($prefix.as_bytes());
+                uuid::Uuid::now_v7().simple().encode_lower(digits);
+                Self(text)
+            }
+
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                std::str::from_utf8(&self.0).unwrap_or_else(|_| unreachable!("ids are ASCII"))
             }
         }
 
@@ -95,10 +104,9 @@ macro_rules! made_id {
 
             fn from_str(text: &str) -> Result<Self, NotAnId> {
                 let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-                match text.strip_prefix($prefix) {
-                    Some(rest) if rest.len() == 32 && rest.bytes().all(hex) => Ok(Self(text.to_owned())),
-                    _ => Err(NotAnId::Made { text: shorten(text), what: $what, prefix: $prefix }),
-                }
+                let digits = text.strip_prefix($prefix).filter(|digits| digits.bytes().all(hex));
+                let whole = digits.and_then(|_| text.as_bytes().try_into().ok());
+                whole.map(Self).ok_or_else(|| NotAnId::Made { text: shorten(text), what: $what, prefix: $prefix })
             }
         }
     };
@@ -116,6 +124,14 @@ macro_rules! chosen_id {
         crate::schema::text!($name, stringify!($name), $doc, {
             "pattern": "^[A-Za-z0-9._:-]{1,128}$"
         });
+
+        impl $name {
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
 
         impl FromStr for $name {
             type Err = NotAnId;

@@ -170,8 +170,7 @@ struct Growth {
     tiny: Database,
 }
 
-/// Sites of the growing ledgers.
-const GROWTH_SITES: usize = 10_000;
+/// Entries of the small one.
 const SMALL_ENTRIES: usize = 100_000;
 /// Sites and entries of the smallest one.
 const TINY: Plan = Plan { sites: 300, entries: 1_000 };
@@ -263,8 +262,8 @@ impl<'s> Stage<'s> {
         });
         let growth = settings.wants("growth").then(|| {
             let ledger = |entries: usize, name: &str| {
-                let plan = Plan { sites: GROWTH_SITES, entries };
-                Wallets::start(&plan.ready(seeds).copy(&folder.join(name)), GROWTH_SITES)
+                let plan = Plan { sites: settings.grown, entries };
+                Wallets::start(&plan.ready(seeds).copy(&folder.join(name)), settings.grown)
             };
             let (small, large) = (ledger(SMALL_ENTRIES, "small.db"), ledger(settings.entries, "large.db"));
             Growth { small, large, tiny: TINY.ready(seeds) }
@@ -426,7 +425,7 @@ impl<'s> Stage<'s> {
     fn grown(&self, round: usize, book: &mut Book) {
         let Some(growth) = &self.growth else { return };
         for (name, wallets) in [(SMALL, &growth.small), (LARGE, &growth.large)] {
-            let talks = wallets.debits(GROWTH_SITES, CLIENTS);
+            let talks = wallets.debits(self.settings.grown, CLIENTS);
             let sample = self.closed(wallets.daemon.pid(), wallets.daemon.address, talks);
             book.note(name, Unit::PerSecond, sample);
         }
@@ -438,9 +437,9 @@ impl<'s> Stage<'s> {
         drop(tiny);
         let mut dice = Dice::new(round as u64);
         let some = || {
-            let first = dice.below(GROWTH_SITES);
+            let first = dice.below(self.settings.grown);
             // A stride without a common divisor meets each site once.
-            (0..TINY.sites).map(|step| (first + step * 7_919) % GROWTH_SITES + 1).collect()
+            (0..TINY.sites).map(|step| (first + step * 7_919) % self.settings.grown + 1).collect()
         };
         book.note(FEED_LARGE, Unit::PerSecond, passes(time, &growth.large, some));
     }

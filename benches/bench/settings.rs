@@ -14,6 +14,8 @@ pub(crate) struct Settings {
     pub(crate) sites: usize,
     /// `WALLETS`: the same for the row with many wallets.
     pub(crate) wallets: usize,
+    /// `GROWN`: over how many sites the large ledger is spread.
+    pub(crate) grown: usize,
     /// `ENTRIES`: how many entries the large ledger has.
     pub(crate) entries: usize,
     /// `ONLY`: groups to measure, with commas between; all unless set.
@@ -40,6 +42,7 @@ impl Settings {
             time: Duration::from_secs_f64(seconds),
             sites: number("SITES", 1_000).max(1),
             wallets: number("WALLETS", 100_000).max(1),
+            grown: number("GROWN", 10_000).max(300),
             entries: number("ENTRIES", 1_000_000),
             only: text("ONLY").map(|text| text.split(',').map(str::to_owned).collect()).unwrap_or_default(),
             markdown: text("MARKDOWN").is_some_and(|text| text == "1"),

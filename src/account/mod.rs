@@ -47,7 +47,7 @@ pub enum Error {
     #[error("{}", not_alone(.name, .account, .others, *.merged_at))]
     NotAlone {
         /// The name.
-        name: AccountRef,
+        name: Box<AccountRef>,
         /// The account that has it now.
         account: AccountId,
         /// What else the account is known as.
@@ -136,7 +136,7 @@ pub(crate) fn resolve_whole(tx: &mut Tx<'_>, name: &AccountRef) -> Result<Accoun
         return Ok(id);
     }
     let merged_at = store::name_merged_at(tx, store, key)?;
-    Err(Error::NotAlone { name: name.clone(), account: id, others, merged_at })
+    Err(Error::NotAlone { name: Box::new(name.clone()), account: id, others, merged_at })
 }
 
 impl From<crate::db::Error> for Error {

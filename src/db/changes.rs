@@ -267,6 +267,8 @@ pub(super) fn kind(sql: &str) -> Kind {
         | "order_line" | "lookup" | "parked_retry" | "store_health" | "reconciliation" | "signing_secret"
         | "correction" | "turn" | "usage_hour" | "spent_hour" | "told" | "event" | "event_number"
         | "event_push" | "event_receiver" => Kind::Unkept,
+        // Hours that are too old to tell anything.
+        "spending_hour" if name == "-- ledger::store::brake::prune" => Kind::Unkept,
         "slice" | "activity" | "spending" | "spending_hour" | "credit_grant" | "plan_grant" | "hold"
         | "hold_slice" | "holding" | "reversal" | "claw_due" | "alert" => Kind::OfAccount,
         "account" if name.starts_with("-- ledger::") => Kind::OfAccount,
@@ -285,6 +287,7 @@ mod tests {
             ("-- a::b\n             SELECT 1 FROM site", Kind::Unkept),
             ("-- a::b\n UPDATE entry SET x = 1", Kind::Unkept),
             ("-- ledger::store::lock\n UPDATE account SET version = version + 1", Kind::OfAccount),
+            ("-- ledger::store::brake::prune\n DELETE FROM spending_hour WHERE x", Kind::Unkept),
             ("-- site::store::rename\n UPDATE account SET name = $1", Kind::Common),
             ("-- a::b\n INSERT INTO spending_limit (a) VALUES ($1)", Kind::Setting),
             ("-- a::b\n INSERT INTO spending(a) VALUES ($1)", Kind::OfAccount),

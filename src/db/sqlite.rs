@@ -17,7 +17,7 @@ use crate::time::Clock;
 const APPLICATION_ID: i64 = 0x4e76_576c;
 
 /// How much of the file the writer keeps at hand.
-const WRITER_CACHE_KIB: i64 = 32 * 1024;
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
 
 /// How many prepared statements a connection keeps; more than the program has.
 const STATEMENTS_KEPT: usize = 256;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::db::{self, FromColumn, Row, Tx};
 use crate::id::{AccountId, GrantId, SiteId};
 use crate::ledger::store::{hold, settle};
+use crate::ledger::unsettled::Unsettled;
 use crate::params;
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -206,7 +207,18 @@ pub fn own_slices(
 /// The account's slices that still hold anything, in grant order. What holds had set aside whose time is over is
 /// no longer held, whether that is booked or not.
 pub fn open_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<Vec<Slice>, db::Error> {
-    let mut slices = written_slices(tx, account, view)?;
+    let unsettled = settle::unsettled(tx, account)?;
+    open_slices_less(tx, account, view, &unsettled)
+}
+
+/// [`open_slices`] of an account of which it is known what is unsettled.
+pub(super) fn open_slices_less(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    view: &View,
+    unsettled: &Unsettled,
+) -> Result<Vec<Slice>, db::Error> {
+    let mut slices = written_slices_less(tx, account, view, unsettled)?;
     if slices.iter().any(|slice| !slice.held.is_zero()) {
         let now = tx.now();
         for over in hold::overdue(tx, account, now)? {
@@ -228,8 +240,17 @@ pub(super) fn written_slices(
     account: &AccountId,
     view: &View,
 ) -> Result<Vec<Slice>, db::Error> {
-    let mut slices = settled_slices(tx, account, view)?;
     let unsettled = settle::unsettled(tx, account)?;
+    written_slices_less(tx, account, view, &unsettled)
+}
+
+fn written_slices_less(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    view: &View,
+    unsettled: &Unsettled,
+) -> Result<Vec<Slice>, db::Error> {
+    let mut slices = settled_slices(tx, account, view)?;
     if !unsettled.is_empty() {
         for slice in &mut slices {
             let taken = unsettled.taken_from(&slice.grant, &slice.compartment);

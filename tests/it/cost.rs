@@ -15,6 +15,7 @@ use nivella_wallet::db::{self, Db, Keep};
 use nivella_wallet::http::App;
 use nivella_wallet::inbox::signature;
 use nivella_wallet::ledger::audit;
+use nivella_wallet::time::HOUR_MS;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -94,6 +95,14 @@ impl Meter {
         Cost { statements: statements * 100 / TIMES, pages: pages * 100 / TIMES }
     }
 
+    /// Lets time pass, and the writer forget all it knew. That is not counted.
+    async fn pass(&mut self, ms: i64) {
+        self.test.clock.turn_to(self.test.clock.now().plus_millis(ms));
+        let before = statements(&self.db).await;
+        // A dry run has it forget.
+        self.statements += 2 * (statements(&self.db).await - before);
+    }
+
     /// Whatever it cost, the books add up.
     fn prove(&self) {
         assert_eq!(audit::verify(&self.test.db, |_| {}).unwrap().faults, []);
@@ -146,6 +155,27 @@ async fn a_debit_costs_no_more_than_it_did() {
     meter.prove();
 }
 
+/// Of a wallet whose assistant is asked once an hour, while the writer has forgotten all it knew: what is unsettled is
+/// settled now and then, and that is shared.
+#[tokio::test]
+async fn a_debit_of_a_wallet_seldom_used_costs_no_more_than_it_did() {
+    let mut meter = with_site().await;
+    for number in 0..TIMES {
+        meter.pass(HOUR_MS).await;
+        debits(&meter, number, 1).await;
+    }
+    meter.reset().await;
+    for number in TIMES..2 * TIMES {
+        meter.pass(HOUR_MS).await;
+        debits(&meter, number, 1).await;
+    }
+    let cost = meter.read().await;
+    println!("a debit of a wallet seldom used: {cost:?}");
+    assert!(cost.statements <= SELDOM_STATEMENTS * 100, "{cost:?}");
+    assert!(cost.pages <= SELDOM_PAGES * 100, "{cost:?}");
+    meter.prove();
+}
+
 async fn deliveries(meter: &Meter, from: u64, told: &str, file: &str) {
     let mut order: Value = serde_json::from_slice(&recorded(file)).unwrap();
     for number in from..from + TIMES {
@@ -191,6 +221,8 @@ async fn a_delivery_that_brings_nothing_costs_no_more_than_it_did() {
 // A little above what was measured when they were set. A savepoint and its release are statements, too.
 const DEBIT_STATEMENTS: u64 = 12;
 const DEBIT_PAGES: u64 = 7;
+const SELDOM_STATEMENTS: u64 = 24;
+const SELDOM_PAGES: u64 = 13;
 const CREDIT_STATEMENTS: u64 = 17;
 const CREDIT_PAGES: u64 = 28;
 const RECEIPT_STATEMENTS: u64 = 11;

@@ -212,10 +212,10 @@ fn act(db: &Db, account: &AccountId, random: &mut StdRng, now: Timestamp) {
             }
             let mut locked = LockedAccount::lock(tx, &account)?;
             match what {
-                2 | 3 => drop(locked.grant(&grant(&amount, at, Expiry::At(soon)))?),
+                2 | 3 => locked.grant(&grant(&amount, at, Expiry::At(soon))).map(drop)?,
                 4 => {
                     let later = NewGrant { effective_at: Some(soon), ..grant(&amount, at, never()) };
-                    drop(locked.grant(&later)?);
+                    locked.grant(&later).map(drop)?;
                 }
                 6 => {
                     let mut hold = new_hold(site, &amount);

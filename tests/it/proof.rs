@@ -62,7 +62,11 @@ const CHANGES: [(&str, &str); 42] = [
     ("UPDATE spent_hour SET first_entry = first_entry - 1", "counters"),
     ("UPDATE spent_hour SET last_entry = last_entry - 1", "counters"),
     ("DELETE FROM spent_hour", "counters"),
-    ("UPDATE activity SET credits = credits + 1 WHERE rowid = 1", "activity"),
+    (
+        "UPDATE activity SET credits = credits + 1
+         WHERE (account_id, seq) IN (SELECT account_id, seq FROM activity LIMIT 1)",
+        "activity",
+    ),
 ];
 
 #[test]

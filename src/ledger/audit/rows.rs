@@ -39,7 +39,7 @@ impl Written {
 pub(super) fn grants(tx: &mut Tx<'_>, found: &mut Found) -> Result<(), db::Error> {
     tx.for_each(
         "-- ledger::audit::rows::grants
-         SELECT id, amount, spent, reversed, expired, clawed, voided, adjusted, repaid FROM grant_now",
+         SELECT id, amount, spent, reversed, expired, clawed, voided, adjusted, repaid FROM credit_grant",
         params![],
         |row| {
             let (grant, written) = (row.text(0)?, Written::read(row)?);
@@ -52,10 +52,20 @@ pub(super) fn grants(tx: &mut Tx<'_>, found: &mut Found) -> Result<(), db::Error
     )?;
     tx.for_each(
         "-- ledger::audit::rows::grants (slices)
-         SELECT grant_id, remaining + held FROM slice_now",
+         SELECT grant_id, remaining + held FROM slice",
         params![],
         |row| {
             found.weigh(row.text(0)?, LEFT, -row.get::<i64>(1)?);
+            Ok(())
+        },
+    )?;
+    // It went from what lies in slices to what was spent: what left the grant is the same.
+    tx.for_each(
+        "-- ledger::audit::rows::grants (unsettled)
+         SELECT grant_id, taken FROM unsettled_slice",
+        params![],
+        |row| {
+            found.weigh(row.text(0)?, Kind::Spent.as_str(), -row.get::<i64>(1)?);
             Ok(())
         },
     )
@@ -272,7 +282,9 @@ fn activity(tx: &mut Tx<'_>, found: &Found) -> Result<Balance, db::Error> {
     )?;
     tx.for_each(
         "-- ledger::audit::rows::activity (slices)
-         SELECT account_id, remaining + held FROM slice_now",
+         SELECT account_id, remaining + held FROM slice
+         UNION ALL
+         SELECT account_id, -taken FROM unsettled_slice",
         params![],
         |row| {
             balance.add(found.scale.number(Sort::Account, &[row.text(0)?]), -row.get::<i64>(1)?);

@@ -336,7 +336,7 @@ fn slices(
 ) -> Result<(), db::Error> {
     tx.for_each(
         "-- ledger::audit::walk::slices
-         SELECT account_id, grant_id, site, remaining, held FROM slice_now",
+         SELECT account_id, grant_id, site, remaining, held FROM slice",
         params![],
         |row| {
             let Some(chain) = chains.get_mut(row.text(0)?) else { return Ok(()) };
@@ -348,6 +348,24 @@ fn slices(
             }
             chain.lies.add(scale.number(Sort::Remaining, &[grant, site]), -remaining);
             chain.lies.add(scale.number(Sort::Held, &[grant, site]), -held);
+            Ok(())
+        },
+    )?;
+    // Read once for each account, not once for each slice.
+    tx.for_each(
+        "-- ledger::audit::walk::slices (unsettled)
+         SELECT u.account_id, u.grant_id, u.site, u.taken, s.remaining - u.taken
+         FROM unsettled_slice u
+         LEFT JOIN slice s ON s.grant_id = u.grant_id AND s.account_id = u.account_id AND s.site = u.site",
+        params![],
+        |row| {
+            let Some(chain) = chains.get_mut(row.text(0)?) else { return Ok(()) };
+            let (grant, site) = (row.text(1)?, row.text(2)?);
+            if let Some(remaining @ ..0) = row.get::<Option<i64>>(4)? {
+                let detail = format!("remaining {remaining}");
+                report.fault("nothing negative", slice_name(grant, site), detail);
+            }
+            chain.lies.add(scale.number(Sort::Remaining, &[grant, site]), row.get(3)?);
             Ok(())
         },
     )

@@ -15,7 +15,9 @@ use crate::ledger::alert::Standing as Alertness;
 use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::limit::{Brake, Decided, Pause, Policy, Purpose, Said, Standing, Terms, decide};
 use crate::ledger::position::{AlertLevel, Position};
-use crate::ledger::slice::{Compartment, Slice, View, open_slices};
+use crate::ledger::slice::{Compartment, Slice, View, open_slices_less};
+use crate::ledger::unsettled::Unsettled;
+use crate::params;
 use crate::site;
 use crate::time::{HOUR_MS, Timestamp};
 use crate::units::{Credits, Delta};
@@ -55,7 +57,8 @@ pub(super) struct Account {
     head: Head,
     /// Those that hold anything, in grant order.
     slices: Vec<Slice>,
-    sites: HashMap<SiteId, Site>,
+    /// By id; of most accounts it is one.
+    sites: Vec<(SiteId, Site)>,
     /// How its compartments stand to the alert levels, once somebody has looked.
     standings: Option<Vec<Alertness>>,
     /// The compartments that were touched since somebody looked; nothing: nobody has.
@@ -145,8 +148,10 @@ impl Account {
     /// As [`LockedAccount::lock`].
     pub(super) fn read(tx: &mut Tx<'_>, id: &AccountId) -> Result<Self, Error> {
         let head = Head::lock(tx, id)?;
-        let slices = open_slices(tx, id, &View::Account)?;
-        Ok(Self { head, slices, sites: HashMap::new(), standings: None, touched: None, owes: None })
+        let mut slices = open_slices_less(tx, id, &View::Account, &head.unsettled)?;
+        // Thousands of accounts are remembered.
+        slices.shrink_to_fit();
+        Ok(Self { head, slices, sites: Vec::with_capacity(1), standings: None, touched: None, owes: None })
     }
 
     /// Looks whether what was touched has reached a level.
@@ -157,18 +162,16 @@ impl Account {
         };
         let touched = self.touched.replace(BTreeSet::new());
         alert::look(tx, &self.head.id, &self.slices, &mut standings, touched, levels)?;
+        standings.shrink_to_fit();
         self.standings = Some(standings);
         Ok(())
     }
 
-    /// Whether anything is to be booked or settled before a debit at `now`.
+    /// Whether anything is to be booked before a debit at `now`.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let head = &self.head;
         let due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        due(head.next_release)
-            || due(head.next_renewal)
-            || due(head.next_expiry)
-            || head.unsettled.is_due(now)
+        due(head.next_release) || due(head.next_renewal) || due(head.next_expiry)
     }
 
     /// Whether the account owes anything.
@@ -239,11 +242,17 @@ impl Account {
     ) -> Result<Debited, Error> {
         tx.note_lock(&self.head.id);
         let now = tx.now();
-        if self.sites.get(&new.site).is_none_or(|site| !(site.since..site.over_at).contains(&now)) {
-            let site = Site::read(tx, &self.head, &new.site)?;
-            self.sites.insert(new.site.clone(), site);
+        let found = self.sites.binary_search_by(|(known, _)| known.cmp(&new.site));
+        match found {
+            Ok(place) if self.sites[place].1.is_of(now) => {}
+            Ok(place) => self.sites[place].1 = Site::read(tx, &self.head, &new.site)?,
+            Err(place) => {
+                let site = Site::read(tx, &self.head, &new.site)?;
+                self.sites.insert(place, (new.site.clone(), site));
+            }
         }
-        let Some(site) = self.sites.get_mut(&new.site) else { return Err(db::Error::NoRow.into()) };
+        let (Ok(place) | Err(place)) = found;
+        let site = &mut self.sites[place].1;
         let is_shown = |slice: &Slice| match &slice.compartment {
             Compartment::Pool => new.uses_pool,
             Compartment::Site(at) => *at == new.site,
@@ -257,6 +266,11 @@ impl Account {
 
         let id = DebitId::new();
         let mut account = LockedAccount::of(tx, &self.head);
+        // Slices and counters are remembered as they are with it, so nothing is read anew.
+        if self.head.unsettled.is_due(now) {
+            account.settle(&self.head.unsettled)?;
+            self.head.unsettled = Unsettled::default();
+        }
         let first = account.next_entry();
         for part in &parts {
             let slice = &shown[part.slice];
@@ -312,20 +326,51 @@ impl Account {
 impl Site {
     fn read(tx: &mut Tx<'_>, head: &Head, site: &SiteId) -> Result<Self, db::Error> {
         let now = tx.now();
-        let limits = limit::standings(tx, &head.id, head.zone, site)?;
+        let mut limits = limit::standings_with(tx, &head.id, head.zone, site, &head.unsettled)?;
+        limits.shrink_to_fit();
         let next_hour = now.hour().plus_millis(HOUR_MS);
-        let settled = brake::captured(tx, &head.id, site, now)?;
-        let unsettled = head.unsettled.spent(site, None, (now.hour(), next_hour));
-        Ok(Self {
+        let mut read = Self {
             since: now.hour(),
             over_at: limits.iter().map(|standing| standing.resets_at).fold(next_hour, Timestamp::min),
             limits,
-            said: limit::said(tx, &head.id, site, None)?,
-            agents: limit::agents(tx, &head.id, site)?,
-            pause: brake::pause(tx, &head.id, site)?,
-            captured: Delta::from_micro(settled.micro().saturating_add(unsettled)),
+            said: Said::default(),
+            agents: Vec::new(),
+            pause: None,
+            captured: Delta::ZERO,
             fine: None,
-        })
+        };
+        // A row for each policy, or one without any.
+        tx.for_each(
+            "-- ledger::store::hot::read
+             SELECT p.on_exhausted, p.pool, p.grace, p.agent, b.paused_at, b.reason,
+                    (SELECT h.captured FROM spending_hour h
+                     WHERE h.account_id = $1 AND h.site = $2 AND h.hour = $3)
+             FROM (SELECT 1 AS one) o
+             LEFT JOIN brake b ON b.account_id = $1 AND b.site = $2
+             LEFT JOIN spending_policy p ON p.account_id = $1 AND p.site = $2
+             ORDER BY p.agent",
+            params![&head.id, site, now.hour()],
+            |row| {
+                match row.get::<Option<String>>(3)? {
+                    None => {}
+                    Some(agent) if agent.is_empty() => read.said = limit::read_said(row)?,
+                    Some(_) => read.agents.push((row.get(3)?, limit::read_said(row)?)),
+                }
+                if let Some(since) = row.get(4)? {
+                    read.pause = Some(Pause { since, reason: row.get(5)? });
+                }
+                read.captured = row.get::<Option<Delta>>(6)?.unwrap_or(Delta::ZERO);
+                Ok(())
+            },
+        )?;
+        let unsettled = head.unsettled.spent(site, None, (now.hour(), next_hour));
+        read.captured = Delta::from_micro(read.captured.micro().saturating_add(unsettled));
+        Ok(read)
+    }
+
+    /// Whether what is read of it is true at `now`.
+    fn is_of(&self, now: Timestamp) -> bool {
+        (self.since..self.over_at).contains(&now)
     }
 
     fn terms(&self, head: &Head, new: &NewDebit) -> Terms {

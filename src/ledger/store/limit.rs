@@ -12,6 +12,7 @@ use crate::id::{AccountId, AgentId, SiteId};
 use crate::ledger::limit::{Limit, OnExhausted, OnReached, Policy, Said, Standing, Terms};
 use crate::ledger::unsettled::Unsettled;
 use crate::params;
+use crate::time::Timestamp;
 use crate::units::Credits;
 
 // Reading ------------------------------------------------------------------------------------------
@@ -19,8 +20,9 @@ use crate::units::Credits;
 /// All that decides, apart from the slices, whether `spender` may spend now.
 pub fn terms(tx: &mut Tx<'_>, payer: &Payer<'_>, spender: &Spender<'_>) -> Result<Terms, db::Error> {
     let (account, site) = (payer.account, spender.site);
-    let limits = limits(tx, account, site, spender.agent)?;
-    let limits = standing_all(tx, account, payer.zone, site, limits)?;
+    let mut limits = standings(tx, account, payer.zone, site)?;
+    limits
+        .retain(|standing| standing.limit.agent.is_none() || standing.limit.agent.as_ref() == spender.agent);
     let mut terms = Terms {
         frozen: payer.frozen_reason.map(str::to_owned),
         pause: brake::pause(tx, account, site)?,
@@ -45,28 +47,40 @@ pub fn standings(
     zone: Tz,
     site: &SiteId,
 ) -> Result<Vec<Standing>, db::Error> {
-    let limits: Vec<Limit> = tx.query(
-        "-- ledger::store::limit::standings
-         SELECT agent, per, credits, on_reached FROM spending_limit WHERE account_id = $1 AND site = $2
-         ORDER BY agent, per",
-        params![account, site],
-        read_limit,
-    )?;
-    standing_all(tx, account, zone, site, limits)
+    let unsettled = settle::unsettled(tx, account)?;
+    standings_with(tx, account, zone, site, &unsettled)
 }
 
-fn standing_all(
+/// [`standings`] of an account of which it is known what is unsettled.
+pub(super) fn standings_with(
     tx: &mut Tx<'_>,
     account: &AccountId,
     zone: Tz,
     site: &SiteId,
-    limits: Vec<Limit>,
+    unsettled: &Unsettled,
 ) -> Result<Vec<Standing>, db::Error> {
-    if limits.is_empty() {
-        return Ok(Vec::new());
-    }
-    let unsettled = settle::unsettled(tx, account)?;
-    limits.into_iter().map(|limit| standing_with(tx, account, zone, site, limit, &unsettled)).collect()
+    let now = tx.now();
+    let [day, month] = [Per::Day, Per::Month].map(|per| per.start(now, zone));
+    tx.query(
+        "-- ledger::store::limit::standings
+         SELECT l.agent, l.per, l.credits, l.on_reached, c.captured,
+                CAST(h.held - COALESCE((SELECT SUM(o.credits) FROM hold o
+                                        WHERE o.account_id = $1 AND o.state = 'open' AND o.expires_at <= $3
+                                          AND o.site = $2 AND l.agent IN ('', o.agent)), 0) AS BIGINT)
+         FROM spending_limit l
+         LEFT JOIN spending c ON c.account_id = $1 AND c.site = $2 AND c.agent = l.agent AND c.per = l.per
+                             AND c.period_start = CASE l.per WHEN 'day' THEN CAST($4 AS BIGINT)
+                                                             ELSE CAST($5 AS BIGINT) END
+         LEFT JOIN holding h ON h.account_id = $1 AND h.site = $2 AND h.agent = l.agent
+         WHERE l.account_id = $1 AND l.site = $2
+         ORDER BY l.agent, l.per",
+        params![account, site, now, day, month],
+        |row| {
+            let (limit, captured) = (read_limit(row)?, row.get::<Option<i64>>(4)?);
+            let held: Option<Credits> = row.get(5)?;
+            Ok(stand(limit, captured, held.unwrap_or(Credits::ZERO), (now, zone), site, unsettled))
+        },
+    )
 }
 
 /// The limit that is set, if one is.
@@ -117,31 +131,33 @@ pub fn standing(
     limit: Limit,
 ) -> Result<Standing, db::Error> {
     let unsettled = settle::unsettled(tx, account)?;
-    standing_with(tx, account, zone, site, limit, &unsettled)
-}
-
-fn standing_with(
-    tx: &mut Tx<'_>,
-    account: &AccountId,
-    zone: Tz,
-    site: &SiteId,
-    limit: Limit,
-    unsettled: &Unsettled,
-) -> Result<Standing, db::Error> {
-    let (starts_at, resets_at) = limit.per.span(tx.now(), zone);
+    let now = tx.now();
     let captured: Option<i64> = tx.query_opt(
         "-- ledger::store::limit::standing
          SELECT captured FROM spending
          WHERE account_id = $1 AND site = $2 AND agent = $3 AND per = $4 AND period_start = $5",
-        params![account, site, column(limit.agent.as_ref()), limit.per.as_str(), starts_at],
+        params![account, site, column(limit.agent.as_ref()), limit.per.as_str(), limit.per.start(now, zone)],
         |row| row.get(0),
     )?;
     let held = hold::held(tx, account, site, limit.agent.as_ref())?;
+    Ok(stand(limit, captured, held, (now, zone), site, &unsettled))
+}
+
+/// How a limit stands of which so much is captured by the tables.
+fn stand(
+    limit: Limit,
+    captured: Option<i64>,
+    held: Credits,
+    (now, zone): (Timestamp, Tz),
+    site: &SiteId,
+    unsettled: &Unsettled,
+) -> Standing {
+    let (starts_at, resets_at) = limit.per.span(now, zone);
     let captured =
         captured.unwrap_or(0) + unsettled.spent(site, limit.agent.as_ref(), (starts_at, resets_at));
     // More can be given back in a period than was spent in it, where the account's time zone was changed.
     let spent = Credits::from_micro(captured.max(0)).unwrap_or(Credits::MAX);
-    Ok(Standing { limit, spent, held, resets_at })
+    Standing { limit, spent, held, resets_at }
 }
 
 /// Whether the site's compartment owes anything.
@@ -187,7 +203,7 @@ pub fn agents(
     )
 }
 
-fn read_said(row: &Row<'_>) -> Result<Said, db::Error> {
+pub(super) fn read_said(row: &Row<'_>) -> Result<Said, db::Error> {
     let on_exhausted = match row.get::<Option<String>>(0)? {
         None => None,
         Some(word) => match OnExhausted::named(&word) {

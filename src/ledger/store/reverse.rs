@@ -2,8 +2,9 @@
 
 use super::admit::left;
 use super::hold::prorate;
+use super::spend::COUNTED;
 use super::{Error, LockedAccount};
-use crate::calendar::{Per, local_day, start_of_day};
+use crate::calendar::{local_day, start_of_day};
 use crate::db::{self, Tx};
 use crate::id::{AccountId, AgentId, DebitId, GrantId, HoldId, ReversalId, SiteId};
 use crate::ledger::act::{Expiry, NewDebit, NewGrant, Priced, Reversed, Shown, Taken};
@@ -290,8 +291,10 @@ impl LockedAccount<'_, '_> {
             None => self.counted_on(debit)?,
         };
         for counted in std::iter::once("").chain(debit.agent.as_ref().map(AgentId::as_str)) {
-            let start = |per: Per, zone| start_of_day(per.first_day(day), zone);
-            self.count(&debit.site, counted, start, Delta::minus(credits))?;
+            for per in COUNTED {
+                let start = start_of_day(per.first_day(day), self.zone);
+                self.count(&debit.site, counted, per.as_str(), start, Delta::minus(credits))?;
+            }
         }
         Ok(())
     }

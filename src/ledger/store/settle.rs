@@ -1,9 +1,8 @@
 //! What is unsettled, in the database: read by all, settled under the account's lock.
 
-use chrono_tz::Tz;
+use std::collections::BTreeMap;
 
 use super::{Error, LockedAccount};
-use crate::calendar::Per;
 use crate::db::{self, FromColumn, Row, Tx};
 use crate::id::{AccountId, GrantId, SiteId};
 use crate::ledger::unsettled::{Hour, Spent, Taken, Unsettled, Used};
@@ -45,15 +44,30 @@ impl FromColumn for Option<Unsettled> {
 impl LockedAccount<'_, '_> {
     /// Adds to the tables what the account's debits changed.
     pub(super) fn settle(&mut self, unsettled: &Unsettled) -> Result<(), Error> {
+        // Added up first: each row is written once, and in the order in which rows lie.
+        let (mut spent, mut counted, mut hours) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for Taken(grant, site, credits) in &unsettled.taken {
             self.settle_taken(grant, site, *credits)?;
+            *spent.entry(grant).or_insert(0) += credits;
+        }
+        for (grant, credits) in spent {
+            self.settle_spent(grant, credits)?;
         }
         for Spent(site, agent, credits, since) in &unsettled.spent {
             let at = Timestamp::from_millis(*since);
-            self.count(site, agent, |per, zone| per.start(at, zone), Delta::from_micro(*credits))?;
-            if agent.is_empty() {
-                self.count_hour(site, at, Delta::from_micro(*credits))?;
+            for per in super::spend::COUNTED {
+                let place = (site, agent.as_str(), per.as_str(), per.start(at, self.zone));
+                *counted.entry(place).or_insert(0) += credits;
             }
+            if agent.is_empty() {
+                *hours.entry((site, at.hour())).or_insert(0) += credits;
+            }
+        }
+        for ((site, agent, per, start), credits) in counted {
+            self.count(site, agent, per, start, Delta::from_micro(credits))?;
+        }
+        for ((site, hour), credits) in hours {
+            self.count_hour(site, hour, Delta::from_micro(credits))?;
         }
         for Used(site, hour, agent, action, credits) in &unsettled.used {
             let (hour, credits) = (Timestamp::from_millis(*hour), Delta::from_micro(*credits));
@@ -81,39 +95,34 @@ impl LockedAccount<'_, '_> {
             params![grant, &self.id, site, credits],
         )?;
         assert_eq!(touched, 1, "credits were taken from a slice that exists");
+        Ok(())
+    }
+
+    fn settle_spent(&mut self, grant: &GrantId, credits: i64) -> Result<(), Error> {
         self.tx.execute(
-            "-- ledger::store::settle::settle_taken (grant)
+            "-- ledger::store::settle::settle_spent
              UPDATE credit_grant SET spent = spent + $2 WHERE id = $1",
             params![grant, credits],
         )?;
         Ok(())
     }
 
-    /// Adds `change` to what was spent for the site, or by one of its assistants, in the periods that begin at `start`.
+    /// Adds `change` to what was spent for the site, or by one of its assistants, in the period that begins at `start`.
     pub(super) fn count(
         &mut self,
         site: &SiteId,
         agent: &str,
-        start: impl Fn(Per, Tz) -> Timestamp,
+        per: &str,
+        start: Timestamp,
         change: Delta,
     ) -> Result<(), Error> {
-        let [day, month] = super::spend::COUNTED;
         self.tx.execute(
             "-- ledger::store::settle::count
              INSERT INTO spending (account_id, site, agent, per, period_start, captured)
-             VALUES ($1, $2, $3, $4, $5, $8), ($1, $2, $3, $6, $7, $8)
+             VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (account_id, site, agent, per, period_start)
              DO UPDATE SET captured = spending.captured + excluded.captured",
-            params![
-                &self.id,
-                site,
-                agent,
-                day.as_str(),
-                start(day, self.zone),
-                month.as_str(),
-                start(month, self.zone),
-                change
-            ],
+            params![&self.id, site, agent, per, start, change],
         )?;
         Ok(())
     }

@@ -123,7 +123,9 @@ impl LockedAccount<'_, '_> {
         change: Delta,
     ) -> Result<Delta, Error> {
         for counted in std::iter::once("").chain(agent.map(AgentId::as_str)) {
-            self.count(site, counted, |per, zone| per.start(at, zone), change)?;
+            for per in COUNTED {
+                self.count(site, counted, per.as_str(), per.start(at, self.zone), change)?;
+            }
         }
         Ok(self.count_hour(site, at, change)?)
     }
