@@ -112,6 +112,11 @@ pub fn keep(
             now
         ],
     )?;
+    if let Some(memory) = tx.memory() {
+        let known = &mut memory.of::<Strangers>().0;
+        // A stranger to the generation of which something is known, if the clock is set back to that.
+        *known = known.filter(|(of, _)| *of == generation(now));
+    }
     Ok(())
 }
 
