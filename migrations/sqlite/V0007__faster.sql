@@ -108,3 +108,38 @@ CREATE VIEW activity_now AS
     WHERE NOT EXISTS (SELECT 1 FROM activity l
                       WHERE l.account_id = u.account_id AND l.kind = 'usage' AND l.site = u.site
                         AND l.label = u.label AND l.hour = u.at - u.at % 3600000);
+
+-- Deliveries and orders ----------------------------------------------------------------------------
+
+-- Nobody looked for deliveries by their state alone.
+DROP INDEX delivery_state;
+
+-- Most orders of most shops bring no credits, and have no account.
+DROP INDEX shop_order_account;
+CREATE INDEX shop_order_account ON shop_order (account_id) WHERE account_id IS NOT NULL;
+
+-- The lines of an order lie together, in the order of their keys: one is written in one place.
+CREATE TABLE order_line_now (
+    store_id     INTEGER NOT NULL,
+    order_id     INTEGER NOT NULL,
+    line_id      INTEGER NOT NULL,
+    product_id   INTEGER NOT NULL,
+    variation_id INTEGER NOT NULL,
+    sku          TEXT    NOT NULL,
+    name         TEXT    NOT NULL,
+    is_tokens    INTEGER,          -- NULL: not known yet
+    worth        TEXT,             -- JSON: credits per unit or rate, validity, category, label; NULL: not known yet
+    target       INTEGER NOT NULL, -- credits it should have granted
+    booked       INTEGER NOT NULL, -- credits it has granted, less what was taken back
+    worth_from   TEXT,             -- who said so: promise, package TARGET or product ID; NULL: not remembered
+    PRIMARY KEY (store_id, order_id, line_id),
+    FOREIGN KEY (store_id, order_id) REFERENCES shop_order (store_id, order_id)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO order_line_now (store_id, order_id, line_id, product_id, variation_id, sku, name, is_tokens, worth, target,
+                            booked, worth_from)
+    SELECT store_id, order_id, line_id, product_id, variation_id, sku, name, is_tokens, worth, target, booked,
+           worth_from
+    FROM order_line ORDER BY store_id, order_id, line_id;
+DROP TABLE order_line;
+ALTER TABLE order_line_now RENAME TO order_line;
