@@ -76,9 +76,9 @@ fn has_strangers(tx: &mut Tx<'_>) -> Result<bool, db::Error> {
     }
     let found: Option<i64> = tx.query_opt(
         "-- idempotency::store::has_strangers
-         SELECT 1 FROM idempotency WHERE hash >= $1
+         SELECT CAST(1 AS BIGINT) FROM idempotency WHERE hash >= $1
          UNION ALL
-         SELECT 1 FROM idempotency_before LIMIT 1",
+         SELECT CAST(1 AS BIGINT) FROM idempotency_before LIMIT 1",
         params![place(generation + 1, 0)],
         |row| row.get(0),
     )?;
