@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bare::Bare;
+use super::bare::{Bare, Remembered};
 use super::naming::{Naming, site_of};
 use super::newer::{self, Seen, Sighting, Verdict};
 use super::notes::Notes;
@@ -220,14 +220,6 @@ pub fn again(
     let before = known.order.clone();
     let next = Known { parked: None, attention: None, ..known };
     post(tx, shop, rules, &next, Change { before: Some(&before), assigns: false }, operation)
-}
-
-/// One line of an order: what is remembered of it, and why that is not all.
-pub(super) struct Remembered {
-    pub(super) known: KnownLine,
-    /// As it was written down last, if it was.
-    written: Option<KnownLine>,
-    unknown: Option<String>,
 }
 
 /// Everything that is the same for all lines of an order while it is posted.

@@ -4,11 +4,18 @@
 //! the order's state says, too: a mark beside the state stands for their rows. It is taken away, and the rows are
 //! written, as soon as anything else is to be remembered.
 
-use super::apply::Remembered;
 use super::store::KnownLine;
 use super::target::{Decision, LineDecision, Standing};
 use super::{Line, Order};
 use crate::units::Credits;
+
+/// One line of an order: what is remembered of it, and why that is not all.
+pub(super) struct Remembered {
+    pub(super) known: KnownLine,
+    /// As it was written down last, if it was.
+    pub(super) written: Option<KnownLine>,
+    pub(super) unknown: Option<String>,
+}
 
 /// What is remembered of lines without rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
