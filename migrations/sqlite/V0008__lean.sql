@@ -20,3 +20,17 @@ CREATE INDEX delivery_other ON delivery (store_id, digest) WHERE order_id IS NUL
 -- Its lines have no rows: none sells credits, and what is remembered of them its state says. 1: somebody may still say
 -- that they do; 2: nobody can; NULL: they have rows.
 ALTER TABLE shop_order ADD COLUMN bare INTEGER;
+
+-- 1: a grant of its account names it, so its account finds it by that.
+ALTER TABLE shop_order ADD COLUMN granted INTEGER;
+DROP INDEX shop_order_account;
+CREATE INDEX shop_order_account ON shop_order (account_id) WHERE account_id IS NOT NULL AND granted IS NULL;
+
+-- Slices -------------------------------------------------------------------------------------------
+
+-- Whether its grant is another account's: an account finds its own grants without it.
+ALTER TABLE slice ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
+UPDATE slice SET moved = 1
+WHERE account_id <> (SELECT g.account_id FROM credit_grant g WHERE g.id = slice.grant_id);
+DROP INDEX slice_account;
+CREATE INDEX slice_moved ON slice (account_id, grant_id) WHERE moved = 1;

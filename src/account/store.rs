@@ -186,7 +186,11 @@ pub(super) fn name_merged_at(
 pub(super) fn move_orders(tx: &mut Tx<'_>, from: &AccountId, to: &AccountId) -> Result<u64, db::Error> {
     tx.execute(
         "-- account::store::move_orders
-         UPDATE shop_order SET account_id = $2 WHERE account_id = $1",
+         UPDATE shop_order SET account_id = $2, granted = NULL
+         WHERE account_id = $1 AND (store_id, order_id) IN (
+             SELECT o.store_id, o.order_id FROM shop_order o WHERE o.account_id = $1 AND o.granted IS NULL
+             UNION
+             SELECT g.store_id, g.order_id FROM credit_grant g WHERE g.account_id = $1 AND g.order_id IS NOT NULL)",
         params![from, to],
     )
 }
@@ -421,7 +425,12 @@ pub(super) fn names(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<(i64, Na
 pub(super) fn orders(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<(i64, i64)>, db::Error> {
     tx.query(
         "-- account::store::orders
-         SELECT store_id, order_id FROM shop_order WHERE account_id = $1 ORDER BY store_id, order_id",
+         SELECT o.store_id, o.order_id FROM shop_order o WHERE o.account_id = $1 AND o.granted IS NULL
+         UNION
+         SELECT o.store_id, o.order_id
+         FROM credit_grant g JOIN shop_order o ON o.store_id = g.store_id AND o.order_id = g.order_id
+         WHERE g.account_id = $1 AND o.account_id = $1
+         ORDER BY 1, 2",
         params![account],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )

@@ -10,7 +10,7 @@ use super::bare::{Bare, Remembered};
 use super::naming::{Naming, site_of};
 use super::newer::{self, Seen, Sighting, Verdict};
 use super::notes::Notes;
-use super::store::{self, Known, KnownLine};
+use super::store::{self, Known, KnownLine, Marks};
 use super::target::{self, Decision, Discount, LineDecision, LineFacts, OnDelete, Settings, Standing};
 use super::{DELETED, Line, Order};
 use crate::catalog::{self, Subject, worth};
@@ -281,7 +281,7 @@ pub(super) fn post(
     if is_there && target::lost_all_lines(order, &known) {
         ask_about_order(tx, shop, order.id, "it has no lines any more")?;
     }
-    let grants = decisions.iter().any(|line| grants(&line.decision));
+    let grants = decisions.iter().any(|line| line.decision.grants());
     let buyer = if next.assigned.account_at.is_some() {
         next.account.clone()
     } else {
@@ -346,7 +346,13 @@ fn book(
     let may_be_bare = is_new || was_bare.is_some();
     let bare = if may_be_bare { Bare::of(order, lines.values(), decisions, standing) } else { None };
     if is_new {
-        store::save_of(tx, shop.id, next, buyer.as_ref(), bare)?;
+        // A line that grows and has a worth brings a grant of the buyer's.
+        let brings = |decided: &LineDecision| {
+            let worth = lines.get(&decided.line_id).and_then(|line| line.known.worth.as_ref());
+            decided.decision.grants() && worth.is_some()
+        };
+        let granted = buyer.is_some() && decisions.iter().any(brings);
+        store::save_of(tx, shop.id, next, buyer.as_ref(), Marks { bare, granted })?;
     } else if bare != was_bare {
         store::mark_bare(tx, shop.id, order.id, bare)?;
         for line in lines.values_mut() {
@@ -386,10 +392,6 @@ fn book(
 /// Whether the line is to have more than it has.
 fn grows(line: &KnownLine, decision: &Decision) -> bool {
     matches!(decision, Decision::Target { credits, .. } if *credits > line.booked)
-}
-
-fn grants(decision: &Decision) -> bool {
-    matches!(decision, Decision::Target { credits, .. } if !credits.is_zero())
 }
 
 /// Takes what is remembered of the order's lines, adds what its state says of new ones, and asks the

@@ -141,16 +141,25 @@ pub fn is_erased(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<bool, db::Er
 
 /// Writes the order's newest state.
 pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error> {
-    save_of(tx, store, known, known.account.as_ref(), None)
+    save_of(tx, store, known, known.account.as_ref(), Marks::default())
 }
 
-/// Writes the order's newest state, as the order of `account`. One that is new may be marked as [`Bare`].
+/// What is marked of an order that is new.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
+    /// That its lines have no rows.
+    pub(super) bare: Option<Bare>,
+    /// That a grant of its account names it: then its account finds it by that.
+    pub(super) granted: bool,
+}
+
+/// Writes the order's newest state, as the order of `account`.
 pub(super) fn save_of(
     tx: &mut Tx<'_>,
     store: i64,
     known: &Known,
     account: Option<&AccountId>,
-    bare: Option<Bare>,
+    marks: Marks,
 ) -> Result<(), db::Error> {
     heard::note(tx, store, known.order.id);
     let site = known.assigned.site.as_ref();
@@ -161,14 +170,15 @@ pub(super) fn save_of(
         "-- order::store::save
          INSERT INTO shop_order (store_id, order_id, account_id, state, status, modified_at, confirmed_at, recheck, parked,
                                  attention, first_seen_at, applied_at, arrival, assigned_site, site_assigned_at,
-                                 account_assigned_at, erased_at, bare)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+                                 account_assigned_at, erased_at, bare, granted)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
          ON CONFLICT (store_id, order_id) DO UPDATE SET
              account_id = excluded.account_id, state = excluded.state, status = excluded.status,
              modified_at = excluded.modified_at, confirmed_at = excluded.confirmed_at, recheck = excluded.recheck,
              parked = excluded.parked, attention = excluded.attention, applied_at = excluded.applied_at, arrival = excluded.arrival,
              assigned_site = excluded.assigned_site, site_assigned_at = excluded.site_assigned_at,
-             account_assigned_at = excluded.account_assigned_at, erased_at = excluded.erased_at",
+             account_assigned_at = excluded.account_assigned_at, erased_at = excluded.erased_at,
+             granted = CASE WHEN shop_order.account_id = excluded.account_id THEN shop_order.granted END",
         params![
             store,
             known.order.id,
@@ -187,7 +197,8 @@ pub(super) fn save_of(
             site.map(|placed| placed.at),
             known.assigned.account_at,
             known.erased_at,
-            bare.map(Bare::column),
+            marks.bare.map(Bare::column),
+            marks.granted.then_some(1),
         ],
     )?;
     Ok(())
@@ -219,7 +230,9 @@ pub fn conclude(
 ) -> Result<(), db::Error> {
     tx.execute(
         "-- order::store::conclude
-         UPDATE shop_order SET account_id = $3, parked = $4, attention = $5 WHERE store_id = $1 AND order_id = $2",
+         UPDATE shop_order SET account_id = $3, parked = $4, attention = $5,
+                granted = CASE WHEN account_id = $3 THEN granted END
+         WHERE store_id = $1 AND order_id = $2",
         params![store, order, account, parked, attention],
     )?;
     Ok(())

@@ -234,6 +234,14 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// Whether it should have granted anything.
+    #[must_use]
+    pub fn grants(&self) -> bool {
+        matches!(self, Self::Target { credits, .. } if !credits.is_zero())
+    }
+}
+
 /// What `order`'s status means.
 ///
 /// `refunded`, `cancelled` and `failed` undo an order whatever a store counts as paid.

@@ -41,7 +41,10 @@ const CHANGES: [(&str, &str); 42] = [
         "DELETE FROM slice WHERE remaining > 0 AND rowid = (SELECT MIN(rowid) FROM slice WHERE remaining > 0)",
         "slices",
     ),
-    ("INSERT INTO slice SELECT grant_id, 'elsewhere', account_id, 5, 0 FROM slice LIMIT 1", "slices"),
+    (
+        "INSERT INTO slice (grant_id, site, account_id, remaining, held) SELECT grant_id, 'elsewhere', account_id, 5, 0 FROM slice LIMIT 1",
+        "slices",
+    ),
     ("UPDATE credit_grant SET spent = spent + 1 WHERE seq = 1", "grants"),
     ("UPDATE credit_grant SET spent = spent + 1, voided = voided - 1 WHERE voided > 0", "grants"),
     ("DELETE FROM credit_grant WHERE spent > 0", "grants"),

@@ -25,8 +25,11 @@ pub(in crate::feed) fn grants_before(
          SELECT id, category, priority, label, reason, granted_at, effective_at, expires_at, voided_at, order_id,
                 amount, spent, reversed, expired, clawed, voided, adjusted, repaid, frozen, void_reason
          FROM grant_now
-         WHERE id IN (SELECT DISTINCT grant_id FROM slice WHERE account_id = $1 AND grant_id < $2
-                      ORDER BY grant_id DESC LIMIT $3)
+         WHERE id IN (SELECT x.id FROM (SELECT g.id FROM credit_grant g WHERE g.account_id = $1 AND g.id < $2
+                                        UNION
+                                        SELECT s.grant_id FROM slice s
+                                        WHERE s.account_id = $1 AND s.moved = 1 AND s.grant_id < $2) x
+                      ORDER BY x.id DESC LIMIT $3)
          ORDER BY id DESC",
         params![&wallet.account, before, limit],
         read_grant,

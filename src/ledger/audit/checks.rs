@@ -146,7 +146,28 @@ pub(super) const CHECKS: &[Check] = &[
                  OR EXISTS (SELECT 1 FROM subscription p WHERE p.account_id = a.id)
                  OR EXISTS (SELECT 1 FROM site s WHERE s.account_id = a.id)
                  OR EXISTS (SELECT 1 FROM customer c WHERE c.account_id = a.id)
-                 OR EXISTS (SELECT 1 FROM shop_order o WHERE o.account_id = a.id)",
+                 OR EXISTS (SELECT 1 FROM shop_order o WHERE o.account_id = a.id AND o.granted IS NULL)
+                 OR EXISTS (SELECT 1 FROM credit_grant g
+                            JOIN shop_order o ON o.store_id = g.store_id AND o.order_id = g.order_id
+                            WHERE g.account_id = a.id AND o.account_id = a.id)",
+    },
+    // By these marks an account's grants and orders are found.
+    Check {
+        rule: "orders",
+        sql: "-- ledger::audit::checks::granted
+              SELECT 'order ' || CAST(o.order_id AS TEXT), 'no grant of its account names it'
+              FROM shop_order o
+              WHERE o.granted = 1
+                AND NOT EXISTS (SELECT 1 FROM credit_grant g
+                                WHERE g.store_id = o.store_id AND g.order_id = o.order_id
+                                  AND g.account_id = o.account_id)",
+    },
+    Check {
+        rule: "slices",
+        sql: "-- ledger::audit::checks::moved
+              SELECT 'slice of ' || s.grant_id || ' in ' || s.account_id, 'it is not marked as another account''s'
+              FROM slice s JOIN credit_grant g ON g.id = s.grant_id
+              WHERE s.moved = 0 AND s.account_id <> g.account_id",
     },
 ];
 

@@ -366,13 +366,19 @@ impl<'t, 'c> LockedAccount<'t, 'c> {
                 assert_eq!(touched, 1, "credits are taken from a slice that exists");
             }
             if let Place::Compartment(compartment) = &posting.target {
-                self.tx.execute(
+                let sql = if posting.kind == Kind::Granted {
+                    "-- ledger::store::post (granted)
+                     INSERT INTO slice (grant_id, site, account_id, remaining, held, moved) VALUES ($1, $2, $3, $4, 0, 0)"
+                } else {
                     "-- ledger::store::post (target)
-                     INSERT INTO slice (grant_id, site, account_id, remaining, held) VALUES ($1, $2, $3, $4, 0)
+                     INSERT INTO slice (grant_id, site, account_id, remaining, held, moved)
+                     VALUES ($1, $2, $3, $4, 0, (SELECT CASE WHEN g.account_id = $3 THEN 0 ELSE 1 END
+                                                 FROM credit_grant g WHERE g.id = $1))
                      ON CONFLICT (grant_id, account_id, site)
-                     DO UPDATE SET remaining = slice.remaining + excluded.remaining",
-                    params![posting.grant, compartment.column(), &self.id, posting.amount],
-                )?;
+                     DO UPDATE SET remaining = slice.remaining + excluded.remaining"
+                };
+                self.tx
+                    .execute(sql, params![posting.grant, compartment.column(), &self.id, posting.amount])?;
             }
             if let Place::Held(compartment) = &posting.source {
                 let touched = self.tx.execute(
