@@ -15,6 +15,7 @@ mod memory;
 mod migrate;
 mod postgres;
 mod sqlite;
+mod statements;
 mod thread;
 mod tx;
 
