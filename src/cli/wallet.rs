@@ -399,7 +399,7 @@ fn export(session: &mut Session<'_>, named: &WalletRef, filter: &activity::Filte
     let db = session.existing()?;
     let (wallet, last) = db.read(|tx| {
         let wallet = open(tx, named)?;
-        let last = activity::newest(tx, &wallet)?;
+        let last = activity::newest_place(tx, &wallet)?;
         Ok::<_, Failure>((wallet, last))
     })?;
     let mut after = 0;

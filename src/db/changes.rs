@@ -42,6 +42,8 @@ pub struct Changes {
 struct Mark {
     /// Anything of it.
     any: AtomicU64,
+    /// Anything but what its debits leave in its own row.
+    tables: AtomicU64,
     /// What people set and what comes seldom: plans, limits, policies, pauses, debts.
     settings: AtomicU64,
 }
@@ -75,6 +77,13 @@ impl Changes {
         self.none_since(moment) && self.mark(account).any.load(Ordering::SeqCst) <= moment.0
     }
 
+    /// Whether the account is as it was at `moment` but for what its debits left in its own row, and everything that is of
+    /// no one account is.
+    #[must_use]
+    pub fn only_spent_since(&self, account: &AccountId, moment: Moment) -> bool {
+        self.none_since(moment) && self.mark(account).tables.load(Ordering::SeqCst) <= moment.0
+    }
+
     /// Whether what is set about the account, and everything that is of no one account, is as it was at `moment`.
     #[must_use]
     pub fn no_setting_since(&self, account: &AccountId, moment: Moment) -> bool {
@@ -91,10 +100,14 @@ impl Changes {
             return;
         }
         let commit = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
-        for &(mark, settings) in &written.accounts {
-            self.accounts[mark].any.fetch_max(commit, Ordering::SeqCst);
-            if settings {
-                self.accounts[mark].settings.fetch_max(commit, Ordering::SeqCst);
+        for &(mark, depth) in &written.accounts {
+            let mark = &self.accounts[mark];
+            mark.any.fetch_max(commit, Ordering::SeqCst);
+            if depth >= Depth::Tables {
+                mark.tables.fetch_max(commit, Ordering::SeqCst);
+            }
+            if depth >= Depth::Settings {
+                mark.settings.fetch_max(commit, Ordering::SeqCst);
             }
         }
         if written.common {
@@ -179,15 +192,27 @@ pub(super) fn turn(tx: &mut Tx<'_>) -> Result<i64, Error> {
 /// What the statements of a transaction wrote.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    /// Marks of accounts, each with whether anything that is set about it was written.
-    accounts: Vec<(usize, bool)>,
+    /// Marks of accounts, each with how much of it was written.
+    accounts: Vec<(usize, Depth)>,
     /// Where the accounts of the present piece of work begin.
     work: usize,
     common: bool,
     /// Whether that was so before the present piece of work.
     common_before: bool,
-    /// Whether the present piece of work wrote anything that is set about an account.
-    settings: bool,
+    /// How much of its accounts the present piece of work wrote.
+    depth: Depth,
+}
+
+/// How much of an account is written; each with what is before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Depth {
+    /// What debits leave in its own row.
+    #[default]
+    Spent,
+    /// Its tables.
+    Tables,
+    /// What is set about it.
+    Settings,
 }
 
 impl Written {
@@ -195,7 +220,7 @@ impl Written {
     pub(super) fn begin_work(&mut self) {
         self.work = self.accounts.len();
         self.common_before = self.common;
-        self.settings = false;
+        self.depth = Depth::Spent;
     }
 
     /// Forgets the present piece of work: it was taken back.
@@ -206,22 +231,27 @@ impl Written {
 
     /// Notes that an account is locked.
     pub(super) fn lock(&mut self, account: &AccountId) {
-        self.accounts.push((mark_of(account), self.settings));
+        self.accounts.push((mark_of(account), self.depth));
     }
 
     /// Notes a statement of this kind.
     pub(super) fn statement(&mut self, kind: Kind) {
-        let of_work = &mut self.accounts[self.work..];
-        match kind {
-            Kind::Unkept => {}
-            Kind::OfAccount if !of_work.is_empty() => {}
-            Kind::Setting if !of_work.is_empty() => {
-                for (_, settings) in of_work {
-                    *settings = true;
-                }
-                self.settings = true;
+        let written = match kind {
+            Kind::Unkept => return,
+            Kind::OfAccount(depth) => depth,
+            Kind::Common => {
+                self.common = true;
+                return;
             }
-            Kind::OfAccount | Kind::Setting | Kind::Common => self.common = true,
+        };
+        let of_work = &mut self.accounts[self.work..];
+        if of_work.is_empty() {
+            self.common = true;
+        } else if self.depth < written {
+            for (_, depth) in of_work {
+                *depth = written.max(*depth);
+            }
+            self.depth = written;
         }
     }
 
@@ -241,12 +271,13 @@ pub(super) enum Kind {
     /// Nothing, or what nobody keeps in memory.
     Unkept,
     /// What only happens to an account that is locked.
-    OfAccount,
-    /// What is set about an account that is locked.
-    Setting,
+    OfAccount(Depth),
     /// Anything else.
     Common,
 }
+
+/// The statements that write only what a debit leaves in the row of its account.
+const SPENT: [&str; 2] = ["-- ledger::store::lock", "-- ledger::store::save_spent"];
 
 pub(super) fn kind(sql: &str) -> Kind {
     let (name, rest) = match sql.split_once('\n') {
@@ -270,9 +301,12 @@ pub(super) fn kind(sql: &str) -> Kind {
         // Hours that are too old to tell anything.
         "spending_hour" if name == "-- ledger::store::brake::prune" => Kind::Unkept,
         "slice" | "activity" | "spending" | "spending_hour" | "credit_grant" | "plan_grant" | "hold"
-        | "hold_slice" | "holding" | "reversal" | "claw_due" | "alert" => Kind::OfAccount,
-        "account" if name.starts_with("-- ledger::") => Kind::OfAccount,
-        "subscription" | "debt" | "spending_limit" | "spending_policy" | "brake" => Kind::Setting,
+        | "hold_slice" | "holding" | "reversal" | "claw_due" | "alert" => Kind::OfAccount(Depth::Tables),
+        "account" if SPENT.contains(&name) => Kind::OfAccount(Depth::Spent),
+        "account" if name.starts_with("-- ledger::") => Kind::OfAccount(Depth::Tables),
+        "subscription" | "debt" | "spending_limit" | "spending_policy" | "brake" => {
+            Kind::OfAccount(Depth::Settings)
+        }
         _ => Kind::Common,
     }
 }
@@ -286,11 +320,15 @@ mod tests {
         for (sql, expected) in [
             ("-- a::b\n             SELECT 1 FROM site", Kind::Unkept),
             ("-- a::b\n UPDATE entry SET x = 1", Kind::Unkept),
-            ("-- ledger::store::lock\n UPDATE account SET version = version + 1", Kind::OfAccount),
+            (
+                "-- ledger::store::lock\n UPDATE account SET version = version + 1",
+                Kind::OfAccount(Depth::Spent),
+            ),
+            ("-- ledger::store::save_head\n UPDATE account SET a = $1", Kind::OfAccount(Depth::Tables)),
             ("-- ledger::store::brake::prune\n DELETE FROM spending_hour WHERE x", Kind::Unkept),
             ("-- site::store::rename\n UPDATE account SET name = $1", Kind::Common),
-            ("-- a::b\n INSERT INTO spending_limit (a) VALUES ($1)", Kind::Setting),
-            ("-- a::b\n INSERT INTO spending(a) VALUES ($1)", Kind::OfAccount),
+            ("-- a::b\n INSERT INTO spending_limit (a) VALUES ($1)", Kind::OfAccount(Depth::Settings)),
+            ("-- a::b\n INSERT INTO spending(a) VALUES ($1)", Kind::OfAccount(Depth::Tables)),
             ("-- a::b\n DELETE FROM site WHERE id = $1", Kind::Common),
             ("-- a::b\n INSERT OR REPLACE INTO entry VALUES ($1)", Kind::Common),
             ("WITH x AS (SELECT 1) INSERT INTO entry SELECT * FROM x", Kind::Common),
@@ -313,7 +351,10 @@ mod tests {
             changes.tell(&written);
         };
         let before = changes.moment();
+        write(&[&one], "-- ledger::store::save_spent\n UPDATE account SET unsettled = 1");
+        assert!(!changes.none_of_account_since(&one, before) && changes.only_spent_since(&one, before));
         write(&[&one], "UPDATE slice SET remaining = 1");
+        assert!(!changes.only_spent_since(&one, before) && changes.only_spent_since(&other, before));
         assert!(!changes.none_of_account_since(&one, before) && changes.no_setting_since(&one, before));
         assert!(changes.none_of_account_since(&other, before) && changes.none_since(before));
         assert!(changes.none_of_account_since(&one, changes.moment()));

@@ -5,6 +5,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::store::Written;
 use super::wallet::{Shows, Wallet};
 use super::{List, cursor, store};
 use crate::db::{self, Tx};
@@ -103,6 +104,38 @@ pub fn page(
     Ok(List { items, next_cursor })
 }
 
+/// The newest settled lines, newest first, as many as a page shows.
+pub(super) fn settled(tx: &mut Tx<'_>, wallet: &Wallet, most: usize) -> Result<Vec<Written>, db::Error> {
+    let mut read = |compartment: Option<&Compartment>| {
+        store::settled_before(tx, wallet, compartment, &Filter::default(), i64::MAX, most)
+    };
+    let mut lines = match wallet.shows.compartments() {
+        None => read(None)?,
+        Some(shown) => {
+            let mut lines = Vec::new();
+            for compartment in &shown {
+                lines.extend(read(Some(compartment))?);
+            }
+            lines
+        }
+    };
+    newest(&mut lines, most);
+    Ok(lines)
+}
+
+/// Leaves the newest lines, newest first.
+pub(super) fn newest(lines: &mut Vec<Written>, most: usize) {
+    lines.sort_unstable_by_key(|line| std::cmp::Reverse(line.place));
+    lines.truncate(most);
+}
+
+/// The line as whoever sees the wallet reads it.
+pub(super) fn told(shows: &Shows, line: Written) -> Line {
+    let mut line = line.told();
+    hide_neighbours(shows, &mut line);
+    line
+}
+
 /// Up to `limit` lines after the place `after` and up to `last`, oldest first.
 pub fn forward(
     tx: &mut Tx<'_>,
@@ -121,7 +154,7 @@ pub fn forward(
 }
 
 /// The place of the account's newest line; 0 without any.
-pub fn newest(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<i64, db::Error> {
+pub fn newest_place(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<i64, db::Error> {
     store::newest_line(tx, wallet)
 }
 

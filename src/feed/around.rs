@@ -8,7 +8,7 @@ use super::wallet::Shows;
 use crate::catalog::{self, PackageForSale};
 use crate::db::{self, Tx};
 use crate::id::AccountId;
-use crate::ledger::limit::{Limit, Pause, Said};
+use crate::ledger::limit::{Pause, Said};
 use crate::ledger::plan::Subscription;
 use crate::ledger::slice::Compartment;
 use crate::ledger::store::{brake, limit, plan};
@@ -39,7 +39,6 @@ pub struct Around {
 /// What is set about the spending of a site.
 #[derive(Clone, Debug)]
 pub(super) struct OfSite {
-    pub(super) limits: Vec<Limit>,
     pub(super) pause: Option<Pause>,
     pub(super) policy: Said,
 }
@@ -54,7 +53,6 @@ impl Around {
     pub(super) fn read(tx: &mut Tx<'_>, account: &AccountId, shows: Shows) -> Result<Self, db::Error> {
         let site = match &shows {
             Shows::Site { site, .. } => Some(OfSite {
-                limits: limit::limits(tx, account, site, None)?,
                 pause: brake::pause(tx, account, site)?,
                 policy: limit::said(tx, account, site, None)?,
             }),

@@ -1,21 +1,26 @@
 //! What was read of wallets, kept in memory for exactly as long as it is true.
 //!
-//! Two things, each by the name it was asked for: what surrounds a wallet, which is good until somebody writes any of
-//! that; and the last page about it, which is good until somebody writes anything of its account, or time changes what
-//! it says. Only the instant it is true for is written anew for each reader. Who may see it is asked each time.
+//! Three things, each by the name it was asked for: what surrounds a wallet, which is good until somebody writes any of
+//! that; what the tables say of it, which is good until anything but a debit happens to its account, or time changes it;
+//! and the last page about it, which is good until somebody writes anything of its account, or time changes what it says.
+//! Only the instant it is true for is written anew for each reader. Who may see it is asked each time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::page::Answer;
-use super::{Around, Wallet};
+use super::{Around, Ground, Wallet};
 use crate::access::Caller;
 use crate::db::{Changes, Moment};
 use crate::time::Timestamp;
 
 /// How many pages are kept, and how many bytes of them: four thousand customers who have them open.
 const PAGES_MAX: usize = 10_000;
-const PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Of how many wallets it is kept what the tables say, and how many bytes of that.
+const GROUNDS_MAX: usize = 10_000;
+const GROUND_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Of how many wallets the surroundings are kept; of most they take a few hundred bytes.
 const AROUND_MAX: usize = 20_000;
@@ -30,6 +35,7 @@ pub struct Kept(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     pages: Mutex<Shelf<Page>>,
+    grounds: Mutex<Shelf<Grounds>>,
     around: Mutex<Shelf<Surroundings>>,
 }
 
@@ -41,10 +47,18 @@ pub struct Surroundings {
     pub around: Arc<Around>,
 }
 
+/// What the tables say of a wallet, and the moment before they were read.
+#[derive(Clone, Debug)]
+pub struct Grounds {
+    moment: Moment,
+    /// What they say.
+    pub ground: Arc<Ground>,
+}
+
 #[derive(Debug)]
 struct Page {
     moment: Moment,
-    wallet: Wallet,
+    wallet: Arc<Wallet>,
     from: Timestamp,
     until: Timestamp,
     answer: Answer,
@@ -55,6 +69,15 @@ impl Surroundings {
     #[must_use]
     pub fn are_true(&self, changes: &Changes) -> bool {
         changes.no_setting_since(self.around.account(), self.moment)
+    }
+}
+
+impl Grounds {
+    /// Whether nothing but debits has changed any of it, and it is good `now`.
+    #[must_use]
+    pub fn are_true(&self, changes: &Changes, now: Timestamp) -> bool {
+        (self.ground.from..self.ground.until).contains(&now)
+            && changes.only_spent_since(self.ground.wallet.account(), self.moment)
     }
 }
 
@@ -81,12 +104,37 @@ impl Kept {
         is_true.then(|| page.answer.at(now))
     }
 
-    /// Keeps the page about the wallet `name`, as read after `moment`, for what it says from its instant to `until`.
-    pub fn keep_page(&self, name: &str, moment: Moment, wallet: Wallet, answer: Answer, until: Timestamp) {
+    /// What the tables say of the wallet `name`, if that is kept and true `now` and `caller` may see it.
+    #[must_use]
+    pub fn ground(
+        &self,
+        name: &str,
+        caller: &Caller,
+        changes: &Changes,
+        now: Timestamp,
+    ) -> Option<Arc<Grounds>> {
+        let found = lock(&self.0.grounds).get(name)?;
+        let is_true = found.are_true(changes, now) && caller.may_see(&found.ground.wallet.subject());
+        is_true.then_some(found)
+    }
+
+    /// Keeps what the tables say of the wallet `name`, as read after `moment`.
+    pub fn keep_ground(&self, name: &str, moment: Moment, ground: Arc<Ground>) {
+        if ground.until <= ground.from {
+            return;
+        }
+        let bytes = ground.bytes();
+        let most = [GROUNDS_MAX, GROUND_BYTES_MAX];
+        lock(&self.0.grounds).put(name, Grounds { moment, ground }, bytes, most);
+    }
+
+    /// Keeps the page about the wallet `name` that was made of `ground` and what was read after `moment`, for as long as
+    /// it says the same.
+    pub fn keep_page(&self, name: &str, moment: Moment, ground: &Ground, answer: Answer) {
         let from = answer.as_of;
-        let until = until.min(from.plus_millis(PAGE_MS_MAX));
+        let until = ground.until.min(from.plus_millis(PAGE_MS_MAX));
         let bytes = answer.len();
-        let page = Page { moment, wallet, from, until, answer };
+        let page = Page { moment, wallet: Arc::clone(&ground.wallet), from, until, answer };
         lock(&self.0.pages).put(name, page, bytes, [PAGES_MAX, PAGE_BYTES_MAX]);
     }
 }

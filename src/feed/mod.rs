@@ -12,6 +12,7 @@ mod around;
 pub mod cursor;
 pub mod explain;
 pub mod grants;
+mod ground;
 mod kept;
 pub mod page;
 pub mod past;
@@ -25,6 +26,7 @@ use crate::id::AccountId;
 use crate::ledger::position::AlertLevel;
 
 pub use self::around::Around;
+pub use self::ground::Ground;
 pub use self::kept::Kept;
 pub use self::wallet::Wallet;
 

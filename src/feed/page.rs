@@ -3,39 +3,36 @@
 //! It is built for customers: business words from the activity, nothing of what the assistant service
 //! recorded in private. Its tag changes exactly when something else than its time does.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::activity::{self, Filter, Line};
+use super::Settings;
+use super::activity::Line;
+use super::ground::Ground;
 use super::wallet::{Numbers, Wallet};
-use super::{Settings, runway, store};
 use crate::catalog::PackageForSale;
 use crate::db::{self, Tx};
-use crate::ledger::alert::Depth;
+use crate::ledger::alert::{Depth, Standing};
 use crate::ledger::limit::Refusal;
 use crate::ledger::position::{AlertLevel, Status};
 use crate::ledger::slice::Slice;
-use crate::ledger::store::alert;
 use crate::rate;
-use crate::time::{DAY_MS, Timestamp};
+use crate::time::Timestamp;
 use crate::units::{Credits, Delta};
 
 /// How many lines of the history the page shows.
-const LINES: usize = 20;
+pub(super) const LINES: usize = 20;
 
 /// How many days of use it shows, today included.
-const DAYS: i64 = 30;
+pub(super) const DAYS: usize = 30;
 
 /// How many things credits were used for it tells apart; the rest is one row.
 const ACTIONS_MAX: usize = 20;
-
-/// How many different words are counted at all. More come only from a service that writes a new one each
-/// time, and nobody reads a table of those.
-const WORDS_MAX: usize = 10_000;
 
 /// What the rest is called.
 const OTHER: &str = "Other";
@@ -64,9 +61,6 @@ pub struct Page {
     pub alerts: Vec<Alert>,
     /// Where to go from here.
     pub links: Links,
-    /// From when it says something else though nothing is written.
-    #[serde(skip)]
-    pub until: Timestamp,
 }
 
 /// What was used in the last 30 days.
@@ -149,68 +143,8 @@ pub struct Links {
 
 /// Everything a page about `wallet` shows.
 pub fn read(tx: &mut Tx<'_>, wallet: &Wallet, settings: &Settings) -> Result<Page, db::Error> {
-    let now = tx.now();
-    let around = wallet.around(tx)?;
-    let slices = wallet.slices(tx)?;
-    let numbers = wallet.numbers_of(tx, settings, &around, &slices)?;
-    let usage = usage(tx, wallet, now)?;
-    // Today is not over.
-    let over = &usage.by_day[..usage.by_day.len() - 1];
-    let days: Vec<i64> = over.iter().map(|day| day.credits.micro()).collect();
-    Ok(Page {
-        activity: activity::page(tx, wallet, &Filter::default(), i64::MAX, LINES)?.items,
-        usage,
-        packages: around.packages.clone(),
-        runway: runway::runway(&wallet.supply(&around, &numbers), &days),
-        expiring: expiring(&slices, now),
-        alerts: paused(&numbers).into_iter().chain(low(tx, wallet, numbers.status, settings)?).collect(),
-        links: Links {
-            top_up: settings.top_up_url.clone().or_else(|| around.category_url.clone()),
-            docs: settings.docs_url.clone(),
-        },
-        until: wallet.until(&around, &slices, &numbers),
-        numbers,
-    })
-}
-
-fn usage(tx: &mut Tx<'_>, wallet: &Wallet, now: Timestamp) -> Result<Usage, db::Error> {
-    let first = now.day().plus_millis(-(DAYS - 1) * DAY_MS);
-    let mut days: BTreeMap<Timestamp, i64> =
-        (0..DAYS).map(|day| (first.plus_millis(day * DAY_MS), 0)).collect();
-    let mut words: HashMap<String, Used> = HashMap::new();
-    let mut other = 0;
-    let mut count = |at: Timestamp, label: &str, mut used: Used| {
-        // What was given back was not used, under the name it was used by.
-        let label = match label.strip_prefix(rate::GIVEN_BACK) {
-            Some(label) if used.credits < 0 => {
-                used.quantity = used.quantity.map(|quantity| -quantity);
-                label
-            }
-            _ => label,
-        };
-        if let Some(day) = days.get_mut(&at.day()) {
-            *day += used.credits;
-        }
-        if let Some(word) = words.get_mut(label) {
-            word.add(used);
-        } else if words.len() < WORDS_MAX {
-            words.insert(label.to_owned(), used);
-        } else {
-            other += used.credits;
-        }
-    };
-    for wallet in wallet.with_merged(tx)? {
-        for site in store::active_sites(tx, &wallet)? {
-            store::usage_lines(tx, &wallet, &site, first, &mut count)?;
-        }
-    }
-    Ok(Usage {
-        by_day: days
-            .into_iter()
-            .map(|(from, used)| Day { from, to: from.plus_millis(DAY_MS), credits: Delta::from_micro(used) })
-            .collect(),
-        by_action: most_used(words, other),
-    })
+    let (ground, unsettled) = Ground::read(tx, wallet)?;
+    Ok(ground.page(settings, &unsettled, tx.now()))
 }
 
 /// What was used under one name.
@@ -223,14 +157,14 @@ pub(super) struct Used {
 }
 
 impl Used {
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.credits += other.credits;
         self.quantity = self.quantity.zip(other.quantity).map(|(one, other)| one.saturating_add(other));
     }
 }
 
 /// The things most was used for, the rest in one row, so that the rows add up to all that was used.
-fn most_used(words: HashMap<String, Used>, mut other: i64) -> Vec<Action> {
+pub(super) fn most_used(words: impl IntoIterator<Item = (String, Used)>, mut other: i64) -> Vec<Action> {
     let mut rows: Vec<(String, i64)> =
         words.into_iter().map(|(label, used)| (rate::say(label, used.quantity), used.credits)).collect();
     rows.sort_unstable_by(|(one, used), (two, also)| also.cmp(used).then_with(|| one.cmp(two)));
@@ -246,7 +180,7 @@ fn most_used(words: HashMap<String, Used>, mut other: i64) -> Vec<Action> {
 }
 
 /// What will be lost, soonest first; what is lost at once under one name is one row.
-fn expiring(slices: &[Slice], now: Timestamp) -> Vec<Expiring> {
+pub(super) fn expiring(slices: &[Slice], now: Timestamp) -> Vec<Expiring> {
     let mut losses: BTreeMap<(Timestamp, &str), Credits> = BTreeMap::new();
     for slice in slices.iter().filter(|slice| slice.is_spendable(now) && !slice.remaining.is_zero()) {
         if let Some(at) = slice.expires_at {
@@ -262,7 +196,7 @@ fn expiring(slices: &[Slice], now: Timestamp) -> Vec<Expiring> {
 }
 
 /// That the site is paused, if it is.
-fn paused(numbers: &Numbers) -> Option<Alert> {
+pub(super) fn paused(numbers: &Numbers) -> Option<Alert> {
     let Some(Refusal::Paused(pause)) = &numbers.hindrance else { return None };
     let text = format!(
         "Spending is paused for safety: {}. Nothing is lost; the shop can resume it once somebody had a look.",
@@ -276,17 +210,18 @@ fn paused(numbers: &Numbers) -> Option<Alert> {
     })
 }
 
-/// The level that `status` means, and since when one of the compartments that the wallet shows has reached it; a frozen
-/// wallet has other troubles.
-fn low(
-    tx: &mut Tx<'_>,
+/// The level that `status` means, and since when one of the compartments that the wallet shows has reached it, the last
+/// of them; a frozen wallet has other troubles.
+pub(super) fn low(
     wallet: &Wallet,
+    standings: &[Standing],
     status: Status,
     settings: &Settings,
-) -> Result<Option<Alert>, db::Error> {
-    let Some((depth, level)) = reached(status, &settings.low_balance) else { return Ok(None) };
-    let since = alert::since(tx, &wallet.account, depth, |at| wallet.shows.compartment(at))?;
-    Ok(Some(Alert { level: level.to_string(), status, since, text: None }))
+) -> Option<Alert> {
+    let (depth, level) = reached(status, &settings.low_balance)?;
+    let shown = standings.iter().filter(|standing| wallet.shows.compartment(&standing.compartment));
+    let since = shown.filter_map(|standing| standing.since(depth)).max();
+    Some(Alert { level: level.to_string(), status, since, text: None })
 }
 
 /// The level that `status` means.
@@ -333,6 +268,11 @@ impl Answer {
     }
 }
 
+thread_local! {
+    /// Where a thread writes its answers.
+    static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// How long an instant is, written down.
 const AS_OF_BYTES_MAX: usize = 32;
 
@@ -341,7 +281,12 @@ impl Page {
     ///
     /// The tag is a hash over all of it but the instant it was made: two answers with the same tag say the same.
     pub fn answer(&self) -> Result<Answer, serde_json::Error> {
-        let body = Bytes::from(serde_json::to_vec(self)?);
+        // What is kept takes no more room than it needs.
+        let body = WRITTEN.with_borrow_mut(|written| {
+            written.clear();
+            serde_json::to_writer(&mut *written, self)?;
+            Ok::<_, serde_json::Error>(Bytes::copy_from_slice(written))
+        })?;
         let around = around_as_of(&body).map(|part| body.slice_ref(part));
         let mut hash = Sha256::new();
         for part in &around {
@@ -377,15 +322,14 @@ mod tests {
 
     #[test]
     fn the_rest_of_many_things_is_one_row_and_all_adds_up() {
-        let words = (1..=30_i64)
-            .map(|used| (format!("thing {used:02}"), Used { credits: used, quantity: None }))
-            .collect();
+        let words =
+            (1..=30_i64).map(|used| (format!("thing {used:02}"), Used { credits: used, quantity: None }));
         let rows = most_used(words, 5);
         assert_eq!(rows.len(), ACTIONS_MAX);
         assert_eq!((rows[0].action.as_str(), rows[0].credits.micro()), ("thing 30", 30));
         assert_eq!(rows[19], Action { action: OTHER.to_owned(), credits: Delta::from_micro(66 + 5) });
         assert_eq!(rows.iter().map(|row| row.credits.micro()).sum::<i64>(), 465 + 5);
-        assert!(most_used(HashMap::new(), 0).is_empty());
+        assert!(most_used([], 0).is_empty());
     }
 
     #[test]

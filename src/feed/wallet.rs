@@ -16,9 +16,12 @@ use crate::id::{AccountId, AgentId, ClientId, GrantId, SiteId};
 use crate::ledger::limit::{Policy, Purpose, Refusal, Said, Terms};
 use crate::ledger::plan::Subscription;
 use crate::ledger::position::{Mode, Position, Status};
-use crate::ledger::slice::{Category, Compartment, Slice, View, open_slices};
+use crate::ledger::slice::{
+    Category, Compartment, Slice, View, less_unsettled, open_slices, release_overdue, settled_slices,
+};
 use crate::ledger::store::admit::{Payer, Spender, admit};
-use crate::ledger::store::limit;
+use crate::ledger::store::{limit, settle};
+use crate::ledger::unsettled::Unsettled;
 use crate::ledger::{self, burn};
 use crate::site::{self, AccountRef, WalletRef};
 use crate::time::{DAY_MS, Timestamp};
@@ -120,6 +123,43 @@ pub fn open(tx: &mut Tx<'_>, named: &WalletRef) -> Result<Option<Wallet>, db::Er
     }
 }
 
+/// What the tables say of a wallet's credits: what debits changed that is not settled is to be added.
+#[derive(Clone, Debug)]
+pub(super) struct Sums {
+    /// The slices it shows, in grant order; of holds whose time is over nothing is held.
+    pub(super) slices: Vec<Slice>,
+    /// The limits of its site itself.
+    limits: Vec<limit::Settled>,
+    /// What was used in the cycle, in micro-credits.
+    used: i64,
+    /// The cycle.
+    cycle: (Timestamp, Timestamp),
+}
+
+impl Sums {
+    pub(super) fn read(tx: &mut Tx<'_>, wallet: &Wallet, around: &Around) -> Result<Self, db::Error> {
+        let mut slices = settled_slices(tx, &wallet.account, &wallet.view())?;
+        release_overdue(tx, &wallet.account, &mut slices)?;
+        slices.retain(|slice| wallet.shows.compartment(&slice.compartment));
+        let mut limits = match &wallet.shows {
+            Shows::Site { site, .. } => limit::settled(tx, &wallet.account, wallet.zone, site)?,
+            Shows::Account | Shows::Client { .. } => Vec::new(),
+        };
+        limits.retain(|settled| settled.limit.agent.is_none());
+        let plans: Vec<&Subscription> = wallet.plans(around).collect();
+        let (per, cycle) = wallet.cycle(&plans, tx.now());
+        let used = store::used(tx, wallet, (per, cycle))?;
+        Ok(Self { slices, limits, used, cycle })
+    }
+
+    /// The slices that still hold anything.
+    pub(super) fn slices(&self, unsettled: &Unsettled) -> Vec<Slice> {
+        let mut slices = self.slices.clone();
+        less_unsettled(&mut slices, unsettled);
+        slices
+    }
+}
+
 impl Wallet {
     /// Whose it is.
     #[must_use]
@@ -178,8 +218,10 @@ impl Wallet {
     /// Its numbers at the time of the transaction.
     pub fn numbers(&self, tx: &mut Tx<'_>, settings: &Settings) -> Result<Numbers, db::Error> {
         let around = self.around(tx)?;
-        let slices = self.slices(tx)?;
-        self.numbers_of(tx, settings, &around, &slices)
+        let sums = Sums::read(tx, self, &around)?;
+        let unsettled = settle::unsettled(tx, &self.account)?;
+        let slices = sums.slices(&unsettled);
+        Ok(self.numbers_of(settings, &around, &sums, &slices, &unsettled, tx.now()))
     }
 
     /// What can be spent now: one of its [`Wallet::numbers`], at the price of that one.
@@ -189,13 +231,17 @@ impl Wallet {
 
     /// The open slices it shows, in grant order.
     pub(super) fn slices(&self, tx: &mut Tx<'_>) -> Result<Vec<Slice>, db::Error> {
-        let view = match &self.shows {
-            Shows::Site { site, pool, .. } => View::Site { site: site.clone(), pool: *pool },
-            Shows::Account | Shows::Client { .. } => View::Account,
-        };
-        let mut slices = open_slices(tx, &self.account, &view)?;
+        let mut slices = open_slices(tx, &self.account, &self.view())?;
         slices.retain(|slice| self.shows.compartment(&slice.compartment));
         Ok(slices)
+    }
+
+    /// Whose slices are read for it.
+    fn view(&self) -> View {
+        match &self.shows {
+            Shows::Site { site, pool, .. } => View::Site { site: site.clone(), pool: *pool },
+            Shows::Account | Shows::Client { .. } => View::Account,
+        }
     }
 
     /// Which slices a debit of `credits`, by this assistant of the site, would take from what the wallet shows: the
@@ -251,40 +297,54 @@ impl Wallet {
     /// Why nothing may be spent for its site, if that is so; nothing is said of a wallet of more than one.
     fn hindrance(
         &self,
-        tx: &mut Tx<'_>,
         around: &Around,
+        sums: &Sums,
         slices: &[Slice],
-    ) -> Result<Option<Refusal>, db::Error> {
-        let (Some(spender), Some(set)) = (self.spender(None), &around.site) else { return Ok(None) };
-        let mut limits = Vec::with_capacity(set.limits.len());
-        for limit in &set.limits {
-            limits.push(limit::standing(tx, &self.account, self.zone, spender.site, limit.clone())?);
-        }
+        unsettled: &Unsettled,
+        now: Timestamp,
+    ) -> Option<Refusal> {
+        let (spender, set) = (self.spender(None)?, around.site.as_ref()?);
         let terms = Terms {
             frozen: self.frozen_reason.clone(),
             pause: set.pause.clone(),
-            limits,
+            limits: sums.limits.iter().map(|limit| limit.with(spender.site, unsettled)).collect(),
             site: Policy::of_site(spender.uses_pool).with(&set.policy),
             agent: Said::default(),
             // Only a hold may go uncovered, and this asks about a debit.
             may_go_uncovered: false,
         };
-        Ok(terms.hindrance(slices, tx.now()))
+        terms.hindrance(slices, now)
     }
 
+    /// What its sites used in the present cycle, with what is unsettled.
+    fn used(&self, sums: &Sums, unsettled: &Unsettled) -> Credits {
+        let unsettled = match self.shows.compartments() {
+            None => unsettled.spent_in_all(sums.cycle),
+            Some(shown) => {
+                let sites = shown.iter().filter_map(Compartment::site);
+                sites.map(|site| unsettled.spent(site, None, sums.cycle)).sum()
+            }
+        };
+        // A debit may be undone in another period than it was counted in, when the account's time zone was changed
+        // between them; less than nothing was not used for that.
+        Credits::from_micro(sums.used.saturating_add(unsettled).max(0)).unwrap_or(Credits::MAX)
+    }
+
+    /// Its numbers, of what is settled and what is not; of `slices` both is known.
     pub(super) fn numbers_of(
         &self,
-        tx: &mut Tx<'_>,
         settings: &Settings,
         around: &Around,
+        sums: &Sums,
         slices: &[Slice],
-    ) -> Result<Numbers, db::Error> {
-        let now = tx.now();
+        unsettled: &Unsettled,
+        now: Timestamp,
+    ) -> Numbers {
         let position = Position::of(slices, now);
         let status = position.status(self.frozen_reason.is_some(), &settings.low_balance);
-        let hindrance = self.hindrance(tx, around, slices)?;
+        let hindrance = self.hindrance(around, sums, slices, unsettled, now);
         let plans: Vec<&Subscription> = self.plans(around).collect();
-        let used = store::used(tx, self, self.cycle(&plans, now))?;
+        let used = self.used(sums, unsettled);
         let debts = around.debt.iter().filter(|(compartment, _)| self.shows.compartment(compartment));
         let debt = debts.map(|(_, amount)| *amount).sum();
         let counted = slices.iter().filter(|slice| slice.is_spendable(now) || !slice.held.is_zero());
@@ -296,7 +356,7 @@ impl Wallet {
                 (Some(SiteName { id: site.clone(), label, client }), None)
             }
         };
-        Ok(Numbers {
+        Numbers {
             wallet: self.to_string(),
             unit: settings.unit.clone(),
             as_of: now,
@@ -320,7 +380,7 @@ impl Wallet {
             mode: status.mode(hindrance.is_none()),
             hindrance,
             breakdown: counted.map(|slice| self.part(slice, now)).collect(),
-        })
+        }
     }
 
     /// The plans of the compartments it shows, also those that were stopped, the next due first.
@@ -329,16 +389,16 @@ impl Wallet {
     }
 
     /// From when any of its numbers is another one though nothing is written, or what a page says beside them.
-    pub(super) fn until(&self, around: &Around, slices: &[Slice], numbers: &Numbers) -> Timestamp {
-        let now = numbers.as_of;
+    pub(super) fn until(&self, around: &Around, slices: &[Slice], now: Timestamp) -> Timestamp {
         // Sums of days and months, of UTC and of the account.
         let midnights = [now.day().plus_millis(DAY_MS), Per::Day.span(now, self.zone).1];
         let of_slice = |slice: &Slice| [Some(slice.effective_at), slice.expires_at];
         let of_slices = slices.iter().flat_map(of_slice).flatten();
         // In whole days: the number of them is another one at the same time of the day.
-        let renews_at = numbers.recurring.renews_at.filter(|at| *at > now);
-        let in_days =
-            renews_at.map(|at| at.plus_millis(-((at.millis() - now.millis() - 1) / DAY_MS) * DAY_MS));
+        let renews_at = self.plans(around).filter_map(|plan| plan.renews_at(now, self.zone)).min();
+        let in_days = renews_at
+            .filter(|at| *at > now)
+            .map(|at| at.plus_millis(-((at.millis() - now.millis() - 1) / DAY_MS) * DAY_MS));
         let later = midnights
             .into_iter()
             .chain(of_slices)

@@ -26,10 +26,10 @@ use crate::access::{Caller, Own};
 use crate::db::{self, Changes, Tx};
 use crate::feed::activity::{self, Filter};
 use crate::feed::usage::{self, By, Group};
-use crate::feed::{Kept, List, Wallet, grants, page, wallet};
+use crate::feed::{Ground, Kept, List, Wallet, grants, page, wallet};
 use crate::id::SiteId;
 use crate::ledger::LockedAccount;
-use crate::ledger::store::Shown;
+use crate::ledger::store::{Shown, settle};
 use crate::time::Timestamp;
 
 /// How many lines of an export are in memory at a time.
@@ -306,23 +306,51 @@ async fn show_feed(
     let key = named.as_ref().ok().and_then(|Path(name)| key(name, &caller)).map(Cow::into_owned);
     let is_plain = pairs.is_empty();
     let query = Query::new(pairs, &[]);
-    if let (true, Some(key), Some(changes)) = (is_plain, &key, changes)
-        && let Some(answer) = app.kept.page(key, &caller, changes, app.db.clock().now())
-    {
-        return feed_response(&headers, &answer);
+    if let (true, Some(key), Some(changes)) = (is_plain, &key, changes) {
+        let answer = match app.kept.page(key, &caller, changes, app.db.clock().now()) {
+            None => spent_feed(&app, &caller, key, changes)?,
+            found => found,
+        };
+        if let Some(answer) = answer {
+            return feed_response(&headers, &answer);
+        }
     }
     let moment = changes.map(Changes::moment);
-    let (answer, until, wallet) = read(&app, &caller, named, |tx, wallet| {
+    let (answer, ground) = read(&app, &caller, named, |tx, wallet| {
         query.check()?;
-        let page = page::read(tx, wallet, &app.feed)?;
-        Ok((page.answer().map_err(|error| broken(&error))?, page.until, wallet.clone()))
+        let (ground, unsettled) = Ground::read(tx, wallet)?;
+        let page = ground.page(&app.feed, &unsettled, tx.now());
+        Ok((page.answer().map_err(|error| broken(&error))?, Arc::new(ground)))
     })
     .await?;
     let response = feed_response(&headers, &answer);
     if let (Some(key), Some(moment)) = (&key, moment) {
-        app.kept.keep_page(key, moment, wallet, answer, until);
+        app.kept.keep_page(key, moment, &ground, answer);
+        app.kept.keep_ground(key, moment, ground);
     }
     response
+}
+
+/// The feed of a wallet to which nothing but debits has happened since it was read, if that is known: with what they
+/// left in the row of its account.
+fn spent_feed(
+    app: &App,
+    caller: &Caller,
+    key: &str,
+    changes: &Changes,
+) -> Result<Option<page::Answer>, Problem> {
+    let Some(known) = app.kept.ground(key, caller, changes, app.db.clock().now()) else { return Ok(None) };
+    let (moment, ground) = (changes.moment(), &known.ground);
+    let read = |tx: &mut Tx<'_>| Ok((settle::unsettled(tx, ground.account())?, tx.now()));
+    let (unsettled, now) = app.db.read::<_, db::Error>(read)?;
+    // What another program has written meanwhile may be in one of them and not in the other.
+    app.db.look()?;
+    if !known.are_true(changes, now) || !ground.takes(&unsettled) {
+        return Ok(None);
+    }
+    let answer = ground.page(&app.feed, &unsettled, now).answer().map_err(|error| broken(&error))?;
+    app.kept.keep_page(key, moment, ground, answer.clone());
+    Ok(Some(answer))
 }
 
 /// The page, or 304 if the caller has it already.
@@ -363,7 +391,7 @@ async fn list_activity(
     if wants_csv(&headers) {
         let (wallet, last) = read(&app, &caller, named, |tx, wallet| {
             query.check()?;
-            let last = activity::newest(tx, wallet)?;
+            let last = activity::newest_place(tx, wallet)?;
             Ok((wallet.clone(), last))
         })
         .await?;

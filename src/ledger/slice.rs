@@ -218,19 +218,9 @@ pub(super) fn open_slices_less(
     view: &View,
     unsettled: &Unsettled,
 ) -> Result<Vec<Slice>, db::Error> {
-    let mut slices = written_slices_less(tx, account, view, unsettled)?;
-    if slices.iter().any(|slice| !slice.held.is_zero()) {
-        let now = tx.now();
-        for over in hold::overdue(tx, account, now)? {
-            let is_of =
-                |slice: &&mut Slice| slice.grant == over.grant && slice.compartment == over.compartment;
-            if let Some(slice) = slices.iter_mut().find(is_of) {
-                slice.held = slice.held.saturating_sub(over.credits);
-                slice.remaining = [slice.remaining, over.back()].into_iter().sum();
-            }
-        }
-        slices.retain(|slice| !slice.remaining.is_zero() || !slice.held.is_zero());
-    }
+    let mut slices = settled_slices(tx, account, view)?;
+    release_overdue(tx, account, &mut slices)?;
+    less_unsettled(&mut slices, unsettled);
     Ok(slices)
 }
 
@@ -240,29 +230,46 @@ pub(super) fn written_slices(
     account: &AccountId,
     view: &View,
 ) -> Result<Vec<Slice>, db::Error> {
-    let unsettled = settle::unsettled(tx, account)?;
-    written_slices_less(tx, account, view, &unsettled)
-}
-
-fn written_slices_less(
-    tx: &mut Tx<'_>,
-    account: &AccountId,
-    view: &View,
-    unsettled: &Unsettled,
-) -> Result<Vec<Slice>, db::Error> {
     let mut slices = settled_slices(tx, account, view)?;
-    if !unsettled.is_empty() {
-        for slice in &mut slices {
-            let taken = unsettled.taken_from(&slice.grant, &slice.compartment);
-            slice.remaining = slice.remaining.saturating_sub(taken);
-        }
-        slices.retain(|slice| !slice.remaining.is_zero() || !slice.held.is_zero());
-    }
+    less_unsettled(&mut slices, &settle::unsettled(tx, account)?);
     Ok(slices)
 }
 
+/// Takes from `slices` what is unsettled, and leaves those that still hold anything.
+pub fn less_unsettled(slices: &mut Vec<Slice>, unsettled: &Unsettled) {
+    if unsettled.is_empty() {
+        return;
+    }
+    for slice in &mut *slices {
+        let taken = unsettled.taken_from(&slice.grant, &slice.compartment);
+        slice.remaining = slice.remaining.saturating_sub(taken);
+    }
+    slices.retain(|slice| !slice.remaining.is_zero() || !slice.held.is_zero());
+}
+
+/// Gives back to `slices` what holds had set aside whose time is over.
+pub fn release_overdue(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    slices: &mut Vec<Slice>,
+) -> Result<(), db::Error> {
+    if slices.iter().all(|slice| slice.held.is_zero()) {
+        return Ok(());
+    }
+    let now = tx.now();
+    for over in hold::overdue(tx, account, now)? {
+        let is_of = |slice: &&mut Slice| slice.grant == over.grant && slice.compartment == over.compartment;
+        if let Some(slice) = slices.iter_mut().find(is_of) {
+            slice.held = slice.held.saturating_sub(over.credits);
+            slice.remaining = [slice.remaining, over.back()].into_iter().sum();
+        }
+    }
+    slices.retain(|slice| !slice.remaining.is_zero() || !slice.held.is_zero());
+    Ok(())
+}
+
 /// [`written_slices`] without what is unsettled.
-fn settled_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<Vec<Slice>, db::Error> {
+pub fn settled_slices(tx: &mut Tx<'_>, account: &AccountId, view: &View) -> Result<Vec<Slice>, db::Error> {
     let read = |row: &Row<'_>| {
         Ok(Slice {
             grant: row.get(0)?,

@@ -176,6 +176,31 @@ async fn a_debit_of_a_wallet_seldom_used_costs_no_more_than_it_did() {
     meter.prove();
 }
 
+/// What reading the feed of the site costs, in statements.
+async fn feed(meter: &Meter) -> u64 {
+    let before = db::statements();
+    let request = Request::get("/v1/wallets/site:site-1/feed");
+    let request = request.header("authorization", format!("Bearer {}", meter.admin));
+    let (status, feed) = meter.send(request, Vec::new()).await;
+    assert_eq!(status, StatusCode::OK, "{feed}");
+    db::statements() - before
+}
+
+#[tokio::test]
+async fn a_feed_costs_no_more_than_it_did() {
+    let meter = with_site().await;
+    debits(&meter, 0, TIMES).await;
+    // What a key may do, and what surrounds the wallet, is read once.
+    let [first, again] = [feed(&meter).await, feed(&meter).await];
+    debits(&meter, TIMES, 1).await;
+    let after_debit = feed(&meter).await;
+    let grant = json!({ "wallet": "site:site-1", "credits": "1", "reason": "test" });
+    meter.ask("POST", "/v1/grants", "another", grant).await;
+    let after_grant = feed(&meter).await;
+    println!("a feed: {first}, again {again}, after a debit {after_debit}, after a grant {after_grant}");
+    assert!(again <= FEED_AGAIN && after_debit <= FEED_AFTER_DEBIT && after_grant <= FEED_AFTER_GRANT);
+}
+
 async fn deliveries(meter: &Meter, from: u64, told: &str, file: &str) {
     let mut order: Value = serde_json::from_slice(&recorded(file)).unwrap();
     for number in from..from + TIMES {
@@ -227,3 +252,6 @@ const CREDIT_STATEMENTS: u64 = 17;
 const CREDIT_PAGES: u64 = 25;
 const RECEIPT_STATEMENTS: u64 = 11;
 const RECEIPT_PAGES: u64 = 11;
+const FEED_AGAIN: u64 = 1;
+const FEED_AFTER_DEBIT: u64 = 4;
+const FEED_AFTER_GRANT: u64 = 12;

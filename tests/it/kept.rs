@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use nivella_wallet::account::{by_hand, merge};
 use nivella_wallet::app as daemon;
 use nivella_wallet::calendar::Per;
 use nivella_wallet::catalog::worth::Basis;
@@ -11,16 +12,18 @@ use nivella_wallet::catalog::{self, Package, Target};
 use nivella_wallet::config::Config;
 use nivella_wallet::db::{self, Db, Durability};
 use nivella_wallet::feed::{self, page, wallet};
-use nivella_wallet::id::AccountId;
+use nivella_wallet::id::{AccountId, DebitId};
 use nivella_wallet::inbox::{self, Envelope, Incoming, signature};
 use nivella_wallet::ledger::LockedAccount;
 use nivella_wallet::ledger::limit::{Brake, Limit, OnReached};
 use nivella_wallet::ledger::plan::NewPlan;
 use nivella_wallet::ledger::slice::{Category, Compartment};
 use nivella_wallet::ledger::store::{self as ledger, Expiry, NewGrant, Shown, plan};
+use nivella_wallet::params;
 use nivella_wallet::shop;
 use nivella_wallet::site::{AccountRef, Field, store as sites};
 use nivella_wallet::time::{DAY_MS, HOUR_MS, Timestamp, Validity};
+use nivella_wallet::units::Credits;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use reqwest::Method;
@@ -281,15 +284,17 @@ fn brake() -> Brake {
     nivella_wallet::app::brake(&nivella_wallet::config::Config::default())
 }
 
+const WALKED: [&str; 2] = ["a", "b"];
+
 /// What can be done to a wallet between two looks at its page.
 fn act(db: &Db, account: &AccountId, random: &mut StdRng, now: Timestamp) {
-    const SITES: [&str; 2] = ["a", "b"];
     let account = account.clone();
-    let site = SITES[random.random_range(0..SITES.len())];
+    let site = WALKED[random.random_range(0..WALKED.len())];
     let amount = random.random_range(1..50).to_string();
     let at = if random.random() { Compartment::Pool } else { Compartment::Site(site.parse().unwrap()) };
     let soon = now.plus_millis(random.random_range(1..40 * HOUR_MS));
-    let what = random.random_range(0..10);
+    let what = random.random_range(0..13);
+    let nth = random.random_range(0..1_000_000);
     write(db, move |tx| {
         // What is refused is refused: the page is the same before and after.
         let _refused = tx.attempt(|tx| {
@@ -302,7 +307,30 @@ fn act(db: &Db, account: &AccountId, random: &mut StdRng, now: Timestamp) {
                 return Ok(());
             }
             if what == 5 {
-                ledger::spend(tx, &account, &new_debit(site, &amount), &brake())?;
+                let debit: Option<DebitId> = tx.query_opt(
+                    "-- test
+                     SELECT id FROM debit WHERE account_id = $1 AND reversed = 0 ORDER BY id DESC LIMIT 1",
+                    params![&account],
+                    |row| row.get(0),
+                )?;
+                if let Some(debit) = debit {
+                    LockedAccount::lock(tx, &account)?.reverse(&debit, None, None)?;
+                }
+                return Ok(());
+            }
+            if what == 10 {
+                let into: AccountRef = account.clone().into();
+                let _refused = by_hand::allocate(tx, &into, site.parse().unwrap(), amount.parse().unwrap());
+                return Ok(());
+            }
+            if what == 11 {
+                // Another customer who used something becomes part of this one.
+                let from: AccountRef = format!("lab:customer:{}", 2 + nth).parse().unwrap();
+                let (other, at) = (sites::open(tx, &from).unwrap(), format!("site-{nth}"));
+                sites::assign(tx, &at.parse().unwrap(), &other, &Field::Keep, &Field::Keep).unwrap();
+                LockedAccount::lock(tx, &other)?.grant(&grant(&amount, Compartment::Pool, never()))?;
+                ledger::spend(tx, &other, &new_debit(&at, "1"), &brake())?;
+                merge::merge(tx, &from, &account.clone().into()).unwrap();
                 return Ok(());
             }
             let mut locked = LockedAccount::lock(tx, &account)?;
@@ -335,6 +363,19 @@ fn act(db: &Db, account: &AccountId, random: &mut StdRng, now: Timestamp) {
     });
 }
 
+/// Spends as the daemon does.
+async fn spend(db: &Db, account: &AccountId, random: &mut StdRng) {
+    let (account, mut debit) =
+        (account.clone(), new_debit(WALKED[random.random_range(0..WALKED.len())], "1"));
+    debit.amount = Credits::from_micro(random.random_range(1..3_000_000)).unwrap();
+    ["chat", "Read a page", "Wrote a text"][random.random_range(0..3)].clone_into(&mut debit.label);
+    debit.agent = random.random::<bool>().then(|| "helper".parse().unwrap());
+    debit.uses_pool = random.random();
+    let refused =
+        db.write_remembering("test", move |tx| ledger::spend(tx, &account, &debit, &brake())).await.err();
+    assert!(!matches!(refused, Some(ledger::Error::Database(_))), "{refused:?}");
+}
+
 /// Whatever is written and however the clock is turned, a page from memory is the page that is read anew, byte for
 /// byte.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -343,7 +384,11 @@ async fn a_page_from_memory_is_the_page_that_is_read() {
     let app = TestApp::start().await;
     let outside = tokio::task::block_in_place(|| other(&app));
     let account = tokio::task::block_in_place(|| {
-        let account = account(app.db(), &["a", "b"]);
+        let account = account(app.db(), &WALKED);
+        let to = account.clone();
+        write(app.db(), move |tx| {
+            sites::assign(tx, &"a".parse().unwrap(), &to, &Field::Set("acme".parse().unwrap()), &Field::Keep)
+        });
         let new = NewPlan {
             name: "daily".parse().unwrap(),
             credits: "20".parse().unwrap(),
@@ -355,9 +400,39 @@ async fn a_page_from_memory_is_the_page_that_is_read() {
         account
     });
     let mut now = app.clock.now();
-    for step in 0..400 {
-        let named = ["site:a", "site:b", &format!("account:{account}")][random.random_range(0..3)].to_owned();
+    let client = tokio::task::block_in_place(|| key(app.db(), &format!("client:{account}/acme")));
+    // The page that `named` shows, or the client's own.
+    let ask = async |named: &str| {
+        let (secret, name) = match named {
+            "me" => (client.as_str(), "me"),
+            named => (app.admin.as_str(), named),
+        };
+        let path = app.url(&format!("/v1/wallets/{name}/feed"));
+        app.http.get(path).bearer_auth(secret).send().await.unwrap()
+    };
+    let tag = |answer: &reqwest::Response| answer.headers().get(ETAG).cloned().unwrap();
+    for step in 0..600 {
+        let names = ["site:a", "site:b", &format!("account:{account}"), "me"];
+        let named = names[random.random_range(0..names.len())].to_owned();
         let path = format!("/v1/wallets/{named}/feed");
+        // What is settled is shown as it was before.
+        if random.random_ratio(1, 4) {
+            let settle = |db: &Db| {
+                let account = account.clone();
+                write(db, move |tx| LockedAccount::lock(tx, &account).map(drop));
+            };
+            tokio::task::block_in_place(|| settle(app.db()));
+            for _ in 0..random.random_range(1..4) {
+                ask(&named).await;
+                spend(app.db(), &account, &mut random).await;
+            }
+            let before = ask(&named).await;
+            tokio::task::block_in_place(|| settle(if random.random() { app.db() } else { &outside }));
+            assert_eq!(tag(&before), tag(&ask(&named).await), "step {step} at {named}");
+        }
+        if named == "me" {
+            continue;
+        }
         let fresh = || {
             let page = app.db().read(|tx| {
                 let wallet = wallet::open(tx, &named.parse().unwrap())?.unwrap();
@@ -392,7 +467,8 @@ async fn a_page_from_memory_is_the_page_that_is_read() {
             break;
         }
 
-        match random.random_range(0..4) {
+        match random.random_range(0..5) {
+            4 => spend(app.db(), &account, &mut random).await,
             0 => {
                 let db = if random.random() { app.db() } else { &outside };
                 tokio::task::block_in_place(|| act(db, &account, &mut random, now));

@@ -23,11 +23,29 @@ pub(in crate::feed) fn lines_before(
     before: i64,
     limit: usize,
 ) -> Result<Vec<Line>, db::Error> {
+    let settled = settled_before(tx, wallet, compartment, filter, before, limit)?;
+    let (settled, mut lines) = with_unsettled(tx, wallet, compartment, filter, settled)?;
+    lines.retain(|line| line.place < before);
+    lines.sort_by_key(|line| -line.place);
+    lines.extend(settled);
+    lines.truncate(limit);
+    Ok(lines.into_iter().map(Written::told).collect())
+}
+
+/// Up to `limit` settled lines before a place, newest first.
+pub(in crate::feed) fn settled_before(
+    tx: &mut Tx<'_>,
+    wallet: &Wallet,
+    compartment: Option<&Compartment>,
+    filter: &Filter,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<Written>, db::Error> {
     let (kind, from, to) = bounds(filter);
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
-    let settled = match compartment {
+    match compartment {
         None => tx.query(
-            "-- feed::store::lines::lines_before (account)
+            "-- feed::store::lines::settled_before (account)
              SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
              WHERE account_id = $1 AND seq < $2 AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
              ORDER BY seq DESC LIMIT $6",
@@ -35,7 +53,7 @@ pub(in crate::feed) fn lines_before(
             written,
         ),
         Some(compartment) => tx.query(
-            "-- feed::store::lines::lines_before (compartment)
+            "-- feed::store::lines::settled_before (compartment)
              SELECT seq, at, kind, label, credits, site, order_id, quantity FROM activity
              WHERE account_id = $1 AND site = $7 AND seq < $2
                AND ($3 = '' OR kind = $3) AND at >= $4 AND at < $5
@@ -43,13 +61,7 @@ pub(in crate::feed) fn lines_before(
             params![&wallet.account, before, kind, from, to, most, compartment.column()],
             written,
         ),
-    }?;
-    let (settled, mut lines) = with_unsettled(tx, wallet, compartment, filter, settled)?;
-    lines.retain(|line| line.place < before);
-    lines.sort_by_key(|line| -line.place);
-    lines.extend(settled);
-    lines.truncate(limit);
-    Ok(lines.into_iter().map(Written::told).collect())
+    }
 }
 
 /// Up to `limit` lines after one place and up to another, oldest first.
@@ -114,15 +126,12 @@ fn with_unsettled(
     )?;
     let mut newer = Vec::new();
     for line in unsettled.lines() {
-        let at = Timestamp::from_millis(line.at);
         let same = |(hour, site, label, _): &&(Timestamp, SiteId, String, i64)| {
             *hour == line.hour() && *site == line.site && *label == line.label
         };
         if let Some((.., place)) = known.iter().find(same) {
             if let Some(known) = settled.iter_mut().find(|known| known.place == *place) {
-                known.credits = Delta::from_micro(known.credits.micro().saturating_sub(line.credits));
-                known.quantity =
-                    known.quantity.zip(line.quantity).map(|(sum, more)| sum.saturating_add(more));
+                known.add(line);
             }
             continue;
         }
@@ -131,16 +140,7 @@ fn with_unsettled(
             && (kind.is_empty() || kind == usage)
             && (from..to).contains(&line.at)
         {
-            newer.push(Written {
-                place: line.seq,
-                at,
-                kind: usage.to_owned(),
-                label: line.label.clone(),
-                credits: Delta::from_micro(-line.credits),
-                compartment: compartment_of,
-                order: None,
-                quantity: line.quantity,
-            });
+            newer.push(Written::unsettled(line));
         }
     }
     Ok((settled, newer))
@@ -156,8 +156,9 @@ fn bounds(filter: &Filter) -> (&'static str, i64, i64) {
 }
 
 /// A line as it is written: where its words tell how much, without that.
-struct Written {
-    place: i64,
+#[derive(Clone, Debug)]
+pub(in crate::feed) struct Written {
+    pub(in crate::feed) place: i64,
     at: Timestamp,
     kind: String,
     label: String,
@@ -181,7 +182,28 @@ fn written(row: &Row<'_>) -> Result<Written, db::Error> {
 }
 
 impl Written {
-    fn told(self) -> Line {
+    /// A line of which nothing is settled.
+    pub(in crate::feed) fn unsettled(line: &ledger::unsettled::Line) -> Self {
+        Self {
+            place: line.seq,
+            at: Timestamp::from_millis(line.at),
+            kind: Shown::Usage.as_str().to_owned(),
+            label: line.label.clone(),
+            credits: Delta::from_micro(-line.credits),
+            compartment: Compartment::Site(line.site.clone()),
+            order: None,
+            quantity: line.quantity,
+        }
+    }
+
+    /// Adds what is unsettled of it.
+    pub(in crate::feed) fn add(&mut self, line: &ledger::unsettled::Line) {
+        self.credits = Delta::from_micro(self.credits.micro().saturating_sub(line.credits));
+        self.quantity = self.quantity.zip(line.quantity).map(|(sum, more)| sum.saturating_add(more));
+    }
+
+    /// As customers read it.
+    pub(in crate::feed) fn told(self) -> Line {
         Line {
             place: self.place,
             at: self.at,
@@ -208,9 +230,9 @@ pub(in crate::feed) fn newest_line(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<i
 
 // Usage --------------------------------------------------------------------------------------------
 
-/// The wallet's sites that any line of the history is about.
+/// The wallet's sites that any settled line of the history is about.
 pub(in crate::feed) fn active_sites(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<Vec<SiteId>, db::Error> {
-    let mut sites = sites_of(tx, wallet, |tx, after| {
+    sites_of(tx, wallet, |tx, after| {
         tx.query_opt(
             "-- feed::store::lines::active_sites
              SELECT site FROM activity WHERE account_id = $1 AND kind = 'usage' AND site > $2
@@ -218,9 +240,7 @@ pub(in crate::feed) fn active_sites(tx: &mut Tx<'_>, wallet: &Wallet) -> Result<
             params![&wallet.account, after],
             |row| row.get(0),
         )
-    })?;
-    with_unsettled_sites(tx, wallet, &mut sites)?;
-    Ok(sites)
+    })
 }
 
 /// The wallet's sites that any debit is for.
@@ -265,33 +285,26 @@ fn sites_of(
     Ok(sites)
 }
 
-/// Hands every usage line of `site` from `since` to `visit`: its hour, its words as they were written and what
-/// was used.
+/// Hands every settled usage line of `site` from `since` to `visit`: its place, its hour, its words as they were written
+/// and what was used.
 pub(in crate::feed) fn usage_lines(
     tx: &mut Tx<'_>,
     wallet: &Wallet,
     site: &SiteId,
     since: Timestamp,
-    mut visit: impl FnMut(Timestamp, &str, Used),
+    mut visit: impl FnMut(i64, Timestamp, &str, Used),
 ) -> Result<(), db::Error> {
     tx.for_each(
         "-- feed::store::lines::usage_lines
-         SELECT hour, label, credits, quantity FROM activity
+         SELECT seq, hour, label, credits, quantity FROM activity
          WHERE account_id = $1 AND kind = 'usage' AND site = $2 AND hour >= $3",
         params![&wallet.account, site, since],
         |row| {
-            let used = Used { credits: -row.get::<i64>(2)?, quantity: row.get(3)? };
-            visit(row.get(0)?, &row.get::<String>(1)?, used);
+            let used = Used { credits: -row.get::<i64>(3)?, quantity: row.get(4)? };
+            visit(row.get(0)?, row.get(1)?, &row.get::<String>(2)?, used);
             Ok(())
         },
-    )?;
-    for line in settle::unsettled(tx, &wallet.account)?.lines().iter().filter(|line| line.site == *site) {
-        let hour = Timestamp::from_millis(line.at).hour();
-        if since <= hour {
-            visit(hour, &line.label, Used { credits: line.credits, quantity: line.quantity });
-        }
-    }
-    Ok(())
+    )
 }
 
 /// Hands what `site` used to `visit`, by day and, if asked, by group: the day's start, the name, the sum; parts of a

@@ -14,7 +14,6 @@ use crate::db::{self, Tx};
 use crate::feed::wallet::{Shows, Wallet};
 use crate::id::{AccountId, ClientId, SiteId};
 use crate::ledger::slice::Compartment;
-use crate::ledger::store::settle;
 use crate::params;
 use crate::time::Timestamp;
 use crate::units::Credits;
@@ -87,26 +86,25 @@ pub(in crate::feed) fn client_sites(
 
 // Numbers ------------------------------------------------------------------------------------------
 
-/// What the wallet's sites used in a period of the calendar, added up from the counters of days or months.
+/// What is settled of what the wallet's sites used in a period of the calendar, added up from the counters of days or
+/// months, in micro-credits.
 pub(in crate::feed) fn used(
     tx: &mut Tx<'_>,
     wallet: &Wallet,
     (per, (from, to)): (Per, (Timestamp, Timestamp)),
-) -> Result<Credits, db::Error> {
+) -> Result<i64, db::Error> {
     let counted = match per {
         Per::Day | Per::Week => Per::Day.as_str(),
         Per::Month | Per::Year => Per::Month.as_str(),
     };
-    let unsettled = settle::unsettled(tx, &wallet.account)?;
     let Some(sites) = wallet.shows.compartments() else {
-        let sum: i64 = tx.query_one(
+        return tx.query_one(
             "-- feed::store::used (account)
              SELECT CAST(COALESCE(SUM(captured), 0) AS BIGINT) FROM spending
              WHERE account_id = $1 AND agent = '' AND per = $2 AND period_start >= $3 AND period_start < $4",
             params![&wallet.account, counted, from, to],
             |row| row.get(0),
-        )?;
-        return not_below_nothing(sum.saturating_add(unsettled.spent_in_all((from, to))));
+        );
     };
     let mut sum = 0_i64;
     for site in sites.iter().filter_map(Compartment::site) {
@@ -118,15 +116,9 @@ pub(in crate::feed) fn used(
             params![&wallet.account, site, counted, from, to],
             |row| row.get(0),
         )?;
-        sum = sum.saturating_add(used).saturating_add(unsettled.spent(site, None, (from, to)));
+        sum = sum.saturating_add(used);
     }
-    not_below_nothing(sum)
-}
-
-/// A debit may be undone in another period than it was counted in, when the account's time zone was changed between
-/// them; less than nothing was not used for that.
-fn not_below_nothing(sum: i64) -> Result<Credits, db::Error> {
-    Credits::from_micro(sum.max(0)).ok_or_else(|| db::Error::Column { column: 0, found: sum.to_string() })
+    Ok(sum)
 }
 
 /// What each compartment of the account owes.

@@ -59,6 +59,17 @@ pub(super) fn standings_with(
     site: &SiteId,
     unsettled: &Unsettled,
 ) -> Result<Vec<Standing>, db::Error> {
+    let settled = settled(tx, account, zone, site)?;
+    Ok(settled.iter().map(|limit| limit.with(site, unsettled)).collect())
+}
+
+/// The limits of a site and of all its assistants in their present periods, without what is unsettled.
+pub fn settled(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    zone: Tz,
+    site: &SiteId,
+) -> Result<Vec<Settled>, db::Error> {
     let now = tx.now();
     let [day, month] = [Per::Day, Per::Month].map(|per| per.start(now, zone));
     tx.query(
@@ -76,9 +87,9 @@ pub(super) fn standings_with(
          ORDER BY l.agent, l.per",
         params![account, site, now, day, month],
         |row| {
-            let (limit, captured) = (read_limit(row)?, row.get::<Option<i64>>(4)?);
+            let (limit, captured) = (read_limit(row)?, row.get(4)?);
             let held: Option<Credits> = row.get(5)?;
-            Ok(stand(limit, captured, held.unwrap_or(Credits::ZERO), (now, zone), site, unsettled))
+            Ok(Settled::of(limit, captured, held.unwrap_or(Credits::ZERO), (now, zone)))
         },
     )
 }
@@ -140,24 +151,34 @@ pub fn standing(
         |row| row.get(0),
     )?;
     let held = hold::held(tx, account, site, limit.agent.as_ref())?;
-    Ok(stand(limit, captured, held, (now, zone), site, &unsettled))
+    Ok(Settled::of(limit, captured, held, (now, zone)).with(site, &unsettled))
 }
 
-/// How a limit stands of which so much is captured by the tables.
-fn stand(
-    limit: Limit,
-    captured: Option<i64>,
+/// A limit with what is settled of the spending in its present period, and what is held.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The limit.
+    pub limit: Limit,
+    captured: i64,
     held: Credits,
-    (now, zone): (Timestamp, Tz),
-    site: &SiteId,
-    unsettled: &Unsettled,
-) -> Standing {
-    let (starts_at, resets_at) = limit.per.span(now, zone);
-    let captured =
-        captured.unwrap_or(0) + unsettled.spent(site, limit.agent.as_ref(), (starts_at, resets_at));
-    // More can be given back in a period than was spent in it, where the account's time zone was changed.
-    let spent = Credits::from_micro(captured.max(0)).unwrap_or(Credits::MAX);
-    Standing { limit, spent, held, resets_at }
+    period: (Timestamp, Timestamp),
+}
+
+impl Settled {
+    /// A limit of which so much is captured by the tables.
+    fn of(limit: Limit, captured: Option<i64>, held: Credits, (now, zone): (Timestamp, Tz)) -> Self {
+        Self { captured: captured.unwrap_or(0), held, period: limit.per.span(now, zone), limit }
+    }
+
+    /// With what is unsettled.
+    #[must_use]
+    pub fn with(&self, site: &SiteId, unsettled: &Unsettled) -> Standing {
+        let agent = self.limit.agent.as_ref();
+        let captured = self.captured.saturating_add(unsettled.spent(site, agent, self.period));
+        // More can be given back in a period than was spent in it, where the account's time zone was changed.
+        let spent = Credits::from_micro(captured.max(0)).unwrap_or(Credits::MAX);
+        Standing { limit: self.limit.clone(), spent, held: self.held, resets_at: self.period.1 }
+    }
 }
 
 /// Whether the site's compartment owes anything.
