@@ -11,6 +11,7 @@
 
 mod changes;
 mod checkpoint;
+mod commits;
 mod memory;
 mod migrate;
 mod postgres;
