@@ -11,10 +11,12 @@
 
 mod changes;
 mod checkpoint;
+mod commits;
 mod memory;
 mod migrate;
 mod postgres;
 mod sqlite;
+mod statements;
 mod thread;
 mod tx;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use nivella_wallet::config::Config;
 use nivella_wallet::db::{Db, Durability};
 use nivella_wallet::feed;
-use nivella_wallet::id::{AccountId, DebitId};
+use nivella_wallet::id::{AccountId, DebitId, KeyId};
 use nivella_wallet::idempotency::{self, Seen};
 use nivella_wallet::inbox::{Envelope, Incoming, signature};
 use nivella_wallet::ledger::{LockedAccount, audit};
@@ -113,8 +113,8 @@ fn requests_of_before_are_known_after_an_upgrade() {
     let db = restore("schema-3.sql", "2026-11-21T18:00:00Z", folder.path());
     let look = || {
         db.read(|tx| {
-            let caller = "key_01a1fe2857d57379b30eceeae9eaee37".parse().unwrap();
-            idempotency::store::look(tx, &caller, &"b".parse().unwrap(), &[0; 32])
+            let caller: KeyId = "key_01a1fe2857d57379b30eceeae9eaee37".parse().unwrap();
+            idempotency::store::look(tx, &idempotency::OwnKey::new(&caller, "b".parse().unwrap()), &[0; 32])
         })
         .unwrap()
     };
