@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::page::{
-    Answer, DAYS, Day, LINES, Links, Page, Told, Usage, Used, expiring, low, most_used, paused,
+    Answer, DAYS, Days, LINES, Links, Page, Told, Usage, Used, expiring, low, most_used, paused,
 };
 use super::store::{self, Written};
 use super::wallet::{Sums, Wallet};
@@ -22,7 +22,6 @@ use crate::ledger::store::{alert, settle};
 use crate::ledger::unsettled::{self, Unsettled};
 use crate::rate;
 use crate::time::{DAY_MS, Timestamp};
-use crate::units::Delta;
 
 /// How many different words are counted at all. More come only from a service that writes a new one each
 /// time, and nobody reads a table of those.
@@ -65,8 +64,7 @@ struct Recent {
 /// What was used lately.
 #[derive(Debug)]
 struct Tally {
-    /// From the first of the days.
-    since: Timestamp,
+    dates: Arc<Days>,
     /// On each day.
     days: [i64; DAYS],
     /// For each of the things it was used for.
@@ -99,7 +97,8 @@ impl Ground {
         let mut tally = Tally::from(now);
         for part in wallet.with_merged(tx)? {
             let is_own = part.account == wallet.account;
-            let since = if is_own { tally.since.min(recent.since) } else { tally.since };
+            let first = tally.dates.since;
+            let since = if is_own { first.min(recent.since) } else { first };
             for site in store::active_sites(tx, &part)? {
                 store::usage_lines(tx, &part, &site, since, |place, hour, label, used| {
                     if is_own && recent.since <= hour {
@@ -223,6 +222,7 @@ impl Ground {
         let lines: usize = self.lines.iter().map(|line| line.text.get().len() + TEXT_BYTES).sum();
         let known = self.lines.iter().filter(|line| line.line.is_some()).count();
         size_of::<Self>()
+            + UNSETTLED_BYTES
             + self.sums.slices.len() * SLICE_BYTES
             + lines
             + (known + self.recent.lines.len() + self.alerts.len()) * LINE_BYTES
@@ -230,7 +230,8 @@ impl Ground {
     }
 }
 
-/// What a slice, a line and a word take, with their texts and what the memory takes for itself.
+/// What is unsettled, a slice, a line and a word take, with their texts and what the memory takes for itself.
+const UNSETTLED_BYTES: usize = 512;
 const SLICE_BYTES: usize = 320;
 const LINE_BYTES: usize = 240;
 const TEXT_BYTES: usize = 48;
@@ -270,18 +271,12 @@ fn named(label: &str, used: Used) -> (&str, Used) {
 impl Tally {
     /// Nothing in the days up to `now`.
     fn from(now: Timestamp) -> Self {
-        let before = i64::try_from(DAYS - 1).unwrap_or_default();
-        Self {
-            since: now.day().plus_millis(-before * DAY_MS),
-            days: [0; DAYS],
-            words: HashMap::new(),
-            other: 0,
-        }
+        Self { dates: Days::up_to(now), days: [0; DAYS], words: HashMap::new(), other: 0 }
     }
 
     /// Which of the days an instant is of; nothing if it was before all of them.
     fn day(&self, at: Timestamp) -> Option<usize> {
-        usize::try_from((at.millis() - self.since.millis()).div_euclid(DAY_MS)).ok()
+        usize::try_from((at.millis() - self.dates.since.millis()).div_euclid(DAY_MS)).ok()
     }
 
     fn count(&mut self, at: Timestamp, label: &str, used: Used) {
@@ -322,21 +317,11 @@ impl<'a> Tallied<'a> {
     }
 
     fn usage(&self) -> Usage<'a> {
-        let from = |day: usize| self.tally.since.plus_millis(i64::try_from(day).unwrap_or_default() * DAY_MS);
         let is_same = |label: &str| self.words.iter().all(|(known, _)| *known != label);
         let settled = self.tally.words.iter().map(|(label, used)| (&**label, *used));
         let settled = settled.filter(|(label, _)| is_same(label));
         Usage {
-            by_day: self
-                .days
-                .iter()
-                .enumerate()
-                .map(|(day, used)| Day {
-                    from: from(day),
-                    to: from(day + 1),
-                    credits: Delta::from_micro(*used),
-                })
-                .collect(),
+            by_day: self.tally.dates.with(self.days),
             by_action: most_used(settled.chain(self.words.iter().copied()), self.other),
         }
     }

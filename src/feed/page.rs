@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -24,7 +24,7 @@ use crate::ledger::limit::Refusal;
 use crate::ledger::position::{AlertLevel, Status};
 use crate::ledger::slice::Slice;
 use crate::rate;
-use crate::time::Timestamp;
+use crate::time::{DAY_MS, Timestamp};
 use crate::units::{Credits, Delta};
 
 /// How many lines of the history the page shows.
@@ -81,21 +81,54 @@ pub enum Told<'a> {
 #[schemars(rename = "RecentUsage")]
 pub struct Usage<'a> {
     /// By day of UTC, oldest first, none left out.
-    pub by_day: Vec<Day>,
+    pub by_day: Vec<Day<'a>>,
     /// By what it was used for, the most first.
     pub by_action: Vec<Action<'a>>,
 }
 
 /// What was used on one day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "UsageDay")]
-pub struct Day {
+pub struct Day<'a> {
     /// Its first instant.
-    pub from: Timestamp,
+    #[schemars(with = "Timestamp")]
+    pub from: &'a str,
     /// The next one's.
-    pub to: Timestamp,
+    #[schemars(with = "Timestamp")]
+    pub to: &'a str,
     /// How much.
     pub credits: Delta,
+}
+
+/// The days that a page shows. They are the same for all wallets, and the most of what a page has to write.
+#[derive(Debug)]
+pub(super) struct Days {
+    /// The first instant of the first.
+    pub(super) since: Timestamp,
+    /// The first instant of each, and of the one after them, as it is written.
+    starts: Box<[String]>,
+}
+
+impl Days {
+    /// Those up to the day of `now`.
+    pub(super) fn up_to(now: Timestamp) -> Arc<Self> {
+        static LAST: Mutex<Option<Arc<Days>>> = Mutex::new(None);
+
+        let day = |number: usize| i64::try_from(number).unwrap_or_default() * DAY_MS;
+        let since = now.day().plus_millis(-day(DAYS - 1));
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = last.as_ref().filter(|known| known.since == since) {
+            return Arc::clone(known);
+        }
+        let starts = (0..=DAYS).map(|number| since.plus_millis(day(number)).to_string()).collect();
+        Arc::clone(last.insert(Arc::new(Self { since, starts })))
+    }
+
+    /// Each of them, with what was used on it.
+    pub(super) fn with(&self, used: [i64; DAYS]) -> Vec<Day<'_>> {
+        let days = self.starts.windows(2).zip(used);
+        days.map(|(day, used)| Day { from: &day[0], to: &day[1], credits: Delta::from_micro(used) }).collect()
+    }
 }
 
 /// What was used for one thing.
