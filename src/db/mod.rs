@@ -11,11 +11,13 @@
 
 mod changes;
 mod checkpoint;
+mod commits;
 mod left;
 mod memory;
 mod migrate;
 mod postgres;
 mod sqlite;
+mod statements;
 mod thread;
 mod tx;
 

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::changes::{self, Changes};
 use super::checkpoint::LOG_PAGES_MAX;
+use super::commits::Commits;
 use super::{Durability, Error, Tx, migrate};
 use crate::time::Clock;
 
@@ -109,6 +110,7 @@ fn set_and_check(connection: &Connection, name: &str, value: &str) -> Result<(),
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
+    commits: Commits,
     number: u64,
 }
 
@@ -129,7 +131,7 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed) }
+        Self { commits: Commits::to(&path), path, number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed) }
     }
 
     pub(super) fn none() -> Self {
@@ -150,13 +152,15 @@ impl Readers {
         answer
     }
 
-    /// Looks whether another program wrote, and tells that. Where nobody wrote since the thread's last look it costs
-    /// no look at the data.
+    /// Looks whether another program wrote, and tells that. Where nobody wrote since the last look it costs no look at
+    /// the data.
     pub(super) fn look(&self, clock: &Clock, changes: &Changes) -> Result<(), Error> {
-        let mut reader = self.take()?;
-        let looked = look(&mut reader, clock, changes);
-        READERS.with_borrow_mut(|readers| readers.push(reader));
-        looked
+        self.commits.look(|| {
+            let mut reader = self.take()?;
+            let looked = look(&mut reader, clock, changes);
+            READERS.with_borrow_mut(|readers| readers.push(reader));
+            looked
+        })
     }
 
     /// This thread's connection, taken out while in use, so that a read inside a read gets one of its own.

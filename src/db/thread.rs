@@ -205,7 +205,7 @@ fn next_group(waiting: &Receiver<Job>, group_max: u32) -> Option<Vec<Job>> {
 
 /// Begins a transaction, and waits for another program that writes to the same file: WooCommerce waits a
 /// minute for its answer, and never sends again what was refused.
-fn begin_patiently(tx: &mut Tx<'_>, begin: &str) -> Result<(), Error> {
+fn begin_patiently(tx: &mut Tx<'_>, begin: &'static str) -> Result<(), Error> {
     let mut begun = tx.batch(begin);
     for _ in 0..BEGIN_RETRIES {
         match &begun {
@@ -225,7 +225,7 @@ fn begin_patiently(tx: &mut Tx<'_>, begin: &str) -> Result<(), Error> {
 const BEGIN_RETRIES: usize = 5;
 
 /// `turn` tells those who keep what they read; nobody keeps anything of PostgreSQL.
-fn run_group(tx: &mut Tx<'_>, begin: &str, jobs: Vec<Job>, mut turn: Option<&mut Turn>) {
+fn run_group(tx: &mut Tx<'_>, begin: &'static str, jobs: Vec<Job>, mut turn: Option<&mut Turn>) {
     let mut answers = Vec::with_capacity(jobs.len());
     let outcome = (|| {
         begin_patiently(tx, begin)?;

@@ -9,6 +9,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use super::Error;
 use super::changes::{self, Kind, Written};
 use super::memory::Memory;
+use super::statements::Statements;
 use crate::id;
 use crate::time::Timestamp;
 use crate::units::{Credits, Delta};
@@ -28,7 +29,7 @@ pub struct Tx<'c> {
 }
 
 enum Engine<'c> {
-    Sqlite(&'c rusqlite::Connection),
+    Sqlite(Statements<'c>),
     Postgres(&'c mut postgres::Client),
 }
 
@@ -51,7 +52,7 @@ pub fn statements() -> u64 {
 
 impl<'c> Tx<'c> {
     pub(super) fn sqlite(connection: &'c rusqlite::Connection, now: Timestamp) -> Self {
-        Self::on(Engine::Sqlite(connection), now)
+        Self::on(Engine::Sqlite(Statements::new(connection)), now)
     }
 
     pub(super) fn postgres(client: &'c mut postgres::Client, now: Timestamp) -> Self {
@@ -145,11 +146,11 @@ impl<'c> Tx<'c> {
     }
 
     /// What is remembered may rest on anything that is of no one account: it is forgotten before that is written.
-    fn note(&mut self, sql: &str) {
+    fn note(&mut self, sql: &'static str) {
         if self.memory.is_none() {
             return;
         }
-        let kind = changes::kind(sql);
+        let kind = self.engine.kind(sql);
         if let Some(written) = &mut self.written {
             written.statement(kind);
         }
@@ -159,7 +160,7 @@ impl<'c> Tx<'c> {
     }
 
     /// Runs a statement; answers how many rows it touched.
-    pub fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, Error> {
+    pub fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64, Error> {
         self.note(sql);
         let done = self.engine.execute(sql, params);
         self.noted(done)
@@ -167,7 +168,7 @@ impl<'c> Tx<'c> {
 
     /// Runs an `INSERT` of one row; answers the `id` that the database gave it. SQLite knows it anyway, and makes a
     /// table to tell it with `RETURNING`.
-    pub fn insert(&mut self, sql: &str, params: &[Param<'_>]) -> Result<i64, Error> {
+    pub fn insert(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<i64, Error> {
         self.note(sql);
         let done = self.engine.insert(sql, params);
         self.noted(done)
@@ -176,7 +177,7 @@ impl<'c> Tx<'c> {
     /// All rows of a query, each read by `read`.
     pub fn query<T>(
         &mut self,
-        sql: &str,
+        sql: &'static str,
         params: &[Param<'_>],
         mut read: impl FnMut(&Row<'_>) -> Result<T, Error>,
     ) -> Result<Vec<T>, Error> {
@@ -191,7 +192,7 @@ impl<'c> Tx<'c> {
     /// The first row of a query, if it has one.
     pub fn query_opt<T>(
         &mut self,
-        sql: &str,
+        sql: &'static str,
         params: &[Param<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
@@ -203,7 +204,7 @@ impl<'c> Tx<'c> {
     /// The row of a query that always has one.
     pub fn query_one<T>(
         &mut self,
-        sql: &str,
+        sql: &'static str,
         params: &[Param<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
@@ -213,7 +214,7 @@ impl<'c> Tx<'c> {
     /// Hands each row of a query to `visit`, one at a time, however many there are.
     pub fn for_each(
         &mut self,
-        sql: &str,
+        sql: &'static str,
         params: &[Param<'_>],
         visit: impl FnMut(&Row<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
@@ -227,22 +228,25 @@ impl<'c> Tx<'c> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
+        let failed = self.failed;
         self.batch("SAVEPOINT attempt")?;
         let done = work(self);
         if done.is_ok() {
             self.batch("RELEASE SAVEPOINT attempt")?;
         } else {
             self.batch("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")?;
+            // What failed is taken back with the rest.
+            self.failed = failed;
             self.forget();
         }
         done
     }
 
     /// Runs statements that take no parameters and give no rows: `SAVEPOINT` and its like, `; ` between them.
-    pub(super) fn batch(&mut self, sql: &str) -> Result<(), Error> {
+    pub(super) fn batch(&mut self, sql: &'static str) -> Result<(), Error> {
         let done = match &mut self.engine {
-            Engine::Sqlite(connection) => sql.split("; ").try_for_each(|one| {
-                connection.prepare_cached(one)?.raw_execute()?;
+            Engine::Sqlite(statements) => sql.split("; ").try_for_each(|one| {
+                statements.bound(one, &[])?.raw_execute()?;
                 Ok(())
             }),
             Engine::Postgres(client) => client.batch_execute(sql).map_err(Error::from),
@@ -258,24 +262,25 @@ impl<'c> Tx<'c> {
 }
 
 impl Engine<'_> {
-    fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> Result<u64, Error> {
+    fn kind(&self, sql: &'static str) -> Kind {
         match self {
-            Self::Sqlite(connection) => {
-                let mut statement = connection.prepare_cached(sql)?;
-                bind(&mut statement, params)?;
-                Ok(statement.raw_execute()? as u64)
-            }
+            Self::Sqlite(statements) => statements.kind(sql),
+            Self::Postgres(_) => changes::kind(sql),
+        }
+    }
+
+    fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64, Error> {
+        match self {
+            Self::Sqlite(statements) => Ok(statements.bound(sql, params)?.raw_execute()? as u64),
             Self::Postgres(client) => Ok(client.execute(sql, &as_postgres(params))?),
         }
     }
 
-    fn insert(&mut self, sql: &str, params: &[Param<'_>]) -> Result<i64, Error> {
+    fn insert(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<i64, Error> {
         match self {
-            Self::Sqlite(connection) => {
-                let mut statement = connection.prepare_cached(sql)?;
-                bind(&mut statement, params)?;
-                statement.raw_execute()?;
-                Ok(connection.last_insert_rowid())
+            Self::Sqlite(statements) => {
+                statements.bound(sql, params)?.raw_execute()?;
+                Ok(statements.last_insert_rowid())
             }
             Self::Postgres(client) => {
                 let row = client.query_one(&format!("{sql} RETURNING id"), &as_postgres(params))?;
@@ -286,15 +291,13 @@ impl Engine<'_> {
 
     fn query_opt<T>(
         &mut self,
-        sql: &str,
+        sql: &'static str,
         params: &[Param<'_>],
         read: impl FnOnce(&Row<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         match self {
-            Self::Sqlite(connection) => {
-                let mut statement = connection.prepare_cached(sql)?;
-                bind(&mut statement, params)?;
-                let mut rows = statement.raw_query();
+            Self::Sqlite(statements) => {
+                let mut rows = statements.bound(sql, params)?.raw_query();
                 rows.next()?.map(|row| read(&Row::Sqlite(row))).transpose()
             }
             Self::Postgres(client) => {
@@ -306,15 +309,13 @@ impl Engine<'_> {
 
     fn for_each(
         &mut self,
-        sql: &str,
+        sql: &'static str,
         params: &[Param<'_>],
         mut visit: impl FnMut(&Row<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         match self {
-            Self::Sqlite(connection) => {
-                let mut statement = connection.prepare_cached(sql)?;
-                bind(&mut statement, params)?;
-                let mut rows = statement.raw_query();
+            Self::Sqlite(statements) => {
+                let mut rows = statements.bound(sql, params)?.raw_query();
                 while let Some(row) = rows.next()? {
                     visit(&Row::Sqlite(row))?;
                 }
@@ -330,34 +331,6 @@ impl Engine<'_> {
         Ok(())
     }
 }
-
-fn bind(statement: &mut rusqlite::CachedStatement<'_>, params: &[Param<'_>]) -> Result<(), Error> {
-    for (number, param) in params.iter().enumerate() {
-        // SQLite numbers named parameters by first appearance, PostgreSQL by their digits: bind by name.
-        let name = *PARAMETER_NAMES
-            .get(number)
-            .ok_or(rusqlite::Error::InvalidParameterCount(number, PARAMETER_NAMES.len()))?;
-        // Where they appear in their order, which most do, it is found without a search.
-        let index = if statement.parameter_name(number + 1) == Some(name) {
-            number + 1
-        } else if let Some(index) = statement.parameter_index(name)? {
-            index
-        } else {
-            return Err(rusqlite::Error::InvalidParameterName(name.to_owned()).into());
-        };
-        statement.raw_bind_parameter(index, param)?;
-    }
-    if statement.parameter_count() != params.len() {
-        return Err(rusqlite::Error::InvalidParameterCount(params.len(), statement.parameter_count()).into());
-    }
-    Ok(())
-}
-
-const PARAMETER_NAMES: [&str; 40] = [
-    "$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16",
-    "$17", "$18", "$19", "$20", "$21", "$22", "$23", "$24", "$25", "$26", "$27", "$28", "$29", "$30", "$31",
-    "$32", "$33", "$34", "$35", "$36", "$37", "$38", "$39", "$40",
-];
 
 fn as_postgres<'a>(params: &'a [Param<'_>]) -> Vec<&'a (dyn postgres::types::ToSql + Sync)> {
     params.iter().map(|param| param as &(dyn postgres::types::ToSql + Sync)).collect()

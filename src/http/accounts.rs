@@ -213,11 +213,11 @@ async fn offer_site(
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let site = site_of(named)?;
-    let requested = Requested::new("POST", &format!("/v1/sites/{site}/transfer"), &headers, &body);
+    let requested = Requested::new(&caller, "POST", &format!("/v1/sites/{site}/transfer"), &headers, &body);
     app.db
         .write("accounts::offer_site", move |tx| {
             check_known(tx, &caller, &site)?;
-            requested.answer_once(tx, caller.key(), |tx| {
+            requested.answer_once(tx, |tx| {
                 let Fields(fields) = extract::parse(&body)?;
                 let mut errors = fields::unknown(&fields, &["to"]);
                 let to = required::<AccountRef>(&fields, "to", &mut errors);
@@ -262,11 +262,12 @@ async fn accept_site(
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let site = site_of(named)?;
-    let requested = Requested::new("POST", &format!("/v1/sites/{site}/transfer/accept"), &headers, &body);
+    let requested =
+        Requested::new(&caller, "POST", &format!("/v1/sites/{site}/transfer/accept"), &headers, &body);
     app.db
         .write("accounts::accept_site", move |tx| {
             check_known(tx, &caller, &site)?;
-            requested.answer_once(tx, caller.key(), |tx| {
+            requested.answer_once(tx, |tx| {
                 fields::nothing(&body)?;
                 Answer::ok(&transfer::accept(tx, &site).map_err(explained)?)
             })

@@ -121,10 +121,10 @@ pub async fn create(
     headers: HeaderMap,
     Raw(body): Raw<BODY_BYTES_MAX>,
 ) -> Result<Response, Problem> {
-    let requested = Arc::new(Requested::new("POST", PATH, &headers, &body));
+    let requested = Arc::new(Requested::new(&caller, "POST", PATH, &headers, &body));
     let seen = {
-        let (requested, caller) = (Arc::clone(&requested), caller.clone());
-        app.db.read(move |tx| requested.seen(tx, caller.key()))?
+        let requested = Arc::clone(&requested);
+        app.db.read(move |tx| requested.seen(tx))?
     };
     if let Some(answered) = seen {
         return Ok(idempotent::respond(answered));
@@ -139,7 +139,7 @@ pub async fn create(
     let mut items = items.into_iter().peekable();
     while items.peek().is_some() {
         // Read before it is their turn: the writer only writes.
-        let step: Vec<_> = items.by_ref().take(STEP).map(|item| read(&item)).collect();
+        let step: Vec<_> = items.by_ref().take(STEP).map(|item| read(&caller, &item)).collect();
         let (size, is_first, is_last) = (step.len(), results.is_empty(), items.peek().is_none());
         let before = Arc::clone(&results);
         let (settings, brake) = (Arc::clone(&app.feed), app.brake);
@@ -148,7 +148,7 @@ pub async fn create(
             .db
             .write_remembering("debits::batch", move |tx| {
                 // The same batch may be at work twice; whoever ends first tells what came of it.
-                let keeps = match requested.seen(tx, caller.key()) {
+                let keeps = match requested.seen(tx) {
                     Ok(Some(answered)) => return Ok(Step::Seen(answered)),
                     Ok(None) => true,
                     Err(problem) if is_first => return Ok(Step::Refused(problem)),
@@ -170,7 +170,7 @@ pub async fn create(
                 // What failed is to be tried again, so it is no answer to keep.
                 let failed = all().any(|outcome| outcome.status >= 500);
                 if keeps && !failed && all().any(|outcome| outcome.status < 300) {
-                    requested.keep(tx, caller.key(), &answer)?;
+                    requested.keep(tx, &answer)?;
                 }
                 Ok::<_, Problem>(Step::All(answer))
             })
@@ -215,14 +215,14 @@ fn outcome(booked: Result<Answered, Problem>) -> Outcome {
 }
 
 /// An item's request, and the debit that it asks for.
-fn read(item: &RawValue) -> Result<(Requested, Order), Problem> {
+fn read(caller: &Caller, item: &RawValue) -> Result<(Requested, Order), Problem> {
     let Fields(mut fields) = extract::parse(item.get().as_bytes())?;
     let key = match fields.remove(KEY) {
         None | Some(Value::Null) => None,
         Some(Value::String(key)) => Some(key),
         Some(_) => return Err(Problem::invalid(format!("/{KEY}"), "must be a string")),
     };
-    Ok((Requested::item(PATH, key.as_deref(), &sorted(&fields)?), Order::read(&fields)))
+    Ok((Requested::item(caller, PATH, key.as_deref(), &sorted(&fields)?), Order::read(&fields)))
 }
 
 /// The fields in one order and without white space: a sender that writes the same item anew means the same.

@@ -64,13 +64,13 @@ pub async fn create(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let requested = Requested::new("POST", "/v1/claims", &headers, &body);
+    let requested = Requested::new(&caller, "POST", "/v1/claims", &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
     let (token, into) = read(&fields)?;
     app.db
         .write("claims::create", move |tx| {
             check(tx, &caller, &into)?;
-            requested.answer_once(tx, caller.key(), |tx| Answer::ok(&claim::claim(tx, &token, &into)?))
+            requested.answer_once(tx, |tx| Answer::ok(&claim::claim(tx, &token, &into)?))
         })
         .await
         .map(idempotent::respond)

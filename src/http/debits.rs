@@ -182,7 +182,7 @@ pub async fn create(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let requested = Requested::new("POST", PATH, &headers, &body);
+    let requested = Requested::new(&caller, "POST", PATH, &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
     let order = Order::read(&fields);
     let (settings, brake) = (Arc::clone(&app.feed), app.brake);
@@ -205,7 +205,7 @@ pub(super) fn book(
 ) -> Result<Answered, Problem> {
     let site = order.site?;
     let spender = find_spender(tx, caller, &site)?;
-    requested.answer(tx, caller.key(), |tx| {
+    requested.answer(tx, |tx| {
         let debit = order.asked?.priced(tx, spender.uses_pool, site)?;
         match ledger::store::spend(tx, &spender.account, &debit, brake) {
             Ok(made) => answer(settings, debit.amount, &made, None),
@@ -227,13 +227,13 @@ async fn reversal(
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let debit: DebitId = extract::named(named)?;
-    let requested = Requested::new("POST", &format!("/v1/debits/{debit}/reversal"), &headers, &body);
+    let requested = Requested::new(&caller, "POST", &format!("/v1/debits/{debit}/reversal"), &headers, &body);
     let settings = Arc::clone(&app.feed);
     app.db
         .write("debits::reversal", move |tx| {
             let found = reverse::booked(tx, &debit)?.ok_or_else(Problem::not_found)?;
             let account = may_act(tx, &caller, &found.site, &found.account)?;
-            requested.answer_once(tx, caller.key(), |tx| {
+            requested.answer_once(tx, |tx| {
                 let fields = fields::or_none(&body)?;
                 let mut errors = unknown(&fields, &["credits", "reason"]);
                 let credits = fields::given(&fields, "credits")

@@ -197,7 +197,7 @@ async fn create(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let requested = Requested::new("POST", "/v1/grants", &headers, &body);
+    let requested = Requested::new(&caller, "POST", "/v1/grants", &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
     let wallet: WalletRef = fields::subject(&fields, "wallet")?;
     let unit = app.feed.unit.clone();
@@ -205,7 +205,7 @@ async fn create(
         .write("grants::create", move |tx| {
             admin::check(&caller, || Ok(wallet::find(tx, &caller, &wallet)?.is_some()))?;
             site::store::open_wallet(tx, &wallet)?;
-            requested.answer(tx, caller.key(), |tx| {
+            requested.answer(tx, |tx| {
                 let new = read_grant(&fields, unit)?;
                 Answer::created(&by_hand::grant(tx, wallet, new)?)
             })
@@ -227,12 +227,12 @@ async fn void(
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let grant: GrantId = extract::named(named)?;
-    let requested = Requested::new("POST", &format!("/v1/grants/{grant}/void"), &headers, &body);
+    let requested = Requested::new(&caller, "POST", &format!("/v1/grants/{grant}/void"), &headers, &body);
     app.db
         .write("grants::void", move |tx| {
             let found = grants::get(tx, &grant)?.ok_or_else(Problem::not_found)?;
             admin::check(&caller, || sees(tx, &caller, &found))?;
-            requested.answer_once(tx, caller.key(), |tx| {
+            requested.answer_once(tx, |tx| {
                 let Fields(fields) = extract::parse(&body)?;
                 let mut errors = fields::unknown(&fields, &["reason"]);
                 let reason = admin::reason(&fields, &mut errors);
@@ -269,7 +269,7 @@ async fn allocate(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let requested = Requested::new("POST", "/v1/allocations", &headers, &body);
+    let requested = Requested::new(&caller, "POST", "/v1/allocations", &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
     let (account, site): (AccountRef, SiteId) =
         (fields::subject(&fields, "account")?, fields::subject(&fields, "site")?);
@@ -283,7 +283,7 @@ async fn allocate(
             if site::store::get(tx, &site)?.is_none() {
                 return Err(site::store::Error::UnknownSite(site).into());
             }
-            requested.answer_once(tx, caller.key(), |tx| {
+            requested.answer_once(tx, |tx| {
                 let mut errors = fields::unknown(&fields, &["account", "site", "credits"]);
                 let change = admin::change(&fields, &mut errors);
                 let (change, size) = fields::complete(change, errors)?;
@@ -310,14 +310,14 @@ async fn adjust(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let requested = Requested::new("POST", "/v1/adjustments", &headers, &body);
+    let requested = Requested::new(&caller, "POST", "/v1/adjustments", &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
     let wallet: WalletRef = fields::subject(&fields, "wallet")?;
     app.db
         .write("grants::adjust", move |tx| {
             admin::check(&caller, || Ok(wallet::find(tx, &caller, &wallet)?.is_some()))?;
             site::store::open_wallet(tx, &wallet)?;
-            requested.answer_once(tx, caller.key(), |tx| {
+            requested.answer_once(tx, |tx| {
                 let mut errors = fields::unknown(&fields, &["wallet", "credits", "reason"]);
                 let change = admin::change(&fields, &mut errors);
                 let reason = admin::reason(&fields, &mut errors);

@@ -193,14 +193,14 @@ async fn create(
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
-    let requested = Requested::new("POST", "/v1/holds", &headers, &body);
+    let requested = Requested::new(&caller, "POST", "/v1/holds", &headers, &body);
     let Fields(fields) = extract::parse(&body)?;
     let site: SiteId = fields::subject(&fields, "site")?;
     let settings = Arc::clone(&app.feed);
     app.db
         .write("holds::create", move |tx| {
             let spender = debits::find_spender(tx, &caller, &site)?;
-            requested.answer(tx, caller.key(), |tx| take(tx, &settings, &spender, site, &fields))
+            requested.answer(tx, |tx| take(tx, &settings, &spender, site, &fields))
         })
         .await
         .map(idempotent::respond)
@@ -270,13 +270,13 @@ async fn capture(
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let id: HoldId = extract::named(named)?;
-    let requested = Requested::new("POST", &format!("/v1/holds/{id}/capture"), &headers, &body);
+    let requested = Requested::new(&caller, "POST", &format!("/v1/holds/{id}/capture"), &headers, &body);
     let (settings, brake) = (Arc::clone(&app.feed), app.brake);
     app.db
         .write("holds::capture", move |tx| {
             let found = hold::get(tx, &id)?.ok_or_else(Problem::not_found)?;
             let account = debits::may_act(tx, &caller, &found.site, &found.account)?;
-            requested.answer_once(tx, caller.key(), |tx| {
+            requested.answer_once(tx, |tx| {
                 let Fields(fields) = extract::parse(&body)?;
                 let capture = read_capture(tx, &found, &fields)?;
                 let made = LockedAccount::lock(tx, &account)?
@@ -347,13 +347,13 @@ async fn release(
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let id: HoldId = extract::named(named)?;
-    let requested = Requested::new("POST", &format!("/v1/holds/{id}/release"), &headers, &body);
+    let requested = Requested::new(&caller, "POST", &format!("/v1/holds/{id}/release"), &headers, &body);
     let settings = Arc::clone(&app.feed);
     app.db
         .write("holds::release", move |tx| {
             let found = hold::get(tx, &id)?.ok_or_else(Problem::not_found)?;
             let account = debits::may_act(tx, &caller, &found.site, &found.account)?;
-            requested.answer_once(tx, caller.key(), |tx| {
+            requested.answer_once(tx, |tx| {
                 fields::nothing(&body)?;
                 let now = tx.now();
                 let made = LockedAccount::lock(tx, &account)?.release(&id)?;

@@ -5,9 +5,9 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use super::problem::Problem;
+use crate::access::Caller;
 use crate::db::Tx;
-use crate::id::KeyId;
-use crate::idempotency::{self, Answer, Digest, Key, Seen};
+use crate::idempotency::{self, Answer, Digest, Key, OwnKey, Seen};
 
 /// The header that carries the key.
 pub const HEADER: &str = "idempotency-key";
@@ -19,7 +19,7 @@ const ITEM_PLACE: &str = "/idempotency_key";
 /// A request as idempotency sees it.
 #[derive(Debug)]
 pub struct Requested {
-    key: Result<Option<Key>, idempotency::NotAKey>,
+    key: Result<Option<OwnKey>, idempotency::NotAKey>,
     place: &'static str,
     digest: Digest,
 }
@@ -35,22 +35,24 @@ impl Requested {
     /// Reads the key; one that is missing or wrong is told only by [`Requested::answer`], because whether
     /// the thing asked about exists comes first.
     #[must_use]
-    pub fn new(method: &str, path: &str, headers: &HeaderMap, body: &[u8]) -> Self {
+    pub fn new(caller: &Caller, method: &str, path: &str, headers: &HeaderMap, body: &[u8]) -> Self {
         let mut keys = headers.get_all(HEADER).iter();
         let key = match (keys.next(), keys.next()) {
             (None, _) => Ok(None),
-            (Some(key), None) => {
-                key.to_str().map_err(|_| idempotency::NotAKey).and_then(|key| key.trim().parse().map(Some))
-            }
+            (Some(key), None) => key
+                .to_str()
+                .map_err(|_| idempotency::NotAKey)
+                .and_then(|key| key.trim().parse::<Key>().map(Some)),
             (Some(_), Some(_)) => Err(idempotency::NotAKey),
         };
+        let key = key.map(|key| key.map(|key| OwnKey::new(caller.key(), key)));
         Self { key, place: PLACE, digest: idempotency::digest(method, path, body) }
     }
 
     /// A request that is an item of another one, with its key in a field of its own.
     #[must_use]
-    pub fn item(path: &str, key: Option<&str>, body: &[u8]) -> Self {
-        let key = key.map(str::parse).transpose();
+    pub fn item(caller: &Caller, path: &str, key: Option<&str>, body: &[u8]) -> Self {
+        let key = key.map(|key| key.parse().map(|key| OwnKey::new(caller.key(), key))).transpose();
         Self { key, place: ITEM_PLACE, digest: idempotency::digest("POST", path, body) }
     }
 
@@ -61,7 +63,6 @@ impl Requested {
     pub fn answer(
         &self,
         tx: &mut Tx<'_>,
-        caller: &KeyId,
         work: impl FnOnce(&mut Tx<'_>) -> Result<Answer, Problem>,
     ) -> Result<Answered, Problem> {
         if let Ok(None) = self.key {
@@ -70,7 +71,7 @@ impl Requested {
                 "is missing: send a new one of your own with each request",
             ));
         }
-        self.answer_once(tx, caller, work)
+        self.answer_once(tx, work)
     }
 
     /// As [`Requested::answer`]; without a key the work is done and its answer is not stored.
@@ -80,14 +81,13 @@ impl Requested {
     pub fn answer_once(
         &self,
         tx: &mut Tx<'_>,
-        caller: &KeyId,
         work: impl FnOnce(&mut Tx<'_>) -> Result<Answer, Problem>,
     ) -> Result<Answered, Problem> {
-        if let Some(answered) = self.seen(tx, caller)? {
+        if let Some(answered) = self.seen(tx)? {
             return Ok(answered);
         }
         let answer = work(tx)?;
-        self.keep(tx, caller, &answer)?;
+        self.keep(tx, &answer)?;
         Ok(Answered { answer, replayed: false })
     }
 
@@ -95,10 +95,10 @@ impl Requested {
     ///
     /// # Errors
     /// `invalid_request` for a key that is none, `idempotency_mismatch`.
-    pub fn seen(&self, tx: &mut Tx<'_>, caller: &KeyId) -> Result<Option<Answered>, Problem> {
+    pub fn seen(&self, tx: &mut Tx<'_>) -> Result<Option<Answered>, Problem> {
         match &self.key {
             Ok(None) => Ok(None),
-            Ok(Some(key)) => match idempotency::store::look(tx, caller, key, &self.digest)? {
+            Ok(Some(key)) => match idempotency::store::look(tx, key, &self.digest)? {
                 Seen::Answered(answer) => Ok(Some(Answered { answer, replayed: true })),
                 Seen::Mismatch(earlier) => Err(Problem::idempotency_mismatch(&earlier)),
                 Seen::Never => Ok(None),
@@ -108,9 +108,9 @@ impl Requested {
     }
 
     /// Stores the answer, in the transaction of the effect it tells of.
-    pub fn keep(&self, tx: &mut Tx<'_>, caller: &KeyId, answer: &Answer) -> Result<(), Problem> {
+    pub fn keep(&self, tx: &mut Tx<'_>, answer: &Answer) -> Result<(), Problem> {
         if let Ok(Some(key)) = &self.key {
-            idempotency::store::keep(tx, caller, key, &self.digest, answer)?;
+            idempotency::store::keep(tx, key, &self.digest, answer)?;
         }
         Ok(())
     }

@@ -180,11 +180,11 @@ async fn resume(
 ) -> Result<Response, Problem> {
     let site = site_of(named)?;
     let path = format!("/v1/sites/{site}/resume");
-    let requested = Requested::new("POST", &path, &headers, &body);
+    let requested = Requested::new(&caller, "POST", &path, &headers, &body);
     app.db
         .write("limits::resume", move |tx| {
             check_site(tx, &caller, &site)?;
-            requested.answer_once(tx, caller.key(), |tx| {
+            requested.answer_once(tx, |tx| {
                 fields::nothing(&body)?;
                 Answer::ok(&spending::resume(tx, &site)?)
             })

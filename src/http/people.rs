@@ -512,12 +512,12 @@ async fn set_frozen(
 ) -> Result<Response, Problem> {
     let named: AccountRef = extract::named(named).map_err(|_| missing())?;
     let verb = if freeze { "freeze" } else { "unfreeze" };
-    let requested = Requested::new("POST", &format!("/v1/accounts/{named}/{verb}"), &headers, &body);
+    let requested = Requested::new(&caller, "POST", &format!("/v1/accounts/{named}/{verb}"), &headers, &body);
     let settings = app.feed.clone();
     app.db
         .write("people::set_frozen", move |tx| {
             let account = to_change(tx, &caller, &named)?;
-            requested.answer_once(tx, caller.key(), |tx| {
+            requested.answer_once(tx, |tx| {
                 let Fields(fields) = extract::parse(&body)?;
                 let mut errors = fields::unknown(&fields, &["reason"]);
                 let reason = admin::reason(&fields, &mut errors);
@@ -544,11 +544,12 @@ async fn claim_link(
     Raw(body): Raw,
 ) -> Result<Response, Problem> {
     let named: AccountRef = extract::named(named).map_err(|_| missing())?;
-    let requested = Requested::new("POST", &format!("/v1/accounts/{named}/claim-link"), &headers, &body);
+    let requested =
+        Requested::new(&caller, "POST", &format!("/v1/accounts/{named}/claim-link"), &headers, &body);
     app.db
         .write("people::claim_link", move |tx| {
             let account = to_change(tx, &caller, &named)?;
-            requested.answer_once(tx, caller.key(), |tx| {
+            requested.answer_once(tx, |tx| {
                 let (days, shop) = read_link(&fields::or_none(&body)?)?;
                 let expires_at = tx.now().plus_millis(days * DAY_MS);
                 let link = claim::link(tx, &account.into(), shop.as_deref(), expires_at, true)

@@ -11,6 +11,7 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::id::KeyId;
 use crate::time::DAY_MS;
 
 /// How long an answer is given again, in milliseconds.
@@ -48,6 +49,33 @@ impl FromStr for Key {
         }
     }
 }
+
+/// A key as its sender's own: callers do not meet each other's.
+#[derive(Clone, Debug)]
+pub struct OwnKey {
+    caller: KeyId,
+    key: Key,
+    /// What stands for both in every generation of answers.
+    number: i64,
+}
+
+impl OwnKey {
+    /// The key of this caller. Of ten million keys two have the same number in one case of six.
+    #[must_use]
+    pub fn new(caller: &KeyId, key: Key) -> Self {
+        let mut sha = Sha256::new();
+        sha.update(caller.as_str());
+        // No id and no key has a byte like it, so two pairs are never the same text.
+        sha.update([0]);
+        sha.update(key.as_str());
+        let number =
+            sha.finalize().iter().take(NUMBER_BYTES).fold(0, |number, byte| number << 8 | i64::from(*byte));
+        Self { caller: caller.clone(), key, number }
+    }
+}
+
+/// Bytes of a number; the two above are the generation's, which are enough for two thousand years.
+const NUMBER_BYTES: usize = 6;
 
 /// What makes two requests the same.
 pub type Digest = [u8; 32];

@@ -5,22 +5,17 @@
 //! entry is a number however long the key. Two keys with one number are told apart by their texts. That a key is
 //! there once is seen to by the one writer: it looks in the transaction in which it keeps.
 
-use sha2::{Digest as _, Sha256};
-
-use super::{Answer, Digest, Key, RETENTION_MS, Seen};
+use super::{Answer, Digest, NUMBER_BYTES, OwnKey, RETENTION_MS, Seen};
 use crate::db::{self, Row, Tx};
-use crate::id::KeyId;
 use crate::params;
 use crate::time::Timestamp;
 
-/// What is known of `key` for this caller; nothing if it was used so long ago that it is new again, forgotten
-/// already or not.
-pub fn look(tx: &mut Tx<'_>, caller: &KeyId, key: &Key, digest: &Digest) -> Result<Seen, db::Error> {
+/// What is known of a caller's key; nothing if it was used so long ago that it is new again, forgotten already or not.
+pub fn look(tx: &mut Tx<'_>, key: &OwnKey, digest: &Digest) -> Result<Seen, db::Error> {
     let now = tx.now();
-    let number = number(caller, key);
     // Whatever is still given again is at most one generation old; a clock that was set back leaves younger ones.
     // Told one by one, because SQLite makes a table of a list.
-    let [today, earlier, later] = [0, -1, 1].map(|away| place(generation(now) + away, number));
+    let [today, earlier, later] = [0, -1, 1].map(|away| place(generation(now) + away, key.number));
     let seen = |row: &Row<'_>| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?, row.get::<String>(2)?));
     let found = if has_strangers(tx)? {
         tx.query_opt(
@@ -36,7 +31,7 @@ pub fn look(tx: &mut Tx<'_>, caller: &KeyId, key: &Key, digest: &Digest) -> Resu
          UNION ALL
          SELECT digest, status, body FROM idempotency_before
          WHERE key_id = $4 AND key = $5 AND created_at > $6",
-            params![today, earlier, later, caller, key.as_str(), kept_since(now)],
+            params![today, earlier, later, &key.caller, key.key.as_str(), kept_since(now)],
             seen,
         )?
     } else {
@@ -47,7 +42,7 @@ pub fn look(tx: &mut Tx<'_>, caller: &KeyId, key: &Key, digest: &Digest) -> Resu
              UNION ALL
              SELECT digest, status, body FROM idempotency
              WHERE hash = $2 AND key = $4 AND key_id = $3 AND created_at > $5",
-            params![today, earlier, caller, key.as_str(), kept_since(now)],
+            params![today, earlier, &key.caller, key.key.as_str(), kept_since(now)],
             seen,
         )?
     };
@@ -90,22 +85,16 @@ fn has_strangers(tx: &mut Tx<'_>) -> Result<bool, db::Error> {
 
 /// Stores the answer to a request that was [looked for](look) in the same transaction and is new, with the effect
 /// it tells of.
-pub fn keep(
-    tx: &mut Tx<'_>,
-    caller: &KeyId,
-    key: &Key,
-    digest: &Digest,
-    answer: &Answer,
-) -> Result<(), db::Error> {
+pub fn keep(tx: &mut Tx<'_>, key: &OwnKey, digest: &Digest, answer: &Answer) -> Result<(), db::Error> {
     let now = tx.now();
     tx.execute(
         "-- idempotency::store::keep
          INSERT INTO idempotency (hash, key_id, key, digest, status, body, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
         params![
-            place(generation(now), number(caller, key)),
-            caller,
-            key.as_str(),
+            place(generation(now), key.number),
+            &key.caller,
+            key.key.as_str(),
             digest,
             i64::from(answer.status),
             &answer.body,
@@ -150,20 +139,7 @@ fn generation(at: Timestamp) -> i64 {
     at.millis().div_euclid(RETENTION_MS)
 }
 
-/// What stands for a caller's key in every generation. Of ten million keys two have the same in one case of six.
-fn number(caller: &KeyId, key: &Key) -> i64 {
-    let mut sha = Sha256::new();
-    sha.update(caller.as_str());
-    // No id and no key has a byte like it, so two pairs are never the same text.
-    sha.update([0]);
-    sha.update(key.as_str());
-    sha.finalize().iter().take(NUMBER_BYTES).fold(0, |number, byte| number << 8 | i64::from(*byte))
-}
-
 /// Where answers of a generation are looked for.
 fn place(generation: i64, number: i64) -> i64 {
     generation << (8 * NUMBER_BYTES) | number
 }
-
-/// Bytes of a number; the two above are the generation's, which are enough for two thousand years.
-const NUMBER_BYTES: usize = 6;

@@ -191,8 +191,8 @@ impl Stage {
     }
 
     pub(crate) fn count(&self, what: &str) -> i64 {
-        let sql = format!("-- test\n SELECT CAST(COUNT(*) AS BIGINT) FROM {what}");
-        self.test.db.read(|tx| tx.query_one(&sql, &[], |row| row.get(0))).unwrap()
+        let sql = format!("-- test\n SELECT CAST(COUNT(*) AS BIGINT) FROM {what}").leak();
+        self.test.db.read(|tx| tx.query_one(sql, &[], |row| row.get(0))).unwrap()
     }
 
     /// Whether any of the tables that can hold a person's data holds `text`.
@@ -212,13 +212,11 @@ impl Stage {
             })
             .map(|(table, _)| table)
             .collect();
-        let bodies: Vec<Vec<u8>> = self
-            .test
-            .db
-            .read(|tx| {
-                tx.query("-- test\n SELECT body FROM delivery WHERE body IS NOT NULL", &[], |row| row.get(0))
-            })
-            .unwrap();
+        let (mut bodies, mut after) = (Vec::new(), 0);
+        while let Some(kept) = self.test.db.read(|tx| inbox::store::next(tx, None, after)).unwrap() {
+            after = kept.seq;
+            bodies.push(kept.body);
+        }
         let named =
             |body: &Vec<u8>| String::from_utf8_lossy(body).to_lowercase().contains(&text.to_lowercase());
         if bodies.iter().any(named) {
@@ -683,8 +681,9 @@ fn nothing_is_made_or_lost_whatever_is_merged() {
                 }
             }
             let sum = |table: &str, column: &str| {
-                let sql = format!("-- test\n SELECT CAST(COALESCE(SUM({column}), 0) AS BIGINT) FROM {table}");
-                stage.test.db.read(|tx| tx.query_one(&sql, &[], |row| row.get::<i64>(0))).unwrap() / 1_000_000
+                let sql = format!("-- test\n SELECT CAST(COALESCE(SUM({column}), 0) AS BIGINT) FROM {table}")
+                    .leak();
+                stage.test.db.read(|tx| tx.query_one(sql, &[], |row| row.get::<i64>(0))).unwrap() / 1_000_000
             };
             let owned = sum("slice_now", "remaining") - sum("debt", "amount");
             let granted: i64 = drafts.values().map(Draft::target).sum();

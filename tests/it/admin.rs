@@ -900,14 +900,14 @@ fn old_answers_are_forgotten_in_small_steps_and_no_others() {
         };
         let keep = |names: std::ops::Range<i32>| {
             write(&test.db, move |tx| {
-                let caller = tx.query_one("-- test\n SELECT id FROM api_key", params![], |row| row.get(0))?;
+                let caller: KeyId =
+                    tx.query_one("-- test\n SELECT id FROM api_key", params![], |row| row.get(0))?;
                 for name in names {
                     let answer = idempotency::Answer { status: 200, body: "{}".to_owned() };
                     let digest = idempotency::digest("POST", "/", b"");
                     idempotency::store::keep(
                         tx,
-                        &caller,
-                        &format!("k{name}").parse().unwrap(),
+                        &idempotency::OwnKey::new(&caller, format!("k{name}").parse().unwrap()),
                         &digest,
                         &answer,
                     )?;
@@ -941,7 +941,11 @@ fn two_keys_with_one_hash_are_two_keys() {
         let look = |name: &'static str| {
             let caller = caller.clone();
             let seen = write(&test.db, move |tx| {
-                idempotency::store::look(tx, &caller, &name.parse().unwrap(), &digest(name))
+                idempotency::store::look(
+                    tx,
+                    &idempotency::OwnKey::new(&caller, name.parse().unwrap()),
+                    &digest(name),
+                )
             });
             match seen {
                 idempotency::Seen::Answered(answer) => answer.body,
@@ -952,7 +956,12 @@ fn two_keys_with_one_hash_are_two_keys() {
             let caller = caller.clone();
             write(&test.db, move |tx| {
                 let answer = idempotency::Answer { status: 200, body: body.to_owned() };
-                idempotency::store::keep(tx, &caller, &name.parse().unwrap(), &digest(name), &answer)
+                idempotency::store::keep(
+                    tx,
+                    &idempotency::OwnKey::new(&caller, name.parse().unwrap()),
+                    &digest(name),
+                    &answer,
+                )
             });
         };
         // All that is kept gets the number of what was kept last.

@@ -138,8 +138,8 @@ impl TestApp {
 
     /// How many rows a table has.
     pub(crate) fn count(&self, table: &str) -> i64 {
-        let sql = format!("-- test\n SELECT CAST(COUNT(*) AS BIGINT) FROM {table}");
-        self.db().read(|tx| tx.query_one(&sql, &[], |row| row.get(0))).unwrap()
+        let sql = format!("-- test\n SELECT CAST(COUNT(*) AS BIGINT) FROM {table}").leak();
+        self.db().read(|tx| tx.query_one(sql, &[], |row| row.get(0))).unwrap()
     }
 }
 

@@ -248,10 +248,10 @@ const DEBIT_STATEMENTS: u64 = 12;
 const DEBIT_PAGES: u64 = 7;
 const SELDOM_STATEMENTS: u64 = 24;
 const SELDOM_PAGES: u64 = 10;
-const CREDIT_STATEMENTS: u64 = 17;
-const CREDIT_PAGES: u64 = 25;
-const RECEIPT_STATEMENTS: u64 = 11;
-const RECEIPT_PAGES: u64 = 11;
+const CREDIT_STATEMENTS: u64 = 14;
+const CREDIT_PAGES: u64 = 23;
+const RECEIPT_STATEMENTS: u64 = 8;
+const RECEIPT_PAGES: u64 = 7;
 const FEED_AGAIN: u64 = 1;
 /// Whether another program wrote: that is asked of each request, and once more after a commit.
 const FEED_AFTER_DEBIT: u64 = 2;

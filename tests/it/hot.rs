@@ -72,8 +72,8 @@ impl Stage {
 
     fn number(&self, sql: &'static str) -> i64 {
         let (number, from) = sql.split_once(" FROM ").unwrap();
-        let sql = format!("-- test\n SELECT CAST({number} AS BIGINT) FROM {from}");
-        self.test.db.read(|tx| tx.query_one(&sql, params![], |row| row.get(0))).unwrap()
+        let sql = format!("-- test\n SELECT CAST({number} AS BIGINT) FROM {from}").leak();
+        self.test.db.read(|tx| tx.query_one(sql, params![], |row| row.get(0))).unwrap()
     }
 }
 

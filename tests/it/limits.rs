@@ -683,8 +683,8 @@ impl Stage {
     }
 
     fn count(&self, what: &str) -> i64 {
-        let sql = format!("-- test\n SELECT CAST(COUNT(*) AS BIGINT) FROM {what}");
-        self.db().read(|tx| tx.query_one(&sql, &[], |row| row.get(0))).unwrap()
+        let sql = format!("-- test\n SELECT CAST(COUNT(*) AS BIGINT) FROM {what}").leak();
+        self.db().read(|tx| tx.query_one(sql, &[], |row| row.get(0))).unwrap()
     }
 }
 
@@ -831,13 +831,13 @@ fn verify_names_a_counter_that_is_not_its_debits() {
             stage
                 .db()
                 .write_blocking("test", Keep::Nothing, move |tx| {
-                    assert_eq!(tx.execute(&format!("-- test\n {sql}"), params![])?, 1);
+                    assert_eq!(tx.execute(format!("-- test\n {sql}").leak(), params![])?, 1);
                     Ok::<_, db::Error>(())
                 })
                 .unwrap();
             let db = stage.db().clone();
             db.write_blocking("test", Keep::Effects, move |tx| {
-                tx.execute(&format!("-- test\n {sql}"), params![])
+                tx.execute(format!("-- test\n {sql}").leak(), params![])
             })
             .unwrap();
             let faults = audit::verify(stage.db(), |_| {}).unwrap().faults;
@@ -853,7 +853,7 @@ fn verify_names_a_counter_that_is_not_its_debits() {
                 }
                 _ => "UPDATE spending_hour SET captured = captured - 1",
             };
-            stage.write(move |tx| tx.execute(&format!("-- test\n {undo}"), params![]));
+            stage.write(move |tx| tx.execute(format!("-- test\n {undo}").leak(), params![]));
         }
     }
 }

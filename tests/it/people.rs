@@ -114,7 +114,7 @@ async fn every_account_of_a_list_has_what_its_wallet_says() {
     assert!(app.count("account WHERE unsettled IS NOT NULL") > 0);
     let frozen = "UPDATE credit_grant SET frozen = 1 WHERE seq = 1 AND account_id IN \
                   (SELECT account_id FROM customer WHERE natural_key IN ('customer:103', 'customer:106'))";
-    write(app.db(), move |tx| tx.execute(&format!("-- test\n {frozen}"), &[]));
+    write(app.db(), move |tx| tx.execute(format!("-- test\n {frozen}").leak(), &[]));
     app.clock.turn_to(app.clock.now().plus_millis(HOUR_MS));
     compare(&app).await;
     app.clock.turn_to("2026-12-31T23:59:59.999Z".parse().unwrap());
@@ -124,7 +124,7 @@ async fn every_account_of_a_list_has_what_its_wallet_says() {
     let empty = app.get(&format!("/v1/accounts?filter=empty&limit={}", random.random_range(1..9))).await;
     assert_eq!(empty["total"], 24, "all of it has expired");
     let unfrozen = frozen.replace("frozen = 1", "frozen = 0");
-    write(app.db(), move |tx| tx.execute(&format!("-- test\n {unfrozen}"), &[]));
+    write(app.db(), move |tx| tx.execute(format!("-- test\n {unfrozen}").leak(), &[]));
 }
 
 fn sites_keep<T>() -> nivella_wallet::site::Field<T> {

@@ -102,8 +102,8 @@ impl Stage {
     }
 
     fn count(&self, table: &str) -> i64 {
-        let sql = format!("-- test\n SELECT CAST(COUNT(*) AS BIGINT) FROM {table}");
-        self.test.db.read(|tx| tx.query_one(&sql, &[], |row| row.get(0))).unwrap()
+        let sql = format!("-- test\n SELECT CAST(COUNT(*) AS BIGINT) FROM {table}").leak();
+        self.test.db.read(|tx| tx.query_one(sql, &[], |row| row.get(0))).unwrap()
     }
 }
 
@@ -204,8 +204,9 @@ fn dump(stage: &Stage) -> Vec<String> {
         let text: Vec<String> =
             columns.split(", ").map(|column| format!("COALESCE(CAST({column} AS TEXT), '-')")).collect();
         let sql =
-            format!("-- test\n SELECT '{table} ' || {} FROM {table} ORDER BY 1", text.join(" || ' ' || "));
-        dump.extend(stage.test.db.read(|tx| tx.query(&sql, &[], |row| row.get::<String>(0))).unwrap());
+            format!("-- test\n SELECT '{table} ' || {} FROM {table} ORDER BY 1", text.join(" || ' ' || "))
+                .leak();
+        dump.extend(stage.test.db.read(|tx| tx.query(sql, &[], |row| row.get::<String>(0))).unwrap());
     }
     dump
 }

@@ -309,8 +309,9 @@ impl World {
             ("entry", "amount"),
             ("activity", "credits"),
         ] {
-            let sql = format!("-- test\n SELECT CAST(COALESCE(SUM({column}), 0) AS BIGINT) FROM {table}");
-            let sum: i64 = self.app.db().read(|tx| tx.query_one(&sql, &[], |row| row.get(0))).unwrap();
+            let sql =
+                format!("-- test\n SELECT CAST(COALESCE(SUM({column}), 0) AS BIGINT) FROM {table}").leak();
+            let sum: i64 = self.app.db().read(|tx| tx.query_one(sql, &[], |row| row.get(0))).unwrap();
             written.push(format!("{table}.{column} {sum}"));
         }
         for account in [ALICE, BOB] {

@@ -316,16 +316,16 @@ impl World {
         let debits = matches!(step, Step::Debit { .. } | Step::Use { .. });
         let work = move |tx: &mut Tx<'_>| {
             let Some((key, asked)) = key else { return act(tx, step, named) };
-            let (key, digest) =
-                (key.parse().unwrap(), idempotency::digest("POST", "/v1/test", asked.as_bytes()));
-            match idempotency::store::look(tx, &caller, &key, &digest)? {
+            let key = idempotency::OwnKey::new(&caller, key.parse().unwrap());
+            let digest = idempotency::digest("POST", "/v1/test", asked.as_bytes());
+            match idempotency::store::look(tx, &key, &digest)? {
                 Seen::Answered(answer) => Ok(serde_json::from_str(&answer.body).unwrap()),
                 Seen::Mismatch(_) => Err(No::Refused("idempotency_mismatch")),
                 Seen::Never => {
                     let raw = act(tx, step, named)?;
                     let answer =
                         idempotency::Answer { status: 201, body: serde_json::to_string(&raw).unwrap() };
-                    idempotency::store::keep(tx, &caller, &key, &digest, &answer)?;
+                    idempotency::store::keep(tx, &key, &digest, &answer)?;
                     Ok(raw)
                 }
             }

@@ -398,8 +398,8 @@ async fn p19_a_refund_of_any_part_after_any_spending_conserves() {
 }
 
 fn sum_text(app: &TestApp, sql: &str, order: i64) -> String {
-    let sql = format!("-- test\n {sql}");
-    app.db().read(|tx| tx.query_one(&sql, params![order], |row| row.get(0))).unwrap()
+    let sql = format!("-- test\n {sql}").leak();
+    app.db().read(|tx| tx.query_one(sql, params![order], |row| row.get(0))).unwrap()
 }
 
 /// A dispute that is opened only freezes; won, everything is as before; lost, it is taken back once, and a
