@@ -202,13 +202,13 @@ impl FromStr for Delta {
 
 impl Serialize for Credits {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        plain(self.0, |text| serializer.serialize_str(text))
     }
 }
 
 impl Serialize for Delta {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        plain(self.0, |text| serializer.serialize_str(text))
     }
 }
 

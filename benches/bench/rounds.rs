@@ -436,12 +436,11 @@ impl<'s> Stage<'s> {
         book.note(FEED_TINY, Unit::PerSecond, passes(time, &tiny, || all.clone()));
         drop(tiny);
         let mut dice = Dice::new(round as u64);
-        let some = || {
-            let first = dice.below(self.settings.grown);
-            // A stride without a common divisor meets each site once.
-            (0..TINY.sites).map(|step| (first + step * 7_919) % self.settings.grown + 1).collect()
-        };
-        book.note(FEED_LARGE, Unit::PerSecond, passes(time, &growth.large, some));
+        let first = dice.below(self.settings.grown);
+        // A stride without a common divisor meets each site once. As many as of the tiny ledger, others in each round.
+        let some: Vec<usize> =
+            (0..TINY.sites).map(|step| (first + step * 7_919) % self.settings.grown + 1).collect();
+        book.note(FEED_LARGE, Unit::PerSecond, passes(time, &growth.large, || some.clone()));
     }
 
     /// Debits while ten thousand orders of a shop, all of which changed, are compared with the books.

@@ -357,12 +357,24 @@ pub(crate) struct Feeds {
     /// Whether others write meanwhile, so that it cannot be said what is there.
     changing: bool,
     asked: usize,
+    heard: usize,
 }
 
 #[derive(Deserialize)]
 struct Feed<'a> {
     wallet: &'a str,
     available: &'a str,
+}
+
+/// One of so many feeds is parsed as a whole, of the others only what is compared: whoever shows a feed does that on a
+/// machine of its own.
+const WHOLE: usize = 16;
+
+/// The text of one of the first fields: inside another text its quotes would be escaped.
+fn field<'a>(body: &'a [u8], name: &str) -> &'a str {
+    let body = std::str::from_utf8(&body[..body.len().min(512)]).expect("plain JSON");
+    let (_, rest) = body.split_once(&format!("\"{name}\":\"")).expect("the field");
+    rest.split_once('"').expect("its end").0
 }
 
 impl Feeds {
@@ -386,6 +398,7 @@ impl Feeds {
             changing: in_order.is_none(),
             in_order,
             asked: 0,
+            heard: 0,
         }
     }
 }
@@ -405,11 +418,17 @@ impl Talk for Feeds {
     fn hear(&mut self, input: &[u8]) -> Option<usize> {
         let answer = answer(input)?;
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(answer.body));
-        let feed: Feed<'_> = serde_json::from_slice(answer.body).expect("a feed");
-        assert_eq!(feed.wallet.strip_prefix("site:site-"), Some(self.asked.to_string().as_str()));
+        self.heard += 1;
+        if self.heard.is_multiple_of(WHOLE) {
+            let feed: Feed<'_> = serde_json::from_slice(answer.body).expect("a feed");
+            assert_eq!(feed.available, field(answer.body, "available"));
+            assert_eq!(feed.wallet, field(answer.body, "wallet"));
+        }
+        let site = field(answer.body, "wallet").strip_prefix("site:site-").and_then(|site| site.parse().ok());
+        assert_eq!(site, Some(self.asked));
         if !self.changing {
-            let must = self.tally.borrow().available(self.asked);
-            assert_eq!(micro(feed.available), must, "site {}: the feed lags behind", self.asked);
+            let (is, must) = (field(answer.body, "available"), self.tally.borrow().available(self.asked));
+            assert_eq!(micro(is), must, "site {}: the feed lags behind", self.asked);
         }
         Some(answer.length)
     }

@@ -9,10 +9,12 @@
 //! that writes, it leaves a new number in the table `turn`; so a reader that sees a commit by somebody
 //! (`PRAGMA data_version`, which costs a look at shared memory) sees in one row whether it was this program's.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, DefaultHasher, Hash as _, Hasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use super::left::{Left, Slot, Slots};
 use super::{Error, Tx};
 use crate::id::AccountId;
 use crate::params;
@@ -32,12 +34,14 @@ pub struct Changes {
     /// The last that wrote something that is of no one account.
     common: AtomicU64,
     accounts: Box<[Mark]>,
+    /// What is known of the rows of accounts.
+    slots: Slots,
     /// What this program left in `turn`, and what was found there when it was last looked at.
     own_turn: AtomicI64,
     seen_turn: AtomicI64,
 }
 
-/// When an account was last written.
+/// When an account was last written; [`BEGUN`] while it is.
 #[derive(Debug, Default)]
 struct Mark {
     /// Anything of it.
@@ -48,12 +52,30 @@ struct Mark {
     settings: AtomicU64,
 }
 
+impl Mark {
+    /// Notes that so much of it was written. Only the writer does.
+    fn set(&self, depth: Depth, commit: u64) {
+        self.any.store(commit, Ordering::SeqCst);
+        if depth >= Depth::Tables {
+            self.tables.store(commit, Ordering::SeqCst);
+        }
+        if depth >= Depth::Settings {
+            self.settings.store(commit, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Later than every moment: what is read while a commit is on its way may be from before it or after it, and nobody can
+/// tell.
+const BEGUN: u64 = u64::MAX;
+
 impl Changes {
     pub(super) fn new() -> Self {
         Self {
             commits: AtomicU64::new(1),
             common: AtomicU64::new(0),
             accounts: (0..MARKS).map(|_| Mark::default()).collect(),
+            slots: Slots::default(),
             own_turn: AtomicI64::new(0),
             seen_turn: AtomicI64::new(0),
         }
@@ -91,28 +113,69 @@ impl Changes {
     }
 
     fn mark(&self, account: &AccountId) -> &Mark {
-        &self.accounts[mark_of(account)]
+        let mut hasher = DefaultHasher::new();
+        account.hash(&mut hasher);
+        &self.accounts[usize::try_from(hasher.finish() % MARKS as u64).unwrap_or_default()]
     }
 
-    /// Tells what was committed.
-    pub(super) fn tell(&self, written: &Written) {
+    /// The slot of an account, for whoever keeps what the tables say of it.
+    #[must_use]
+    pub fn slot(&self, account: &AccountId) -> Arc<Slot> {
+        self.slots.of(account)
+    }
+
+    /// What the row of the account of `slot` says, if that is known.
+    #[must_use]
+    pub fn left<T: Send + Sync + 'static>(&self, slot: &Slot) -> Option<Arc<T>> {
+        let (moment, left) = slot.get()?;
+        // Another program does not empty slots.
+        if self.none_since(moment) { left.downcast().ok() } else { None }
+    }
+
+    /// Leaves in `slot` what was read after `moment` of the row of its account, unless that was written since.
+    pub fn leave<T: Send + Sync + 'static>(
+        &self,
+        account: &AccountId,
+        slot: &Slot,
+        moment: Moment,
+        left: Arc<T>,
+    ) {
+        slot.set_if((moment, left), || self.none_of_account_since(account, moment));
+    }
+
+    /// Tells what is about to be committed.
+    fn begin(&self, written: &Written) {
+        for (account, depth) in &written.accounts {
+            self.mark(account).set(*depth, BEGUN);
+        }
+        if written.common {
+            self.change_all();
+        }
+        self.slots.each(written.accounts.iter().map(|(account, _)| account), |_, slot| slot.set(None));
+    }
+
+    /// Tells that anything may be another one.
+    fn change_all(&self) {
+        let commit = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
+        self.common.fetch_max(commit, Ordering::SeqCst);
+    }
+
+    /// Tells what was committed, or was not.
+    fn end(&self, written: &Written, committed: bool) {
         if written.is_empty() {
             return;
         }
         let commit = self.commits.fetch_add(1, Ordering::SeqCst) + 1;
-        for &(mark, depth) in &written.accounts {
-            let mark = &self.accounts[mark];
-            mark.any.fetch_max(commit, Ordering::SeqCst);
-            if depth >= Depth::Tables {
-                mark.tables.fetch_max(commit, Ordering::SeqCst);
-            }
-            if depth >= Depth::Settings {
-                mark.settings.fetch_max(commit, Ordering::SeqCst);
-            }
+        for (account, depth) in &written.accounts {
+            self.mark(account).set(*depth, commit);
         }
         if written.common {
             self.common.fetch_max(commit, Ordering::SeqCst);
         }
+        self.slots.each(written.accounts.iter().map(|(account, _)| account), |account, slot| {
+            let left = written.left.get(account).filter(|_| committed);
+            slot.set(left.map(|left| (Moment(commit), Arc::clone(left))));
+        });
     }
 
     /// Notes that this program is the one that writes, and what it left in `turn` to say so.
@@ -126,15 +189,9 @@ impl Changes {
         if turn == self.own_turn.load(Ordering::SeqCst) && turn == self.seen_turn.load(Ordering::SeqCst) {
             return;
         }
-        self.tell(&Written { common: true, ..Written::default() });
+        self.change_all();
         self.seen_turn.store(turn, Ordering::SeqCst);
     }
-}
-
-fn mark_of(account: &AccountId) -> usize {
-    let mut hasher = DefaultHasher::new();
-    account.as_str().hash(&mut hasher);
-    usize::try_from(hasher.finish() % MARKS as u64).unwrap_or_default()
 }
 
 /// The writer's side: says that this program writes, and what it wrote.
@@ -166,7 +223,7 @@ impl Turn {
             self.changes.take_turn(number);
             self.version = version;
         }
-        self.changes.tell(tx.note_writes());
+        self.changes.begin(tx.note_writes());
         Ok(())
     }
 
@@ -175,7 +232,7 @@ impl Turn {
         if !committed {
             self.version = None;
         }
-        self.changes.tell(&tx.take_written());
+        self.changes.end(&tx.take_written(), committed);
     }
 }
 
@@ -192,8 +249,10 @@ pub(super) fn turn(tx: &mut Tx<'_>) -> Result<i64, Error> {
 /// What the statements of a transaction wrote.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    /// Marks of accounts, each with how much of it was written.
-    accounts: Vec<(usize, Depth)>,
+    /// Accounts, each with how much of it was written.
+    accounts: Vec<(AccountId, Depth)>,
+    /// What the rows of accounts say now, where that is known.
+    left: HashMap<AccountId, Left>,
     /// Where the accounts of the present piece of work begin.
     work: usize,
     common: bool,
@@ -231,7 +290,8 @@ impl Written {
 
     /// Notes that an account is locked.
     pub(super) fn lock(&mut self, account: &AccountId) {
-        self.accounts.push((mark_of(account), self.depth));
+        self.accounts.push((account.clone(), self.depth));
+        self.left.remove(account);
     }
 
     /// Notes a statement of this kind.
@@ -253,6 +313,16 @@ impl Written {
             }
             self.depth = written;
         }
+    }
+
+    /// Notes what the row of a locked account says now.
+    pub(super) fn leave(&mut self, account: &AccountId, left: Left) {
+        self.left.insert(account.clone(), left);
+    }
+
+    /// Forgets what the rows of accounts say: something may have been taken back.
+    pub(super) fn forget_left(&mut self) {
+        self.left.clear();
     }
 
     fn is_empty(&self) -> bool {
@@ -348,7 +418,9 @@ mod tests {
                 written.lock(account);
             }
             written.statement(kind(sql));
-            changes.tell(&written);
+            changes.begin(&written);
+            assert!(locked.iter().all(|account| !changes.none_of_account_since(account, changes.moment())));
+            changes.end(&written, true);
         };
         let before = changes.moment();
         write(&[&one], "-- ledger::store::save_spent\n UPDATE account SET unsettled = 1");

@@ -12,6 +12,7 @@
 mod changes;
 mod checkpoint;
 mod commits;
+mod left;
 mod memory;
 mod migrate;
 mod postgres;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use self::changes::Turn;
 pub use self::changes::{Changes, Moment};
 use self::checkpoint::Checkpointer;
+pub use self::left::Slot;
 pub use self::memory::Memory;
 pub use self::thread::GROUP_LENGTH_MAX;
 use self::thread::{Manner, Writer};

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
@@ -73,8 +74,18 @@ impl<'c> Tx<'c> {
         self.memory.as_deref_mut()
     }
 
+    /// Leaves what the row of a locked account says now to those who read it, once that is committed.
+    pub fn leave<T: Send + Sync + 'static>(&mut self, account: &id::AccountId, left: Arc<T>) {
+        if let Some(written) = &mut self.written {
+            written.leave(account, left);
+        }
+    }
+
     /// Forgets what the writer remembers.
     pub fn forget(&mut self) {
+        if let Some(written) = &mut self.written {
+            written.forget_left();
+        }
         if let Some(memory) = &mut self.memory {
             memory.forget();
         }

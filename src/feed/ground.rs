@@ -7,19 +7,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::page::{DAYS, Day, LINES, Links, Page, Usage, Used, expiring, low, most_used, paused};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::page::{
+    Answer, DAYS, Days, LINES, Links, Page, Told, Usage, Used, expiring, low, most_used, paused,
+};
 use super::store::{self, Written};
 use super::wallet::{Sums, Wallet};
 use super::{Around, Settings, activity, runway};
 use crate::db::{self, Tx};
 use crate::id::{AccountId, SiteId};
 use crate::ledger::alert::Standing;
-use crate::ledger::slice::Compartment;
 use crate::ledger::store::{alert, settle};
 use crate::ledger::unsettled::{self, Unsettled};
 use crate::rate;
 use crate::time::{DAY_MS, Timestamp};
-use crate::units::Delta;
 
 /// How many different words are counted at all. More come only from a service that writes a new one each
 /// time, and nobody reads a table of those.
@@ -34,12 +36,22 @@ pub struct Ground {
     sums: Sums,
     alerts: Vec<Standing>,
     /// The newest lines of the history, newest first.
-    lines: Vec<Written>,
+    lines: Box<[Settled]>,
     recent: Recent,
     tally: Tally,
     /// From when it is good, and from when it no longer is though nothing is written.
     pub(super) from: Timestamp,
     pub(super) until: Timestamp,
+}
+
+/// A settled line of the history.
+#[derive(Debug)]
+struct Settled {
+    place: i64,
+    /// As it is told.
+    text: Box<RawValue>,
+    /// What it is, where more may be added to it.
+    line: Option<Box<Written>>,
 }
 
 /// The settled lines of usage to which debits that are not settled may be added: whose they are, by their place.
@@ -50,15 +62,25 @@ struct Recent {
 }
 
 /// What was used lately.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Tally {
-    /// From the first of the days.
-    since: Timestamp,
+    dates: Arc<Days>,
     /// On each day.
     days: [i64; DAYS],
     /// For each of the things it was used for.
-    words: HashMap<String, Used>,
+    words: HashMap<Box<str>, Used>,
     /// For others.
+    other: i64,
+}
+
+/// What was used lately, with what is unsettled.
+struct Tallied<'a> {
+    tally: &'a Tally,
+    days: [i64; DAYS],
+    /// For each of the things that unsettled debits were for, all in all.
+    words: Vec<(&'a str, Used)>,
+    /// How many of them are new.
+    new: usize,
     other: i64,
 }
 
@@ -75,7 +97,8 @@ impl Ground {
         let mut tally = Tally::from(now);
         for part in wallet.with_merged(tx)? {
             let is_own = part.account == wallet.account;
-            let since = if is_own { tally.since.min(recent.since) } else { tally.since };
+            let first = tally.dates.since;
+            let since = if is_own { first.min(recent.since) } else { first };
             for site in store::active_sites(tx, &part)? {
                 store::usage_lines(tx, &part, &site, since, |place, hour, label, used| {
                     if is_own && recent.since <= hour {
@@ -85,9 +108,12 @@ impl Ground {
                 })?;
             }
         }
+        let lines = activity::settled(tx, &wallet, LINES)?;
+        let lines = lines.into_iter().map(|line| Settled::new(line, &wallet, recent.since));
+        let lines = lines.collect::<Result<_, _>>()?;
         let ground = Self {
             alerts: alert::read(tx, &wallet.account)?,
-            lines: activity::settled(tx, &wallet, LINES)?,
+            lines,
             from: now,
             until: wallet.until(&around, &sums.slices, now),
             wallet,
@@ -111,69 +137,116 @@ impl Ground {
         unsettled.lines().iter().all(|line| self.recent.since <= line.hour())
     }
 
+    /// The page as it is sent, with what is unsettled.
+    pub fn answer(
+        &self,
+        settings: &Settings,
+        unsettled: &Unsettled,
+        now: Timestamp,
+    ) -> Result<Answer, serde_json::Error> {
+        self.page(settings, unsettled, now).answer()
+    }
+
     /// The page, with what is unsettled.
-    #[must_use]
-    pub fn page(&self, settings: &Settings, unsettled: &Unsettled, now: Timestamp) -> Page {
+    fn page<'a>(&'a self, settings: &'a Settings, unsettled: &'a Unsettled, now: Timestamp) -> Page<'a> {
         let (wallet, around) = (&self.wallet, &*self.around);
         let slices = self.sums.slices(unsettled);
         let numbers = wallet.numbers_of(settings, around, &self.sums, &slices, unsettled, now);
-        let (lines, tally) = self.with(unsettled);
+        let tallied = self.tallied(unsettled);
         // Today is not over.
-        let over = &tally.days[..DAYS - 1];
+        let over = &tallied.days[..DAYS - 1];
         Page {
-            activity: lines.into_iter().map(|line| activity::told(&wallet.shows, line)).collect(),
-            packages: around.packages.clone(),
+            activity: self.activity(unsettled),
+            packages: &around.packages,
             runway: runway::runway(&wallet.supply(around, &numbers), over),
-            usage: tally.usage(),
+            usage: tallied.usage(),
             expiring: expiring(&slices, now),
             alerts: paused(&numbers)
                 .into_iter()
                 .chain(low(wallet, &self.alerts, numbers.status, settings))
                 .collect(),
             links: Links {
-                top_up: settings.top_up_url.clone().or_else(|| around.category_url.clone()),
-                docs: settings.docs_url.clone(),
+                top_up: settings.top_up_url.as_deref().or(around.category_url.as_deref()),
+                docs: settings.docs_url.as_deref(),
             },
             numbers,
         }
     }
 
-    /// The newest lines and what was used, with what is unsettled.
-    fn with(&self, unsettled: &Unsettled) -> (Vec<Written>, Tally) {
-        let (mut lines, mut tally) = (self.lines.clone(), self.tally.clone());
-        for line in unsettled.lines() {
-            if !self.wallet.shows.compartment(&Compartment::Site(line.site.clone())) {
+    /// What is unsettled that the wallet shows.
+    fn shown<'a>(&self, unsettled: &'a Unsettled) -> impl Iterator<Item = &'a unsettled::Line> {
+        unsettled.lines().iter().filter(|line| self.wallet.shows.site(&line.site))
+    }
+
+    /// What was used, with what is unsettled.
+    fn tallied<'a>(&'a self, unsettled: &'a Unsettled) -> Tallied<'a> {
+        let tally = &self.tally;
+        let mut all = Tallied { tally, days: tally.days, words: Vec::new(), new: 0, other: tally.other };
+        for line in self.shown(unsettled) {
+            all.add(line.hour(), &line.label, Used { credits: line.credits, quantity: line.quantity });
+        }
+        all
+    }
+
+    /// The newest lines, newest first, with what is unsettled.
+    fn activity(&self, unsettled: &Unsettled) -> Vec<Told<'_>> {
+        let mut lines: Vec<(i64, Told<'_>)> = Vec::with_capacity(self.lines.len() + unsettled.lines().len());
+        lines.extend(self.lines.iter().map(|settled| (settled.place, Told::Before(&settled.text))));
+        let mut is_in_order = true;
+        for line in self.shown(unsettled) {
+            let Some(place) = self.recent.place(line) else {
+                lines.push((
+                    line.seq,
+                    Told::Now(activity::told(&self.wallet.shows, Written::unsettled(line))),
+                ));
+                is_in_order = false;
                 continue;
-            }
-            tally.count(line.hour(), &line.label, Used { credits: line.credits, quantity: line.quantity });
-            match self.recent.place(line) {
-                None => lines.push(Written::unsettled(line)),
-                Some(place) => {
-                    // One that the page does not show has a place all the same.
-                    if let Some(known) = lines.iter_mut().find(|known| known.place == place) {
-                        known.add(line);
-                    }
-                }
+            };
+            // One that the page does not show has a place all the same.
+            let at = self.lines.iter().position(|settled| settled.place == place);
+            if let Some((at, known)) = at.and_then(|at| Some((at, self.lines[at].line.as_deref()?))) {
+                let mut known = known.clone();
+                known.add(line);
+                lines[at].1 = Told::Now(activity::told(&self.wallet.shows, known));
             }
         }
-        activity::newest(&mut lines, LINES);
-        (lines, tally)
+        if !is_in_order {
+            lines.sort_unstable_by_key(|(place, _)| std::cmp::Reverse(*place));
+        }
+        lines.into_iter().take(LINES).map(|(_, line)| line).collect()
     }
 
     /// About how many bytes it takes.
     pub(super) fn bytes(&self) -> usize {
         let words: usize = self.tally.words.keys().map(|word| word.len() + WORD_BYTES).sum();
+        let lines: usize = self.lines.iter().map(|line| line.text.get().len() + TEXT_BYTES).sum();
+        let known = self.lines.iter().filter(|line| line.line.is_some()).count();
         size_of::<Self>()
+            + UNSETTLED_BYTES
             + self.sums.slices.len() * SLICE_BYTES
-            + (self.lines.len() + self.recent.lines.len() + self.alerts.len()) * LINE_BYTES
+            + lines
+            + (known + self.recent.lines.len() + self.alerts.len()) * LINE_BYTES
             + words
     }
 }
 
-/// What a slice, a line and a word take, with their texts and what the memory takes for itself.
+/// What is unsettled, a slice, a line and a word take, with their texts and what the memory takes for itself.
+const UNSETTLED_BYTES: usize = 512;
 const SLICE_BYTES: usize = 320;
 const LINE_BYTES: usize = 240;
+const TEXT_BYTES: usize = 48;
 const WORD_BYTES: usize = 64;
+
+impl Settled {
+    /// A line, to which more may be added if it is of an hour from `since`.
+    fn new(line: Written, wallet: &Wallet, since: Timestamp) -> Result<Self, db::Error> {
+        let kept = (since <= line.at).then(|| Box::new(line.clone()));
+        let place = line.place;
+        let text = to_raw_value(&activity::told(&wallet.shows, line));
+        let text = text.map_err(|error| db::Error::Unusable(format!("a line cannot be written: {error}")))?;
+        Ok(Self { place, text, line: kept })
+    }
+}
 
 impl Recent {
     /// The place of the settled line that `line` adds to, if there is one.
@@ -185,55 +258,71 @@ impl Recent {
     }
 }
 
+/// What was used under the name it is counted by: what was given back was not used, under the name it was used by.
+fn named(label: &str, used: Used) -> (&str, Used) {
+    match label.strip_prefix(rate::GIVEN_BACK) {
+        Some(label) if used.credits < 0 => {
+            (label, Used { quantity: used.quantity.map(|quantity| -quantity), ..used })
+        }
+        _ => (label, used),
+    }
+}
+
 impl Tally {
     /// Nothing in the days up to `now`.
     fn from(now: Timestamp) -> Self {
-        let before = i64::try_from(DAYS - 1).unwrap_or_default();
-        Self {
-            since: now.day().plus_millis(-before * DAY_MS),
-            days: [0; DAYS],
-            words: HashMap::new(),
-            other: 0,
-        }
+        Self { dates: Days::up_to(now), days: [0; DAYS], words: HashMap::new(), other: 0 }
     }
 
-    fn count(&mut self, at: Timestamp, label: &str, mut used: Used) {
-        if at < self.since {
-            return;
-        }
-        // What was given back was not used, under the name it was used by.
-        let label = match label.strip_prefix(rate::GIVEN_BACK) {
-            Some(label) if used.credits < 0 => {
-                used.quantity = used.quantity.map(|quantity| -quantity);
-                label
-            }
-            _ => label,
-        };
-        let day = (at.millis() - self.since.millis()) / DAY_MS;
-        if let Some(day) = usize::try_from(day).ok().and_then(|day| self.days.get_mut(day)) {
+    /// Which of the days an instant is of; nothing if it was before all of them.
+    fn day(&self, at: Timestamp) -> Option<usize> {
+        usize::try_from((at.millis() - self.dates.since.millis()).div_euclid(DAY_MS)).ok()
+    }
+
+    fn count(&mut self, at: Timestamp, label: &str, used: Used) {
+        let Some(day) = self.day(at) else { return };
+        let (label, used) = named(label, used);
+        if let Some(day) = self.days.get_mut(day) {
             *day += used.credits;
         }
         if let Some(word) = self.words.get_mut(label) {
             word.add(used);
         } else if self.words.len() < WORDS_MAX {
-            self.words.insert(label.to_owned(), used);
+            self.words.insert(label.into(), used);
+        } else {
+            self.other += used.credits;
+        }
+    }
+}
+
+impl<'a> Tallied<'a> {
+    fn add(&mut self, at: Timestamp, label: &'a str, used: Used) {
+        let Some(day) = self.tally.day(at) else { return };
+        let (label, used) = named(label, used);
+        if let Some(day) = self.days.get_mut(day) {
+            *day += used.credits;
+        }
+        if let Some((_, word)) = self.words.iter_mut().find(|(known, _)| *known == label) {
+            word.add(used);
+        } else if let Some((label, &settled)) = self.tally.words.get_key_value(label) {
+            let mut word = settled;
+            word.add(used);
+            self.words.push((label, word));
+        } else if self.tally.words.len() + self.new < WORDS_MAX {
+            self.new += 1;
+            self.words.push((label, used));
         } else {
             self.other += used.credits;
         }
     }
 
-    fn usage(self) -> Usage {
-        let ends = (0_i64..).map(|day| self.since.plus_millis(day * DAY_MS));
+    fn usage(&self) -> Usage<'a> {
+        let is_same = |label: &str| self.words.iter().all(|(known, _)| *known != label);
+        let settled = self.tally.words.iter().map(|(label, used)| (&**label, *used));
+        let settled = settled.filter(|(label, _)| is_same(label));
         Usage {
-            by_day: ends
-                .zip(self.days)
-                .map(|(from, used)| Day {
-                    from,
-                    to: from.plus_millis(DAY_MS),
-                    credits: Delta::from_micro(used),
-                })
-                .collect(),
-            by_action: most_used(self.words, self.other),
+            by_day: self.tally.dates.with(self.days),
+            by_action: most_used(settled.chain(self.words.iter().copied()), self.other),
         }
     }
 }

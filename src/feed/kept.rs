@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::page::Answer;
 use super::{Around, Ground, Wallet};
 use crate::access::Caller;
-use crate::db::{Changes, Moment};
+use crate::db::{Changes, Moment, Slot};
+use crate::ledger::unsettled::Unsettled;
 use crate::time::Timestamp;
 
 /// How many pages are kept, and how many bytes of them: four thousand customers who have them open.
@@ -48,11 +49,13 @@ pub struct Surroundings {
 }
 
 /// What the tables say of a wallet, and the moment before they were read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Grounds {
     moment: Moment,
     /// What they say.
     pub ground: Arc<Ground>,
+    /// Where the writer leaves what they do not say.
+    slot: Arc<Slot>,
 }
 
 #[derive(Debug)]
@@ -77,7 +80,18 @@ impl Grounds {
     #[must_use]
     pub fn are_true(&self, changes: &Changes, now: Timestamp) -> bool {
         (self.ground.from..self.ground.until).contains(&now)
-            && changes.only_spent_since(self.ground.wallet.account(), self.moment)
+            && changes.only_spent_since(self.ground.account(), self.moment)
+    }
+
+    /// What is unsettled, if that is known.
+    #[must_use]
+    pub fn unsettled(&self, changes: &Changes) -> Option<Arc<Unsettled>> {
+        changes.left(&self.slot)
+    }
+
+    /// Keeps what is unsettled, as read after `moment`.
+    pub fn keep_unsettled(&self, changes: &Changes, moment: Moment, unsettled: &Arc<Unsettled>) {
+        changes.leave(self.ground.account(), &self.slot, moment, Arc::clone(unsettled));
     }
 }
 
@@ -118,14 +132,22 @@ impl Kept {
         is_true.then_some(found)
     }
 
-    /// Keeps what the tables say of the wallet `name`, as read after `moment`.
-    pub fn keep_ground(&self, name: &str, moment: Moment, ground: Arc<Ground>) {
+    /// Keeps what the tables say of the wallet `name`, as read after `moment` together with what is unsettled.
+    pub fn keep_ground(
+        &self,
+        name: &str,
+        changes: &Changes,
+        moment: Moment,
+        (ground, unsettled): (Arc<Ground>, Unsettled),
+    ) {
         if ground.until <= ground.from {
             return;
         }
         let bytes = ground.bytes();
-        let most = [GROUNDS_MAX, GROUND_BYTES_MAX];
-        lock(&self.0.grounds).put(name, Grounds { moment, ground }, bytes, most);
+        let slot = changes.slot(ground.account());
+        let grounds = Grounds { moment, ground, slot };
+        grounds.keep_unsettled(changes, moment, &Arc::new(unsettled));
+        lock(&self.0.grounds).put(name, grounds, bytes, [GROUNDS_MAX, GROUND_BYTES_MAX]);
     }
 
     /// Keeps the page about the wallet `name` that was made of `ground` and what was read after `moment`, for as long as

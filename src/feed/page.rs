@@ -3,26 +3,28 @@
 //! It is built for customers: business words from the activity, nothing of what the assistant service
 //! recorded in private. Its tag changes exactly when something else than its time does.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use super::Settings;
 use super::activity::Line;
-use super::ground::Ground;
 use super::wallet::{Numbers, Wallet};
 use crate::catalog::PackageForSale;
-use crate::db::{self, Tx};
 use crate::ledger::alert::{Depth, Standing};
 use crate::ledger::limit::Refusal;
 use crate::ledger::position::{AlertLevel, Status};
 use crate::ledger::slice::Slice;
 use crate::rate;
-use crate::time::Timestamp;
+use crate::time::{DAY_MS, Timestamp};
 use crate::units::{Credits, Delta};
 
 /// How many lines of the history the page shows.
@@ -43,16 +45,17 @@ const EXPIRING_MAX: usize = 10;
 /// The feed object of the API.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "Feed")]
-pub struct Page {
+pub struct Page<'a> {
     /// The wallet object.
     #[serde(flatten)]
     pub numbers: Numbers,
     /// The newest lines of the history.
-    pub activity: Vec<Line>,
+    #[schemars(with = "Vec<Line>")]
+    pub activity: Vec<Told<'a>>,
     /// What was used lately.
-    pub usage: Usage,
+    pub usage: Usage<'a>,
     /// What can be bought.
-    pub packages: Vec<PackageForSale>,
+    pub packages: &'a [PackageForSale],
     /// How long the credits last; nothing until that can be said.
     pub runway: Option<Runway>,
     /// What is lost next.
@@ -60,37 +63,80 @@ pub struct Page {
     /// The level that is reached and the pause of the site, if there are.
     pub alerts: Vec<Alert>,
     /// Where to go from here.
-    pub links: Links,
+    pub links: Links<'a>,
+}
+
+/// A line of the history.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Told<'a> {
+    /// As it was written down before: nothing is added to it any more.
+    Before(&'a RawValue),
+    /// As it is now.
+    Now(Line),
 }
 
 /// What was used in the last 30 days.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "RecentUsage")]
-pub struct Usage {
+pub struct Usage<'a> {
     /// By day of UTC, oldest first, none left out.
-    pub by_day: Vec<Day>,
+    pub by_day: Vec<Day<'a>>,
     /// By what it was used for, the most first.
-    pub by_action: Vec<Action>,
+    pub by_action: Vec<Action<'a>>,
 }
 
 /// What was used on one day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "UsageDay")]
-pub struct Day {
+pub struct Day<'a> {
     /// Its first instant.
-    pub from: Timestamp,
+    #[schemars(with = "Timestamp")]
+    pub from: &'a str,
     /// The next one's.
-    pub to: Timestamp,
+    #[schemars(with = "Timestamp")]
+    pub to: &'a str,
     /// How much.
     pub credits: Delta,
+}
+
+/// The days that a page shows. They are the same for all wallets, and the most of what a page has to write.
+#[derive(Debug)]
+pub(super) struct Days {
+    /// The first instant of the first.
+    pub(super) since: Timestamp,
+    /// The first instant of each, and of the one after them, as it is written.
+    starts: Box<[String]>,
+}
+
+impl Days {
+    /// Those up to the day of `now`.
+    pub(super) fn up_to(now: Timestamp) -> Arc<Self> {
+        static LAST: Mutex<Option<Arc<Days>>> = Mutex::new(None);
+
+        let day = |number: usize| i64::try_from(number).unwrap_or_default() * DAY_MS;
+        let since = now.day().plus_millis(-day(DAYS - 1));
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = last.as_ref().filter(|known| known.since == since) {
+            return Arc::clone(known);
+        }
+        let starts = (0..=DAYS).map(|number| since.plus_millis(day(number)).to_string()).collect();
+        Arc::clone(last.insert(Arc::new(Self { since, starts })))
+    }
+
+    /// Each of them, with what was used on it.
+    pub(super) fn with(&self, used: [i64; DAYS]) -> Vec<Day<'_>> {
+        let days = self.starts.windows(2).zip(used);
+        days.map(|(day, used)| Day { from: &day[0], to: &day[1], credits: Delta::from_micro(used) }).collect()
+    }
 }
 
 /// What was used for one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[schemars(rename = "UsageAction")]
-pub struct Action {
+pub struct Action<'a> {
     /// In the words the history uses.
-    pub action: String,
+    pub action: Cow<'a, str>,
     /// How much.
     pub credits: Delta,
 }
@@ -134,17 +180,11 @@ pub struct Alert {
 
 /// Addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Links {
+pub struct Links<'a> {
     /// Where credits are bought.
-    pub top_up: Option<String>,
+    pub top_up: Option<&'a str>,
     /// Where credits are explained.
-    pub docs: Option<String>,
-}
-
-/// Everything a page about `wallet` shows.
-pub fn read(tx: &mut Tx<'_>, wallet: &Wallet, settings: &Settings) -> Result<Page, db::Error> {
-    let (ground, unsettled) = Ground::read(tx, wallet)?;
-    Ok(ground.page(settings, &unsettled, tx.now()))
+    pub docs: Option<&'a str>,
 }
 
 /// What was used under one name.
@@ -164,17 +204,21 @@ impl Used {
 }
 
 /// The things most was used for, the rest in one row, so that the rows add up to all that was used.
-pub(super) fn most_used(words: impl IntoIterator<Item = (String, Used)>, mut other: i64) -> Vec<Action> {
-    let mut rows: Vec<(String, i64)> =
-        words.into_iter().map(|(label, used)| (rate::say(label, used.quantity), used.credits)).collect();
+pub(super) fn most_used<'a>(words: impl Iterator<Item = (&'a str, Used)>, mut other: i64) -> Vec<Action<'a>> {
+    let mut rows: Vec<(Cow<'a, str>, i64)> = words
+        .map(|(label, used)| match used.quantity {
+            None => (label.into(), used.credits),
+            quantity => (rate::say(label.to_owned(), quantity).into(), used.credits),
+        })
+        .collect();
     rows.sort_unstable_by(|(one, used), (two, also)| also.cmp(used).then_with(|| one.cmp(two)));
     if rows.len() > ACTIONS_MAX {
         other += rows.drain(ACTIONS_MAX - 1..).map(|(_, used)| used).sum::<i64>();
     }
-    let mut rows: Vec<Action> =
+    let mut rows: Vec<Action<'a>> =
         rows.into_iter().map(|(action, used)| Action { action, credits: Delta::from_micro(used) }).collect();
     if other != 0 {
-        rows.push(Action { action: OTHER.to_owned(), credits: Delta::from_micro(other) });
+        rows.push(Action { action: OTHER.into(), credits: Delta::from_micro(other) });
     }
     rows
 }
@@ -237,34 +281,50 @@ fn reached(status: Status, levels: &[AlertLevel]) -> Option<(Depth, AlertLevel)>
 pub struct Answer {
     /// The instant it is true for.
     pub as_of: Timestamp,
-    /// The JSON before that instant, and after it.
-    around: [Bytes; 2],
-    /// Its entity tag, with its quotes.
-    pub tag: Bytes,
+    written: Arc<Written>,
+}
+
+/// A page as it was written down.
+#[derive(Debug)]
+struct Written {
+    as_of: Timestamp,
+    body: Bytes,
+    /// Where its instant stands.
+    instant: Range<usize>,
+    tag: Bytes,
 }
 
 impl Answer {
     /// The same page at another instant.
     #[must_use]
     pub fn at(&self, as_of: Timestamp) -> Self {
-        Self { as_of, ..self.clone() }
+        Self { as_of, written: Arc::clone(&self.written) }
     }
 
     /// The JSON.
     #[must_use]
     pub fn body(&self) -> Bytes {
-        let [before, after] = &self.around;
-        let mut body = Vec::with_capacity(self.len() + AS_OF_BYTES_MAX);
-        body.extend_from_slice(before);
+        let Written { as_of, body, instant, .. } = &*self.written;
+        if self.as_of == *as_of {
+            return body.clone();
+        }
+        let mut anew = Vec::with_capacity(body.len() + AS_OF_BYTES_MAX);
+        anew.extend_from_slice(&body[..instant.start]);
         // Writing to a `Vec` cannot fail.
-        let _ = write!(body, "{}", self.as_of);
-        body.extend_from_slice(after);
-        body.into()
+        let _ = write!(anew, "{}", self.as_of);
+        anew.extend_from_slice(&body[instant.end..]);
+        anew.into()
     }
 
-    /// How large it is, in bytes, but for its instant.
+    /// Its entity tag, with its quotes.
+    #[must_use]
+    pub fn tag(&self) -> Bytes {
+        self.written.tag.clone()
+    }
+
+    /// How large it is, in bytes.
     pub(super) fn len(&self) -> usize {
-        self.around.iter().map(Bytes::len).sum()
+        self.written.body.len()
     }
 }
 
@@ -276,7 +336,7 @@ thread_local! {
 /// How long an instant is, written down.
 const AS_OF_BYTES_MAX: usize = 32;
 
-impl Page {
+impl Page<'_> {
     /// The page as JSON with its tag.
     ///
     /// The tag is a hash over all of it but the instant it was made: two answers with the same tag say the same.
@@ -287,33 +347,31 @@ impl Page {
             serde_json::to_writer(&mut *written, self)?;
             Ok::<_, serde_json::Error>(Bytes::copy_from_slice(written))
         })?;
-        let around = around_as_of(&body).map(|part| body.slice_ref(part));
+        let instant = instant(&body);
         let mut hash = Sha256::new();
-        for part in &around {
-            hash.update(part);
-        }
+        hash.update(&body[..instant.start]);
+        hash.update(&body[instant.end..]);
         let hash: [u8; 32] = hash.finalize().into();
         let mut tag = Vec::with_capacity(36);
         tag.extend_from_slice(b"W/\"");
         for byte in &hash[..16] {
-            // Writing to a `Vec` cannot fail.
-            let _ = write!(tag, "{byte:02x}");
+            tag.extend([byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
         }
         tag.push(b'"');
-        Ok(Answer { as_of: self.numbers.as_of, around, tag: tag.into() })
+        let as_of = self.numbers.as_of;
+        Ok(Answer { as_of, written: Arc::new(Written { as_of, body, instant, tag: tag.into() }) })
     }
 }
 
-/// What is before and after the value of `as_of`.
+/// Where the value of `as_of` stands.
 ///
 /// The first place that reads `"as_of":"` is the field itself: inside a JSON string the quotes would be escaped.
-fn around_as_of(body: &[u8]) -> [&[u8]; 2] {
+fn instant(body: &[u8]) -> Range<usize> {
     const FIELD: &[u8] = b"\"as_of\":\"";
     let found = body.windows(FIELD.len()).position(|window| window == FIELD);
-    let Some(start) = found.map(|at| at + FIELD.len()) else { return [body, &[]] };
-    let rest = &body[start..];
-    let end = rest.iter().position(|byte| *byte == b'"').unwrap_or(rest.len());
-    [&body[..start], &rest[end..]]
+    let Some(start) = found.map(|at| at + FIELD.len()) else { return body.len()..body.len() };
+    let end = body[start..].iter().position(|byte| *byte == b'"');
+    start..end.map_or(body.len(), |end| start + end)
 }
 
 #[cfg(test)]
@@ -322,22 +380,23 @@ mod tests {
 
     #[test]
     fn the_rest_of_many_things_is_one_row_and_all_adds_up() {
-        let words =
-            (1..=30_i64).map(|used| (format!("thing {used:02}"), Used { credits: used, quantity: None }));
-        let rows = most_used(words, 5);
+        let words: Vec<(String, Used)> = (1..=30_i64)
+            .map(|used| (format!("thing {used:02}"), Used { credits: used, quantity: None }))
+            .collect();
+        let rows = most_used(words.iter().map(|(word, used)| (word.as_str(), *used)), 5);
         assert_eq!(rows.len(), ACTIONS_MAX);
-        assert_eq!((rows[0].action.as_str(), rows[0].credits.micro()), ("thing 30", 30));
-        assert_eq!(rows[19], Action { action: OTHER.to_owned(), credits: Delta::from_micro(66 + 5) });
+        assert_eq!((&*rows[0].action, rows[0].credits.micro()), ("thing 30", 30));
+        assert_eq!(rows[19], Action { action: OTHER.into(), credits: Delta::from_micro(66 + 5) });
         assert_eq!(rows.iter().map(|row| row.credits.micro()).sum::<i64>(), 465 + 5);
-        assert!(most_used([], 0).is_empty());
+        assert!(most_used(std::iter::empty(), 0).is_empty());
     }
 
     #[test]
     fn the_instant_is_no_part_of_the_tag() {
         let body = br#"{"unit":"\"as_of\":\"x","as_of":"2026-11-20T16:00:00Z","available":"1"}"#;
-        let [before, after] = around_as_of(body);
-        assert!(before.ends_with(br#","as_of":""#));
-        assert_eq!(after, br#"","available":"1"}"#);
+        let instant = instant(body);
+        assert_eq!(&body[instant.clone()], b"2026-11-20T16:00:00Z");
+        assert!(body[..instant.start].ends_with(br#","as_of":""#));
     }
 
     #[test]

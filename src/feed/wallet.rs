@@ -477,6 +477,15 @@ impl Shows {
         }
     }
 
+    /// Whether what lies with `site` is shown.
+    pub(super) fn site(&self, site: &SiteId) -> bool {
+        match self {
+            Self::Account => true,
+            Self::Client { sites, .. } => sites.contains(site),
+            Self::Site { site: own, .. } => own == site,
+        }
+    }
+
     /// The compartments that are shown, or `None` for all there are.
     pub(super) fn compartments(&self) -> Option<Vec<Compartment>> {
         let sites: Vec<&SiteId> = match self {

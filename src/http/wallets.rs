@@ -63,7 +63,7 @@ pub fn routes() -> Routes {
             operation("All that a wallet page needs, in one answer")
                 .describe("In the words of customers. With `If-None-Match` and nothing new the answer is 304.")
                 .header("If-None-Match", false, "The `ETag` of the answer that is there already.")
-                .answers::<page::Page>(200, "The wallet and what a page shows beside it.", feed_example())
+                .answers::<page::Page<'_>>(200, "The wallet and what a page shows beside it.", feed_example())
                 .with_header("ETag", "Changes when something else than the time does.")
                 .with_header("Cache-Control", "`private, max-age=15`")
                 .answers_empty(304, "What is there already is still true.")
@@ -260,16 +260,17 @@ async fn read_once<T: Send>(
     Ok(Some(answer))
 }
 
-/// What a wallet is kept by: the name it is asked for by. What a client's key calls `me` has none.
+/// What a wallet is kept by: the name it is asked for by; for what a client's key calls `me` one that nobody can ask for.
 fn key<'a>(name: &'a str, caller: &Caller) -> Option<Cow<'a, str>> {
     if name != "me" {
-        return Some(name.into());
+        let is_name = name.starts_with("account:") || name.starts_with("site:");
+        return is_name.then_some(name.into());
     }
-    match caller.own()? {
-        Own::Account(account) => Some(format!("account:{account}").into()),
-        Own::Site(site) => Some(format!("site:{site}").into()),
-        Own::Client(..) => None,
-    }
+    Some(match caller.own()? {
+        Own::Account(account) => format!("account:{account}").into(),
+        Own::Site(site) => format!("site:{site}").into(),
+        Own::Client(account, client) => format!("client:{account}/{client}").into(),
+    })
 }
 
 /// `GET /v1/wallets/{wallet}`: its numbers.
@@ -316,23 +317,23 @@ async fn show_feed(
         }
     }
     let moment = changes.map(Changes::moment);
-    let (answer, ground) = read(&app, &caller, named, |tx, wallet| {
+    let (answer, read) = read(&app, &caller, named, |tx, wallet| {
         query.check()?;
         let (ground, unsettled) = Ground::read(tx, wallet)?;
-        let page = ground.page(&app.feed, &unsettled, tx.now());
-        Ok((page.answer().map_err(|error| broken(&error))?, Arc::new(ground)))
+        let answer = ground.answer(&app.feed, &unsettled, tx.now()).map_err(|error| broken(&error))?;
+        Ok((answer, (Arc::new(ground), unsettled)))
     })
     .await?;
     let response = feed_response(&headers, &answer);
-    if let (Some(key), Some(moment)) = (&key, moment) {
-        app.kept.keep_page(key, moment, &ground, answer);
-        app.kept.keep_ground(key, moment, ground);
+    if let (Some(key), Some(changes), Some(moment)) = (&key, changes, moment) {
+        app.kept.keep_page(key, moment, &read.0, answer);
+        app.kept.keep_ground(key, changes, moment, read);
     }
     response
 }
 
 /// The feed of a wallet to which nothing but debits has happened since it was read, if that is known: with what they
-/// left in the row of its account.
+/// left in the row of its account, which the writer has told or is read.
 fn spent_feed(
     app: &App,
     caller: &Caller,
@@ -341,21 +342,29 @@ fn spent_feed(
 ) -> Result<Option<page::Answer>, Problem> {
     let Some(known) = app.kept.ground(key, caller, changes, app.db.clock().now()) else { return Ok(None) };
     let (moment, ground) = (changes.moment(), &known.ground);
-    let read = |tx: &mut Tx<'_>| Ok((settle::unsettled(tx, ground.account())?, tx.now()));
-    let (unsettled, now) = app.db.read::<_, db::Error>(read)?;
-    // What another program has written meanwhile may be in one of them and not in the other.
-    app.db.look()?;
+    let (unsettled, now) = if let Some(unsettled) = known.unsettled(changes) {
+        (unsettled, app.db.clock().now())
+    } else {
+        let read = |tx: &mut Tx<'_>| Ok((settle::unsettled(tx, ground.account())?, tx.now()));
+        let (unsettled, now) = app.db.read::<_, db::Error>(read)?;
+        let unsettled = Arc::new(unsettled);
+        // What another program has written meanwhile may be in one of them and not in the other.
+        app.db.look()?;
+        known.keep_unsettled(changes, moment, &unsettled);
+        (unsettled, now)
+    };
+    // Asked last: what settled it would have emptied the slot after saying here that the tables are other ones.
     if !known.are_true(changes, now) || !ground.takes(&unsettled) {
         return Ok(None);
     }
-    let answer = ground.page(&app.feed, &unsettled, now).answer().map_err(|error| broken(&error))?;
+    let answer = ground.answer(&app.feed, &unsettled, now).map_err(|error| broken(&error))?;
     app.kept.keep_page(key, moment, ground, answer.clone());
     Ok(Some(answer))
 }
 
 /// The page, or 304 if the caller has it already.
 fn feed_response(headers: &HeaderMap, answer: &page::Answer) -> Result<Response, Problem> {
-    let tag = HeaderValue::from_maybe_shared(answer.tag.clone()).map_err(|error| broken(&error))?;
+    let tag = HeaderValue::from_maybe_shared(answer.tag()).map_err(|error| broken(&error))?;
     let mut response = if has_already(headers, &tag) {
         private(FEED_CACHE, StatusCode::NOT_MODIFIED)
     } else {

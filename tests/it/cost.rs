@@ -253,5 +253,6 @@ const CREDIT_PAGES: u64 = 21;
 const RECEIPT_STATEMENTS: u64 = 8;
 const RECEIPT_PAGES: u64 = 7;
 const FEED_AGAIN: u64 = 1;
-const FEED_AFTER_DEBIT: u64 = 4;
+/// Whether another program wrote: that is asked of each request, and once more after a commit.
+const FEED_AFTER_DEBIT: u64 = 2;
 const FEED_AFTER_GRANT: u64 = 12;

@@ -159,7 +159,7 @@ fn bounds(filter: &Filter) -> (&'static str, i64, i64) {
 #[derive(Clone, Debug)]
 pub(in crate::feed) struct Written {
     pub(in crate::feed) place: i64,
-    at: Timestamp,
+    pub(in crate::feed) at: Timestamp,
     kind: String,
     label: String,
     credits: Delta,

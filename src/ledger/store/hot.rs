@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
+use std::sync::Arc;
 
 use super::brake::{self, Look};
 use super::{Error, Head, LockedAccount, alert, grant, limit};
@@ -16,7 +17,6 @@ use crate::ledger::entry::{Kind, Place, Posting};
 use crate::ledger::limit::{Brake, Decided, Pause, Policy, Purpose, Said, Standing, Terms, decide};
 use crate::ledger::position::{AlertLevel, Position};
 use crate::ledger::slice::{Compartment, Slice, View, open_slices_less};
-use crate::ledger::unsettled::Unsettled;
 use crate::params;
 use crate::site;
 use crate::time::{HOUR_MS, Timestamp};
@@ -274,7 +274,7 @@ impl Account {
         // Slices and counters are remembered as they are with it, so nothing is read anew.
         if self.head.unsettled.is_due(now) {
             account.settle(&self.head.unsettled)?;
-            self.head.unsettled = Unsettled::default();
+            self.head.unsettled = Arc::default();
         }
         let first = account.next_entry();
         for part in &parts {
@@ -293,7 +293,7 @@ impl Account {
         }
         account.insert_debit(&id, new, None)?;
         let taken = parts.iter().map(|part| (&*shown[part.slice], part.credits));
-        self.head.unsettled.add(now, first, account.posted, new, taken);
+        Arc::make_mut(&mut self.head.unsettled).add(now, first, account.posted, new, taken);
         site.captured = Delta::from_micro(site.captured.micro().saturating_add(new.amount.micro()));
         let is_fine = |(brake, until): (Brake, i64)| brake == *limits && site.captured.micro() <= until;
         if !site.fine.is_some_and(is_fine) {
@@ -303,6 +303,7 @@ impl Account {
             }
         }
         account.save_spent(&self.head.unsettled)?;
+        account.tx.leave(&self.head.id, Arc::clone(&self.head.unsettled));
         (self.head.entry_seq, self.head.entry_hash) = (account.entry_seq, account.entry_hash);
         self.head.last_entry = account.last_entry;
 

@@ -20,6 +20,8 @@ mod show;
 mod spend;
 mod void;
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
 
 pub use self::clawback::lock_holders;
@@ -177,7 +179,8 @@ pub(super) struct Head {
     next_expiry: Option<Timestamp>,
     next_renewal: Option<Timestamp>,
     next_release: Option<Timestamp>,
-    unsettled: Unsettled,
+    /// Shared with those who read the account.
+    unsettled: Arc<Unsettled>,
 }
 
 impl Head {
@@ -206,7 +209,7 @@ impl Head {
                     next_renewal: row.get(7)?,
                     next_release: row.get(8)?,
                     last_entry: row.get(9)?,
-                    unsettled: row.get::<Option<Unsettled>>(10)?.unwrap_or_default(),
+                    unsettled: Arc::new(row.get::<Option<Unsettled>>(10)?.unwrap_or_default()),
                 };
                 Ok((head, row.get::<Option<AccountId>>(6)?))
             },
