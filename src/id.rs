@@ -79,10 +79,14 @@ macro_rules! made_id {
             /// A new id that nothing else has.
             #[must_use]
             pub fn new() -> Self {
+                Self::of(uuid::Uuid::now_v7())
+            }
+
+            fn of(uuid: uuid::Uuid) -> Self {
                 let mut text = [0; $prefix.len() + 32];
                 let (prefix, digits) = text.split_at_mut($prefix.len());
                 prefix.copy_from_slice($prefix.as_bytes());
-                uuid::Uuid::now_v7().simple().encode_lower(digits);
+                uuid.simple().encode_lower(digits);
                 Self(text)
             }
 
@@ -164,6 +168,26 @@ chosen_id!(AgentId, "an agent id", "An assistant configuration of a site.");
 chosen_id!(ActionId, "an action", "Something an assistant does that has a price.");
 chosen_id!(PlanId, "a plan name", "Credits that come again, by the name the shop gave them.");
 
+/// The bits of a `UUIDv7` that are a delivery's place; the others are the time, and at random.
+const PLACE: u128 = (1 << 62) - 1;
+
+impl DeliveryId {
+    /// A new id for the delivery at `place` in the order of arrival, by which it is found without an index.
+    #[must_use]
+    pub fn at(place: i64) -> Self {
+        let place = u128::try_from(place).unwrap_or_default() & PLACE;
+        Self::of(uuid::Uuid::from_u128(uuid::Uuid::now_v7().as_u128() & !PLACE | place))
+    }
+
+    /// The place it was made for.
+    #[must_use]
+    pub fn place(&self) -> i64 {
+        let digits = self.as_str().trim_start_matches("dl_");
+        let place = u128::from_str_radix(digits, 16).map(|number| number & PLACE);
+        place.ok().and_then(|place| i64::try_from(place).ok()).unwrap_or_default()
+    }
+}
+
 fn shorten(text: &str) -> String {
     text.chars().take(64).collect()
 }
@@ -178,6 +202,16 @@ mod tests {
         assert_eq!(first.to_string().parse::<GrantId>().unwrap(), first);
         assert!(first < second);
         assert!(first.to_string().parse::<DebitId>().is_err(), "a grant is not a debit");
+    }
+
+    #[test]
+    fn a_delivery_names_its_place() {
+        for place in [1, 2, 77, i64::from(u32::MAX) * 1000] {
+            let id = DeliveryId::at(place);
+            assert_eq!(id.to_string().parse::<DeliveryId>().unwrap().place(), place);
+            assert_ne!(DeliveryId::at(place), id);
+        }
+        assert!(DeliveryId::at(9).to_string() < DeliveryId::new().to_string());
     }
 
     #[test]

@@ -61,8 +61,8 @@ pub fn erase(tx: &mut Tx<'_>, account: &AccountRef) -> Result<Erased, Error> {
     for (store_id, key) in &names {
         let personal = personal_deliveries(tx, *store_id, key)?;
         erased.deliveries += personal.len() as u64;
-        for delivery in &personal {
-            inbox::store::forget(tx, delivery)?;
+        for seq in personal {
+            inbox::store::forget(tx, seq)?;
         }
         // What was never paid for belongs to no account yet.
         for order in store::unbooked_orders(tx, *store_id, key)? {
@@ -110,11 +110,7 @@ fn erase_order(tx: &mut Tx<'_>, store_id: i64, order: i64, account: &AccountId) 
 }
 
 /// The kept deliveries of a store that tell of the customer `key`, whoever has their orders now.
-fn personal_deliveries(
-    tx: &mut Tx<'_>,
-    store_id: i64,
-    key: &NaturalKey,
-) -> Result<Vec<crate::id::DeliveryId>, db::Error> {
+fn personal_deliveries(tx: &mut Tx<'_>, store_id: i64, key: &NaturalKey) -> Result<Vec<i64>, db::Error> {
     let word = key.to_string();
     let word = word.split_once(':').map_or("", |(_, word)| word);
     let (mut found, mut after) = (Vec::new(), 0);
@@ -123,7 +119,7 @@ fn personal_deliveries(
         // Most are about others: only what has the word at all is looked at.
         let text = String::from_utf8_lossy(&kept.body).to_lowercase();
         if text.contains(word) && tells_of(key, &kept.topic, &kept.body) {
-            found.push(kept.id);
+            found.push(kept.seq);
         }
     }
     Ok(found)

@@ -217,12 +217,15 @@ impl<'c> Tx<'c> {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
+        let failed = self.failed;
         self.batch("SAVEPOINT attempt")?;
         let done = work(self);
         if done.is_ok() {
             self.batch("RELEASE SAVEPOINT attempt")?;
         } else {
             self.batch("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")?;
+            // What failed is taken back with the rest.
+            self.failed = failed;
             self.forget();
         }
         done

@@ -99,8 +99,8 @@ pub async fn receive(
     let incoming = Arc::new(Incoming::read(envelope(&headers), verified, &known.store));
     let rules = app.rules.clone();
     let (kept, of) = (Arc::clone(&incoming), Arc::clone(&known));
-    let received =
-        app.db.write("webhooks::receive", move |tx| inbox::receive(tx, &of.store, &rules, &kept)).await;
+    let receive = move |tx: &mut Tx<'_>| inbox::receive(tx, &of.store, &rules, &kept);
+    let received = app.db.write_remembering("webhooks::receive", receive).await;
     let receipt = match received {
         Ok(receipt) => receipt,
         Err(apply::Error::Database(error)) => return Err(error.into()),

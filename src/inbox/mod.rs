@@ -5,11 +5,13 @@
 //! listed here with what it waits for. A repeat is recognised by store, topic and content: WooCommerce's own
 //! delivery id is only a hash of webhook and second, and is shared by deliveries that differ.
 
+pub mod packed;
 pub mod signature;
 pub mod store;
 
 use sha2::{Digest as _, Sha256};
 
+use self::packed::Packed;
 pub use self::signature::Verified;
 use self::store::{New, State};
 use crate::catalog::store::Heard;
@@ -41,6 +43,7 @@ pub struct Envelope {
 pub struct Incoming {
     envelope: Envelope,
     body: Verified,
+    packed: Packed,
     digest: [u8; 32],
     read: Read,
 }
@@ -74,8 +77,8 @@ impl Incoming {
     #[must_use]
     pub fn read(envelope: Envelope, body: Verified, shop: &Store) -> Self {
         let digest = Sha256::digest(body.body()).into();
-        let read = Read::new(&envelope.topic, body.body(), shop);
-        Self { envelope, body, digest, read }
+        let (read, packed) = (Read::new(&envelope.topic, body.body(), shop), Packed::new(body.body()));
+        Self { envelope, body, packed, digest, read }
     }
 }
 
@@ -94,7 +97,8 @@ fn said(topic: &str, body: &[u8], shop: &Store) -> Result<Said, Unreadable> {
     }
 }
 
-/// Keeps a delivery and applies it, in one transaction.
+/// Keeps a delivery and applies it, in one transaction. One that is refused has written nothing of it, and what the
+/// writer remembers stays true: it may be done [so](db::Db::write_remembering).
 ///
 /// # Errors
 /// [`apply::Error::Ledger`] when the ledger refuses what it says; [`set_aside`] keeps it then.
@@ -117,9 +121,16 @@ pub fn receive(
         }
         return Ok(Receipt { delivery: first, result: "unchanged" });
     }
-    let (id, seq) = (DeliveryId::new(), store::next_seq(tx)?);
+    let seq = store::next_seq(tx)?;
+    let id = DeliveryId::at(seq);
     let seen = Seen::Told { arrival: seq, at: tx.now() };
-    let done = take(tx, shop, rules, &incoming.read, Source { operation: id.as_str(), seen })?;
+    let source = Source { operation: id.as_str(), seen };
+    // Of a new order the ledger is asked before anything is written.
+    let done = if is_new && incoming.is_state() {
+        take(tx, shop, rules, &incoming.read, source)?
+    } else {
+        tx.attempt(|tx| take(tx, shop, rules, &incoming.read, source))?
+    };
     // What nobody could read may have to be read by a person, whoever it is of.
     let is_erased = match order {
         Some(order) if done.state != State::Failed && !is_new => order::store::is_erased(tx, shop.id, order)?,
@@ -154,10 +165,10 @@ pub fn replay(
     // What was applied once stays so, with what it did then: a replay has its own answer.
     let state = if kept.state == State::Applied { kept.state } else { done.state };
     if kept.state != State::Applied {
-        store::settle_again(tx, &kept.id, state, done.reason.as_deref())?;
+        store::settle_again(tx, kept.seq, state, done.reason.as_deref())?;
     }
     if state != State::Failed {
-        store::forget_erased(tx, &kept.id)?;
+        store::forget_erased(tx, kept.seq)?;
     }
     Ok(done)
 }
@@ -178,7 +189,7 @@ pub fn replay_or_set_aside(
         Err(apply::Error::Ledger(refusal)) => {
             let reason = refusal.to_string();
             if kept.state != State::Applied {
-                store::settle_again(tx, &kept.id, State::Failed, Some(&reason))?;
+                store::settle_again(tx, kept.seq, State::Failed, Some(&reason))?;
             }
             Ok(Done { state: State::Failed, result: "stored", reason: Some(reason) })
         }
@@ -259,7 +270,8 @@ pub fn set_aside(
     if let Some(first) = store::find(tx, shop.id, order, &incoming.envelope.topic, &incoming.digest)? {
         return Ok(Receipt { delivery: first, result: "unchanged" });
     }
-    let (id, seq) = (DeliveryId::new(), store::next_seq(tx)?);
+    let seq = store::next_seq(tx)?;
+    let id = DeliveryId::at(seq);
     let done = Done::new(State::Failed, "stored", refusal.to_owned());
     store::insert(tx, &incoming.row(shop, &id, seq, order, &done))?;
     Ok(Receipt { delivery: id, result: done.result })
@@ -386,6 +398,11 @@ impl Incoming {
         }
     }
 
+    /// Whether it is a state of an order.
+    fn is_state(&self) -> bool {
+        matches!(self.read.said, Ok(Said::Other(Body::Order(_))))
+    }
+
     /// The order it is about, also where nothing else of it can be read: that is where people look for it.
     fn order(&self) -> Option<i64> {
         #[derive(serde::Deserialize)]
@@ -438,7 +455,8 @@ impl Incoming {
             webhook_id: &self.envelope.webhook_id,
             woo_delivery_id: &self.envelope.delivery_id,
             digest: &self.digest,
-            body: Some(self.body.body()),
+            body: Some(&self.packed),
+            size: i64::try_from(self.body.body().len()).unwrap_or(i64::MAX),
             state: done.state,
             result: done.result,
             reason: done.reason.as_deref(),

@@ -1,7 +1,11 @@
 //! Deliveries in the database.
+//!
+//! A delivery's id names its place, so that it is found without an index; those of older versions, of which no size is
+//! written, have one. What is kept of a body is [packed](super::packed).
 
 use serde::{Serialize, Serializer};
 
+use super::packed::{self, Packed};
 use crate::db::{self, Memory, Row, Tx};
 use crate::id::DeliveryId;
 use crate::order::heard;
@@ -68,8 +72,10 @@ pub struct New<'a> {
     pub woo_delivery_id: &'a str,
     /// SHA-256 of the body.
     pub digest: &'a [u8; 32],
-    /// The raw bytes, unless they are not to be kept.
-    pub body: Option<&'a [u8]>,
+    /// The raw bytes, packed, unless they are not to be kept.
+    pub body: Option<&'a Packed>,
+    /// How many raw bytes it had.
+    pub size: i64,
     /// What became of it.
     pub state: State,
     /// What the shop is told.
@@ -104,7 +110,7 @@ pub struct Delivery {
     #[serde(serialize_with = "order_as_text")]
     #[schemars(with = "Option<crate::schema::OrderId>")]
     pub order: Option<i64>,
-    /// How many bytes are kept; none once pruned.
+    /// How many bytes it had, for as long as they are kept; none once pruned.
     pub bytes: Option<i64>,
 }
 
@@ -166,8 +172,8 @@ pub fn insert(tx: &mut Tx<'_>, new: &New<'_>) -> Result<(), db::Error> {
     tx.execute(
         "-- inbox::store::insert
          INSERT INTO delivery (seq, id, store_id, topic, webhook_id, woo_delivery_id, digest, received_at, state, result,
-                               reason, order_id, body)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                               reason, order_id, body, size)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         params![
             new.seq,
             new.id,
@@ -181,7 +187,8 @@ pub fn insert(tx: &mut Tx<'_>, new: &New<'_>) -> Result<(), db::Error> {
             new.result,
             new.reason,
             new.order,
-            new.body,
+            new.body.map(Packed::bytes),
+            new.size,
         ],
     )?;
     if let Some(order) = new.order {
@@ -194,16 +201,11 @@ pub fn insert(tx: &mut Tx<'_>, new: &New<'_>) -> Result<(), db::Error> {
 }
 
 /// Writes down what became of a delivery that was applied again; what the shop was told when it came stays.
-pub fn settle_again(
-    tx: &mut Tx<'_>,
-    id: &DeliveryId,
-    state: State,
-    reason: Option<&str>,
-) -> Result<(), db::Error> {
+pub fn settle_again(tx: &mut Tx<'_>, seq: i64, state: State, reason: Option<&str>) -> Result<(), db::Error> {
     tx.execute(
         "-- inbox::store::settle_again
-         UPDATE delivery SET state = $2, reason = $3 WHERE id = $1",
-        params![id, state.as_str(), reason],
+         UPDATE delivery SET state = $2, reason = $3 WHERE seq = $1",
+        params![seq, state.as_str(), reason],
     )?;
     Ok(())
 }
@@ -228,7 +230,7 @@ pub fn list(
     tx.query(
         "-- inbox::store::list
          SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id,
-                CAST(LENGTH(d.body) AS BIGINT), d.seq
+                CAST(CASE WHEN d.body IS NULL THEN NULL ELSE COALESCE(d.size, LENGTH(d.body)) END AS BIGINT), d.seq
          FROM delivery d JOIN store s ON s.id = d.store_id
          WHERE d.seq < $3 AND (CAST($1 AS TEXT) IS NULL OR d.state = $1) ORDER BY d.seq DESC LIMIT $2",
         params![state.map(State::as_str), limit, before],
@@ -241,7 +243,7 @@ pub fn of_order(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<Delivery>
     tx.query(
         "-- inbox::store::of_order
          SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id,
-                CAST(LENGTH(d.body) AS BIGINT), d.seq
+                CAST(CASE WHEN d.body IS NULL THEN NULL ELSE COALESCE(d.size, LENGTH(d.body)) END AS BIGINT), d.seq
          FROM delivery d JOIN store s ON s.id = d.store_id
          WHERE d.store_id = $1 AND d.order_id = $2 ORDER BY d.seq",
         params![store, order],
@@ -254,13 +256,22 @@ pub type Whole = (Delivery, Option<Vec<u8>>);
 
 /// One delivery, whole.
 pub fn show(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<Whole>, db::Error> {
+    // One of an older version stands anywhere.
+    let before = tx.query_opt(
+        "-- inbox::store::show (before)
+         SELECT seq FROM delivery WHERE id = $1 AND size IS NULL",
+        params![id],
+        |row| row.get::<i64>(0),
+    )?;
+    let seq = before.unwrap_or_else(|| id.place());
     tx.query_opt(
         "-- inbox::store::show
          SELECT d.id, s.name, d.topic, d.received_at, d.state, d.result, d.reason, d.order_id,
-                CAST(LENGTH(d.body) AS BIGINT), d.seq, d.body
-         FROM delivery d JOIN store s ON s.id = d.store_id WHERE d.id = $1",
-        params![id],
-        |row| Ok((read(row)?, row.get(10)?)),
+                CAST(CASE WHEN d.body IS NULL THEN NULL ELSE COALESCE(d.size, LENGTH(d.body)) END AS BIGINT), d.seq,
+                d.body, d.size
+         FROM delivery d JOIN store s ON s.id = d.store_id WHERE d.seq = $2 AND d.id = $1",
+        params![id, seq],
+        |row| Ok((read(row)?, body(row, 10)?)),
     )
 }
 
@@ -285,7 +296,7 @@ pub struct Kept {
 pub fn next(tx: &mut Tx<'_>, state: Option<State>, after: i64) -> Result<Option<Kept>, db::Error> {
     tx.query_opt(
         "-- inbox::store::next
-         SELECT seq, id, store_id, topic, state, body FROM delivery
+         SELECT seq, id, store_id, topic, state, body, size FROM delivery
          WHERE seq > $2 AND (CAST($1 AS TEXT) IS NULL OR state = $1) AND body IS NOT NULL ORDER BY seq LIMIT 1",
         params![state.map(State::as_str), after],
         kept,
@@ -296,7 +307,7 @@ pub fn next(tx: &mut Tx<'_>, state: Option<State>, after: i64) -> Result<Option<
 pub fn next_of_order(tx: &mut Tx<'_>, store: i64, order: i64, after: i64) -> Result<Option<Kept>, db::Error> {
     tx.query_opt(
         "-- inbox::store::next_of_order
-         SELECT seq, id, store_id, topic, state, body FROM delivery
+         SELECT seq, id, store_id, topic, state, body, size FROM delivery
          WHERE store_id = $1 AND order_id = $2 AND seq > $3 AND body IS NOT NULL ORDER BY seq LIMIT 1",
         params![store, order, after],
         kept,
@@ -363,7 +374,7 @@ pub fn last(tx: &mut Tx<'_>, store: i64) -> Result<Option<Last>, db::Error> {
 pub fn prunable(tx: &mut Tx<'_>, before: Timestamp) -> Result<Vec<(State, i64, i64)>, db::Error> {
     tx.query(
         "-- inbox::store::prunable
-         SELECT state, COUNT(*), CAST(COALESCE(SUM(LENGTH(body)), 0) AS BIGINT) FROM delivery
+         SELECT state, COUNT(*), CAST(COALESCE(SUM(COALESCE(size, LENGTH(body))), 0) AS BIGINT) FROM delivery
          WHERE received_at < $1 AND body IS NOT NULL GROUP BY state ORDER BY state",
         params![before],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
@@ -408,13 +419,13 @@ pub fn prune(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64, db::
 }
 
 /// Forgets the raw bytes of a delivery if its order's buyer was erased.
-pub fn forget_erased(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<(), db::Error> {
+pub fn forget_erased(tx: &mut Tx<'_>, seq: i64) -> Result<(), db::Error> {
     tx.execute(
         "-- inbox::store::forget_erased
-         UPDATE delivery SET body = NULL WHERE id = $1 AND EXISTS (
+         UPDATE delivery SET body = NULL WHERE seq = $1 AND EXISTS (
              SELECT 1 FROM shop_order o WHERE o.store_id = delivery.store_id AND o.order_id = delivery.order_id
                AND o.erased_at IS NOT NULL)",
-        params![id],
+        params![seq],
     )?;
     Ok(())
 }
@@ -429,11 +440,11 @@ pub fn forget_order(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<u64, db::
 }
 
 /// Forgets the raw bytes of one delivery.
-pub fn forget(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<(), db::Error> {
+pub fn forget(tx: &mut Tx<'_>, seq: i64) -> Result<(), db::Error> {
     tx.execute(
         "-- inbox::store::forget
-         UPDATE delivery SET body = NULL WHERE id = $1",
-        params![id],
+         UPDATE delivery SET body = NULL WHERE seq = $1",
+        params![seq],
     )?;
     Ok(())
 }
@@ -442,7 +453,7 @@ pub fn forget(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<(), db::Error> {
 pub fn next_of_store(tx: &mut Tx<'_>, store: i64, after: i64) -> Result<Option<Kept>, db::Error> {
     tx.query_opt(
         "-- inbox::store::next_of_store
-         SELECT seq, id, store_id, topic, state, body FROM delivery
+         SELECT seq, id, store_id, topic, state, body, size FROM delivery
          WHERE store_id = $1 AND seq > $2 AND body IS NOT NULL ORDER BY seq LIMIT 1",
         params![store, after],
         kept,
@@ -456,8 +467,19 @@ fn kept(row: &Row<'_>) -> Result<Kept, db::Error> {
         store: row.get(2)?,
         topic: row.get(3)?,
         state: row.get(4)?,
-        body: row.get(5)?,
+        body: body(row, 5)?.unwrap_or_default(),
     })
+}
+
+/// The raw bytes: what is kept in `column`, and their number in the one after it.
+fn body(row: &Row<'_>, column: usize) -> Result<Option<Vec<u8>>, db::Error> {
+    let (kept, size): (Option<Vec<u8>>, Option<i64>) = (row.get(column)?, row.get(column + 1)?);
+    match (kept, size) {
+        (Some(kept), Some(size)) => packed::unpack(&kept, size)
+            .map(Some)
+            .ok_or_else(|| db::Error::Column { column, found: "bytes that cannot be unpacked".to_owned() }),
+        (kept, _) => Ok(kept),
+    }
 }
 
 fn read(row: &Row<'_>) -> Result<Delivery, db::Error> {

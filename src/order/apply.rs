@@ -6,10 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bare::{Bare, Remembered};
 use super::naming::{Naming, site_of};
 use super::newer::{self, Seen, Sighting, Verdict};
+use super::notes::Notes;
 use super::store::{self, Known, KnownLine};
-use super::target::{self, Decision, Discount, LineFacts, OnDelete, Settings, Standing};
+use super::target::{self, Decision, Discount, LineDecision, LineFacts, OnDelete, Settings, Standing};
 use super::{DELETED, Line, Order};
 use crate::catalog::{self, Subject, worth};
 use crate::db::{self, Tx};
@@ -21,6 +23,7 @@ use crate::shop::Store;
 use crate::site;
 use crate::site::NaturalKey;
 use crate::site::store::Claim;
+use crate::time::Validity;
 use crate::units::Credits;
 
 /// How orders count, for all stores.
@@ -219,14 +222,6 @@ pub fn again(
     post(tx, shop, rules, &next, Change { before: Some(&before), assigns: false }, operation)
 }
 
-/// One line of an order: what is remembered of it, and why that is not all.
-struct Remembered {
-    known: KnownLine,
-    /// As it was written down last, if it was.
-    written: Option<KnownLine>,
-    unknown: Option<String>,
-}
-
 /// Everything that is the same for all lines of an order while it is posted.
 struct Posting<'a> {
     shop: &'a Store,
@@ -268,10 +263,13 @@ pub(super) fn post(
     let mut notes = Notes::default();
     // One that is new is written when its buyer is known, once.
     let is_new = change.before.is_none();
+    // What was remembered may stand in the state before.
+    let (known, was_bare) =
+        if is_new { Default::default() } else { store::lines_and_mark(tx, shop.id, order.id)? };
     if !is_new {
         store::save(tx, shop.id, next)?;
     }
-    let lines = remember(tx, shop, order, !is_new)?;
+    let lines = remember(tx, shop, order, known)?;
     let known = facts(&lines, order, next.seen, shop);
     let settings = rules.settings(shop);
     let decisions = target::decide(order, &known, &settings);
@@ -289,24 +287,88 @@ pub(super) fn post(
     } else {
         follow_buyer(tx, shop, order, next.account.as_ref(), grants, &mut notes)?
     };
+    let standing = target::standing(order, &settings);
+    let mut prepared = Prepared { lines, decisions, buyer, standing, was_bare, notes };
+    if is_new && !prepared.is_certain(tx)? {
+        return tx.attempt(|tx| book(tx, shop, rules, next, change, operation, &mut prepared));
+    }
+    book(tx, shop, rules, next, change, operation, &mut prepared)
+}
+
+/// What a state means, before anything is booked.
+struct Prepared {
+    lines: BTreeMap<i64, Remembered>,
+    decisions: Vec<LineDecision>,
+    /// The buyer, once anything is to be granted.
+    buyer: Option<AccountId>,
+    /// What its status means.
+    standing: Standing,
+    /// What was remembered of its lines, if they had no rows.
+    was_bare: Option<Bare>,
+    notes: Notes,
+}
+
+impl Prepared {
+    /// Whether the ledger refuses nothing of a new order: then nothing needs to be taken back.
+    fn is_certain(&self, tx: &mut Tx<'_>) -> Result<bool, Error> {
+        let mut sum = Credits::ZERO;
+        for decided in &self.decisions {
+            let Decision::Target { credits, .. } = decided.decision else { continue };
+            let Some(more) = sum.checked_add(credits) else { return Ok(false) };
+            sum = more;
+        }
+        match &self.buyer {
+            Some(buyer) if !sum.is_zero() => {
+                let ends_with_cycle = |line: &Remembered| {
+                    line.known.worth.as_ref().is_some_and(|worth| worth.validity == Validity::Cycle)
+                };
+                Ok(!self.lines.values().any(ends_with_cycle) && ledger::store::takes_first(tx, buyer, sum)?)
+            }
+            _ => Ok(true),
+        }
+    }
+}
+
+/// Writes a state that is new, and posts what is to be posted.
+fn book(
+    tx: &mut Tx<'_>,
+    shop: &Store,
+    rules: &Rules,
+    next: &Known,
+    change: Change<'_>,
+    operation: &str,
+    prepared: &mut Prepared,
+) -> Result<Applied, Error> {
+    let order = &next.order;
+    let is_new = change.before.is_none();
+    let Prepared { lines, decisions, buyer, standing, was_bare, notes } = prepared;
+    let (standing, was_bare, buyer) = (*standing, *was_bare, buyer.clone());
+    let may_be_bare = is_new || was_bare.is_some();
+    let bare = if may_be_bare { Bare::of(order, lines.values(), decisions, standing) } else { None };
     if is_new {
-        store::save_of(tx, shop.id, next, buyer.as_ref())?;
+        store::save_of(tx, shop.id, next, buyer.as_ref(), bare)?;
+    } else if bare != was_bare {
+        store::mark_bare(tx, shop.id, order.id, bare)?;
+        for line in lines.values_mut() {
+            line.written = None;
+        }
     }
     let handed_over = next.account.is_some() && buyer != next.account;
     if handed_over && next.assigned.site.is_some() {
         store::forget_place(tx, shop.id, order.id)?;
     }
     let assigned = next.assigned.site.as_ref().filter(|_| !handed_over).map(|placed| &placed.compartment);
-    let standing = target::standing(order, &settings);
     let posting = Posting { shop, rules, order, change, assigned, buyer, handed_over, standing, operation };
     let mut outcome = Outcome::Ignored;
     // What shrinks comes first: what one line owes, another line of the same state repays, whatever their numbers.
     let (growing, others): (Vec<_>, Vec<_>) = decisions
-        .into_iter()
-        .filter_map(|decided| Some((lines.get(&decided.line_id)?, decided.decision)))
+        .iter()
+        // A line without a row brings nothing.
+        .filter(|_| bare.is_none())
+        .filter_map(|decided| Some((lines.get(&decided.line_id)?, &decided.decision)))
         .partition(|(line, decision)| grows(&line.known, decision));
     for (line, decision) in others.into_iter().chain(growing) {
-        outcome = outcome.and(posting.line(tx, line, &decision, &mut notes)?);
+        outcome = outcome.and(posting.line(tx, line, decision, notes)?);
     }
     let (parked, attention) = (notes.parked(), notes.attention());
     if parked.is_some() && outcome.moves_nothing() {
@@ -336,10 +398,8 @@ fn remember(
     tx: &mut Tx<'_>,
     shop: &Store,
     order: &Order,
-    is_known: bool,
+    known: Vec<KnownLine>,
 ) -> Result<BTreeMap<i64, Remembered>, Error> {
-    // Of an order that is new nothing is remembered.
-    let known = if is_known { store::lines(tx, shop.id, order.id)? } else { Vec::new() };
     let mut lines: BTreeMap<i64, Remembered> = known
         .into_iter()
         .map(|known| (known.line, Remembered { written: Some(known.clone()), known, unknown: None }))
@@ -713,37 +773,6 @@ impl Posting<'_> {
     }
 }
 
-impl KnownLine {
-    fn new(line: &Line) -> Self {
-        Self {
-            line: line.id,
-            product: line.product_id,
-            variation: line.variation_id,
-            sku: line.sku.clone(),
-            name: line.name.clone(),
-            is_tokens: None,
-            worth: None,
-            worth_from: None,
-            target: Credits::ZERO,
-            booked: Credits::ZERO,
-        }
-    }
-
-    /// Adds what a later state says. After a product was deleted for good its orders say product 0 and no
-    /// SKU; what was known before stays.
-    fn learn(&mut self, line: &Line) {
-        if self.product == 0 {
-            (self.product, self.variation) = (line.product_id, line.variation_id);
-        }
-        if self.sku.is_empty() {
-            self.sku.clone_from(&line.sku);
-        }
-        if !line.name.is_empty() {
-            self.name.clone_from(&line.name);
-        }
-    }
-}
-
 impl Outcome {
     /// What two lines of one order did together: adding outweighs taking back, and either outweighs nothing.
     fn and(self, other: Self) -> Self {
@@ -760,36 +789,6 @@ impl Outcome {
     fn moves_nothing(self) -> bool {
         !matches!(self, Self::Granted | Self::ClawedBack)
     }
-}
-
-/// What is to be said about an order as a whole.
-#[derive(Default)]
-struct Notes {
-    parked: BTreeSet<String>,
-    attention: BTreeSet<String>,
-}
-
-impl Notes {
-    fn park(&mut self, reason: String) {
-        self.parked.insert(reason);
-    }
-
-    fn attend(&mut self, reason: String) {
-        self.attention.insert(reason);
-    }
-
-    fn parked(&self) -> Option<String> {
-        join(&self.parked)
-    }
-
-    fn attention(&self) -> Option<String> {
-        join(&self.attention)
-    }
-}
-
-fn join(reasons: &BTreeSet<String>) -> Option<String> {
-    let reasons: Vec<&str> = reasons.iter().map(String::as_str).collect();
-    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
 /// Has the order read from the shop, if the shop can be asked.

@@ -16,11 +16,13 @@ use crate::units::Credits;
 
 pub mod apply;
 pub mod assign;
+mod bare;
 pub mod explain;
 pub(crate) mod heard;
 pub mod money;
 pub mod naming;
 pub mod newer;
+mod notes;
 pub mod preview;
 pub mod reading;
 pub mod remedy;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::Order;
 use super::assign::{Assigned, Placed};
+use super::bare::Bare;
 use super::heard;
 use super::newer::Seen;
 use crate::catalog::worth::Worth;
@@ -120,7 +121,8 @@ pub(super) fn highest(tx: &mut Tx<'_>, store: i64) -> Result<i64, db::Error> {
     tx.query_one(
         "-- order::store::highest
          SELECT CAST(COALESCE((SELECT MAX(order_id) FROM shop_order WHERE store_id = $1), 0) AS BIGINT),
-                CAST(COALESCE((SELECT MAX(order_id) FROM delivery WHERE store_id = $1), 0) AS BIGINT)",
+                CAST(COALESCE((SELECT MAX(order_id) FROM delivery
+                               WHERE store_id = $1 AND order_id IS NOT NULL), 0) AS BIGINT)",
         params![store],
         |row| Ok(row.get::<i64>(0)?.max(row.get(1)?)),
     )
@@ -139,15 +141,16 @@ pub fn is_erased(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<bool, db::Er
 
 /// Writes the order's newest state.
 pub fn save(tx: &mut Tx<'_>, store: i64, known: &Known) -> Result<(), db::Error> {
-    save_of(tx, store, known, known.account.as_ref())
+    save_of(tx, store, known, known.account.as_ref(), None)
 }
 
-/// Writes the order's newest state, as the order of `account`.
+/// Writes the order's newest state, as the order of `account`. One that is new may be marked as [`Bare`].
 pub(super) fn save_of(
     tx: &mut Tx<'_>,
     store: i64,
     known: &Known,
     account: Option<&AccountId>,
+    bare: Option<Bare>,
 ) -> Result<(), db::Error> {
     heard::note(tx, store, known.order.id);
     let site = known.assigned.site.as_ref();
@@ -158,8 +161,8 @@ pub(super) fn save_of(
         "-- order::store::save
          INSERT INTO shop_order (store_id, order_id, account_id, state, status, modified_at, confirmed_at, recheck, parked,
                                  attention, first_seen_at, applied_at, arrival, assigned_site, site_assigned_at,
-                                 account_assigned_at, erased_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                                 account_assigned_at, erased_at, bare)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          ON CONFLICT (store_id, order_id) DO UPDATE SET
              account_id = excluded.account_id, state = excluded.state, status = excluded.status,
              modified_at = excluded.modified_at, confirmed_at = excluded.confirmed_at, recheck = excluded.recheck,
@@ -184,7 +187,23 @@ pub(super) fn save_of(
             site.map(|placed| placed.at),
             known.assigned.account_at,
             known.erased_at,
+            bare.map(Bare::column),
         ],
+    )?;
+    Ok(())
+}
+
+/// Marks the order as [`Bare`], or as one whose lines have rows.
+pub(super) fn mark_bare(
+    tx: &mut Tx<'_>,
+    store: i64,
+    order: i64,
+    bare: Option<Bare>,
+) -> Result<(), db::Error> {
+    tx.execute(
+        "-- order::store::mark_bare
+         UPDATE shop_order SET bare = $3 WHERE store_id = $1 AND order_id = $2",
+        params![store, order, bare.map(Bare::column)],
     )?;
     Ok(())
 }
@@ -238,6 +257,29 @@ pub fn mark_for_recheck(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<(), d
 
 /// What is remembered of the order's lines, by line.
 pub fn lines(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<KnownLine>, db::Error> {
+    Ok(lines_and_mark(tx, store, order)?.0)
+}
+
+/// [`lines`], and what they are marked as if they have no rows.
+pub(super) fn lines_and_mark(
+    tx: &mut Tx<'_>,
+    store: i64,
+    order: i64,
+) -> Result<(Vec<KnownLine>, Option<Bare>), db::Error> {
+    let lines = written_lines(tx, store, order)?;
+    if !lines.is_empty() {
+        return Ok((lines, None));
+    }
+    let marked = tx.query_opt(
+        "-- order::store::lines_and_mark
+         SELECT state, bare FROM shop_order WHERE store_id = $1 AND order_id = $2 AND bare IS NOT NULL",
+        params![store, order],
+        |row| Ok((json::<Order>(row, 0)?, Bare::from_column(row.get(1)?))),
+    )?;
+    Ok(marked.map(|(order, bare)| (bare.lines(&order), Some(bare))).unwrap_or_default())
+}
+
+fn written_lines(tx: &mut Tx<'_>, store: i64, order: i64) -> Result<Vec<KnownLine>, db::Error> {
     tx.query(
         "-- order::store::lines
          SELECT line_id, product_id, variation_id, sku, name, is_tokens, worth, target, booked, worth_from

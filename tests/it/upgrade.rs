@@ -7,6 +7,7 @@ use nivella_wallet::db::{Db, Durability};
 use nivella_wallet::feed;
 use nivella_wallet::id::{AccountId, DebitId, KeyId};
 use nivella_wallet::idempotency::{self, Seen};
+use nivella_wallet::inbox::{Envelope, Incoming, signature};
 use nivella_wallet::ledger::{LockedAccount, audit};
 use nivella_wallet::order::explain;
 use nivella_wallet::site::{self, WalletRef};
@@ -238,4 +239,56 @@ fn what_the_fifth_version_had_not_settled_counts() {
     assert_eq!(unsettled(&db), 0);
     check(&db);
     assert_eq!(audit::verify(&db, |_| {}).unwrap().faults, vec![]);
+}
+
+/// Deliveries of the seventh version are kept as they came: they are found by their ids, told from new ones, and read
+/// beside those that are packed.
+#[test]
+fn deliveries_of_the_seventh_version_are_found_and_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = restore("schema-7.sql", "2026-11-22T03:00:00Z", folder.path());
+    let prove = |entries: u64| {
+        let report = audit::verify(&db, |_| {}).unwrap();
+        assert_eq!((report.faults, report.accounts, report.entries), (vec![], 3, entries));
+    };
+    prove(21);
+    let lab = db.read(|tx| shop::store::find(tx, &"lab".parse().unwrap())).unwrap().unwrap();
+    let receive = |topic: &str, body: Vec<u8>| {
+        let signature = signature::sign(b"lab-webhook-secret-not-a-real-one", &body);
+        let headers = [("x-wc-webhook-signature".parse().unwrap(), signature.parse().unwrap())];
+        let headers = headers.into_iter().collect();
+        let verified =
+            signature::verify(&[b"lab-webhook-secret-not-a-real-one"], &headers, body.into()).unwrap();
+        let envelope = Envelope { topic: topic.to_owned(), ..Envelope::default() };
+        let incoming = Incoming::read(envelope, verified, &lab);
+        let (lab, rules) = (lab.clone(), app::rules(&Config::default()));
+        write(&db, move |tx| inbox::receive(tx, &lab, &rules, &incoming))
+    };
+    let mut last = None;
+    let mut after = 0;
+    while let Some(kept) = db.read(|tx| inbox::store::next(tx, None, after)).unwrap() {
+        after = kept.seq;
+        let (shown, body) = db.read(|tx| inbox::store::show(tx, &kept.id)).unwrap().unwrap();
+        assert_eq!(
+            (shown.seq, shown.bytes, body.as_ref()),
+            (kept.seq, i64::try_from(kept.body.len()).ok(), Some(&kept.body))
+        );
+        assert_eq!(receive(&kept.topic, kept.body.clone()).delivery, kept.id);
+        last = Some(kept);
+    }
+    assert_eq!(after, 71);
+    prove(21);
+    // The next one is packed, and shown as it came.
+    let last = last.unwrap();
+    let body = [&last.body[..], b" "].concat();
+    let id = receive(&last.topic, body.clone()).delivery;
+    let (shown, kept) = db.read(|tx| inbox::store::show(tx, &id)).unwrap().unwrap();
+    assert_eq!((shown.seq, shown.bytes, kept), (72, i64::try_from(body.len()).ok(), Some(body)));
+    assert_eq!(db.read(|tx| inbox::store::list(tx, None, i64::MAX, 100)).unwrap().len(), 72);
+    let settings = app::feed_settings(&Config::default());
+    for (wallet, available) in [("account:lab:customer:2", "10043.75"), ("site:shop-1", "10043.75")] {
+        let wallet: WalletRef = wallet.parse().unwrap();
+        let numbers = db.read(|tx| feed::wallet::open(tx, &wallet)?.unwrap().numbers(tx, &settings)).unwrap();
+        assert_eq!(numbers.available.to_string(), available);
+    }
 }

@@ -35,6 +35,23 @@ pub fn grant_first(tx: &mut Tx<'_>, id: &AccountId, new: &NewGrant) -> Result<Gr
     Ok(granted)
 }
 
+/// Whether [`grant_first`] takes `amount` in all for the account, in however many grants.
+///
+/// # Errors
+/// As [`LockedAccount::lock`].
+pub fn takes_first(tx: &mut Tx<'_>, id: &AccountId, amount: Credits) -> Result<bool, Error> {
+    let remembered = tx.memory().and_then(|memory| memory.of::<Hot>().take(id));
+    let mut account = match remembered {
+        Some(account) => account,
+        None => Account::read(tx, id)?,
+    };
+    let takes = !account.is_due(tx.now()) && !account.owes(tx)? && account.has_room(amount, tx.now());
+    if let Some(memory) = tx.memory() {
+        memory.of::<Hot>().keep(id, account);
+    }
+    Ok(takes)
+}
+
 /// A grant of which everything is decided.
 #[derive(Debug)]
 pub(super) struct Fresh<'a> {

@@ -146,6 +146,11 @@ impl Account {
         due(head.next_release) || due(head.next_renewal) || due(head.next_expiry)
     }
 
+    /// Whether it can hold `amount` more.
+    pub(super) fn has_room(&self, amount: Credits, now: Timestamp) -> bool {
+        grant::has_room(&self.slices, amount, now).is_ok()
+    }
+
     /// Whether the account owes anything.
     pub(super) fn owes(&mut self, tx: &mut Tx<'_>) -> Result<bool, Error> {
         if let Some(owes) = self.owes {

@@ -23,7 +23,7 @@ mod void;
 use chrono_tz::Tz;
 
 pub use self::clawback::lock_holders;
-pub use self::grant::grant_first;
+pub use self::grant::{grant_first, takes_first};
 pub use self::spend::spend;
 use crate::db::{self, Tx};
 use crate::id::{AccountId, DebitId, GrantId, HoldId};
