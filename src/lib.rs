@@ -3,7 +3,8 @@
 //! A shop sells credits as products; this program receives its order webhooks, keeps one wallet for each
 //! customer, and lets an assistant service spend from it. The modules, in reading order:
 //!
-//! - [`units`], [`id`], [`time`]: the words everything is written in; [`schema`]: their forms for the API document
+//! - [`units`], [`id`], [`time`]: the words everything is written in; [`schema`]: their forms for the API document;
+//!   [`recent`]: what was used last, within a bound
 //! - [`config`], [`app`], [`telemetry`]: what is set, what runs, and what it logs
 //! - [`db`]: the floor; one SQL text on two engines
 //! - [`shop`], [`catalog`]: the WooCommerce shops, and what their products grant
@@ -23,6 +24,7 @@ pub mod units;
 pub mod id;
 pub mod time;
 pub mod calendar;
+pub mod recent;
 
 pub mod config;
 pub mod app;

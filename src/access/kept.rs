@@ -3,20 +3,20 @@
 //! A key that is revoked, has a new secret or is over opens nothing from that instant, whichever program did it: what
 //! is kept is good only while nothing changed since it was read ([`Changes`]) and its own time is not over.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Caller;
 use super::origin::Seen;
 use crate::db::{Changes, Moment};
+use crate::recent::Recent;
 use crate::time::Timestamp;
 
 /// How many keys are kept: more than work at the same time in a large shop, in a few megabytes.
 const KEYS_MAX: usize = 4096;
 
 /// The callers of late, by the hashes of their secrets. Cloning it shares them.
-#[derive(Clone, Debug, Default)]
-pub struct Callers(Arc<Mutex<HashMap<[u8; 32], Entry>>>);
+#[derive(Clone, Debug)]
+pub struct Callers(Arc<Mutex<Recent<[u8; 32], Entry>>>);
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -36,11 +36,17 @@ pub struct Known {
     pub websites: Arc<[Seen]>,
 }
 
+impl Default for Callers {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Recent::of(KEYS_MAX))))
+    }
+}
+
 impl Callers {
     /// Who has the secret with this hash, if that is kept and still true at `now`.
     #[must_use]
     pub fn get(&self, hash: &[u8; 32], changes: &Changes, now: Timestamp) -> Option<Known> {
-        let callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Entry { moment, known } = callers.get(hash)?;
         let is_true = changes.none_since(*moment) && known.until.is_none_or(|until| now < until);
         is_true.then(|| known.clone())
@@ -49,9 +55,6 @@ impl Callers {
     /// Keeps who has the secret with this hash, as read after `moment`.
     pub fn keep(&self, hash: [u8; 32], moment: Moment, known: Known) {
         let mut callers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if callers.len() >= KEYS_MAX {
-            callers.clear();
-        }
-        callers.insert(hash, Entry { moment, known });
+        callers.put(hash, Entry { moment, known });
     }
 }

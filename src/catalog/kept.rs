@@ -3,18 +3,23 @@
 //! It holds as long as no product, category or package is written: then the writer forgets all it remembers
 //! ([`crate::db::Memory`]).
 
-use std::collections::HashMap;
-
 use super::worth::{CategoryTree, Known, Line};
 use super::{Package, ProductFacts};
 use crate::db::Tx;
+use crate::recent::Recent;
 use crate::shop::Store;
 
 /// For how many products it is remembered: more than one shop sells at a time.
 const KEPT_MAX: usize = 1024;
 
-#[derive(Debug, Default)]
-struct Kept(HashMap<Key, Facts>);
+#[derive(Debug)]
+struct Kept(Recent<Key, Facts>);
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self(Recent::of(KEPT_MAX))
+    }
+}
 
 /// What decides what is known: store, product, variation, and the stock keeping unit that the order shows.
 type Key = (i64, i64, i64, String);
@@ -41,10 +46,7 @@ pub(super) fn recall<'s>(tx: &mut Tx<'_>, store: &'s Store, line: &Line<'_>) -> 
 /// Remembers what is known about a line's product.
 pub(super) fn keep(tx: &mut Tx<'_>, line: &Line<'_>, known: &Known<'_>) {
     let Some(memory) = tx.memory() else { return };
-    let Kept(kept) = memory.of();
-    if kept.len() >= KEPT_MAX {
-        kept.clear();
-    }
     let Known { store, product, variation, packages, categories } = known.clone();
-    kept.insert(key(store, line), Facts { product, variation, packages, categories });
+    let facts = Facts { product, variation, packages, categories };
+    memory.of::<Kept>().0.put(key(store, line), facts);
 }

@@ -25,6 +25,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use self::changes::Turn;
 pub use self::changes::{Changes, Moment};
 use self::checkpoint::Checkpointer;
@@ -278,7 +280,8 @@ impl Db {
         E: From<Error> + Send + 'static,
     {
         let (answer, done) = tokio::sync::oneshot::channel();
-        self.inner.writer.submit(thread::job(name, manner, keep, self.watcher.clone(), work, |result| {
+        let (watcher, here) = (self.watcher.clone(), Handle::try_current().ok());
+        self.inner.writer.submit(thread::job(name, manner, keep, watcher, here, work, |result| {
             let _ = answer.send(result);
         }))?;
         // The caller may be gone; the transaction is carried out all the same.
@@ -302,6 +305,7 @@ impl Db {
             Manner::Any,
             keep,
             self.watcher.clone(),
+            None,
             work,
             move |result| {
                 let _ = answer.send(result);
@@ -317,11 +321,12 @@ impl Db {
         name: &'static str,
         work: impl FnOnce(&mut Tx<'_>) -> Result<(), Error> + Send + 'static,
     ) {
-        let job = thread::job(name, Manner::Any, Keep::Effects, self.watcher.clone(), work, move |result| {
-            if let Err(error) = result {
-                tracing::warn!(%error, "{name} was not written: {error}");
-            }
-        });
+        let job =
+            thread::job(name, Manner::Any, Keep::Effects, self.watcher.clone(), None, work, move |result| {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "{name} was not written: {error}");
+                }
+            });
         if let Err(error) = self.inner.writer.submit(job) {
             tracing::warn!(%error, "{name} was not written: {error}");
         }

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
+use tokio::runtime::Handle;
+
 use super::changes::Turn;
 use super::checkpoint::Checkpointer;
 use super::memory::Memory;
@@ -25,6 +27,8 @@ pub(super) struct Job {
     name: &'static str,
     manner: Manner,
     run: Run,
+    /// Where the one who waits for the answer is a task.
+    at: Option<Handle>,
 }
 
 /// How a piece of work goes about it.
@@ -43,12 +47,14 @@ type Run = Box<dyn FnOnce(&mut Tx<'_>) -> (Keep, Answer) + Send>;
 /// Tells the caller how it ended; given the reason if the commit failed.
 type Answer = Box<dyn FnOnce(Option<&Arc<str>>) + Send>;
 
-/// Wraps typed work into a [`Job`]; when it is done, `watcher` looks at what it locked.
+/// Wraps typed work into a [`Job`]; when it is done, `watcher` looks at what it locked. A task that waits for the answer
+/// says `at` which runtime.
 pub(super) fn job<T, E>(
     name: &'static str,
     manner: Manner,
     keep: Keep,
     watcher: Option<Arc<dyn Watcher>>,
+    at: Option<Handle>,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     answer: impl FnOnce(Result<T, E>) + Send + 'static,
 ) -> Job
@@ -75,7 +81,7 @@ where
         };
         (keep, Box::new(tell) as Answer)
     };
-    Job { name, manner, run: Box::new(run) }
+    Job { name, manner, run: Box::new(run), at }
 }
 
 /// The handle to the writer's thread.
@@ -226,20 +232,20 @@ const BEGIN_RETRIES: usize = 5;
 
 /// `turn` tells those who keep what they read; nobody keeps anything of PostgreSQL.
 fn run_group(tx: &mut Tx<'_>, begin: &'static str, jobs: Vec<Job>, mut turn: Option<&mut Turn>) {
-    let mut answers = Vec::with_capacity(jobs.len());
+    let mut answers = Answers::default();
     let outcome = (|| {
         begin_patiently(tx, begin)?;
         // Nobody else commits before this is over.
         let version = tx.forget_if_outdated()?;
-        for job in jobs {
+        for Job { name, manner, run, at } in jobs {
             if turn.is_some() {
                 tx.note_writes().begin_work();
             }
-            match job.manner {
+            match manner {
                 Manner::Any => {
                     tx.batch("SAVEPOINT job")?;
-                    let (keep, answer) = (job.run)(tx);
-                    answers.push(answer);
+                    let (keep, answer) = run(tx);
+                    answers.add(at, answer);
                     match keep {
                         Keep::Effects => tx.batch("RELEASE SAVEPOINT job")?,
                         Keep::Nothing => tx.batch("ROLLBACK TO SAVEPOINT job; RELEASE SAVEPOINT job")?,
@@ -255,10 +261,10 @@ fn run_group(tx: &mut Tx<'_>, begin: &'static str, jobs: Vec<Job>, mut turn: Opt
                 }
                 Manner::Remembering => {
                     tx.forget_failure();
-                    let (_, answer) = (job.run)(tx);
-                    answers.push(answer);
+                    let (_, answer) = run(tx);
+                    answers.add(at, answer);
                     if tx.has_failed() {
-                        return Err(Error::Unusable(format!("the database failed {}", job.name)));
+                        return Err(Error::Unusable(format!("the database failed {name}")));
                     }
                 }
             }
@@ -269,7 +275,7 @@ fn run_group(tx: &mut Tx<'_>, begin: &'static str, jobs: Vec<Job>, mut turn: Opt
         tx.batch("COMMIT")
     })();
     let failure: Option<Arc<str>> = outcome.err().map(|error: Error| {
-        tracing::error!(%error, "the writer could not commit a group of {}: {error}", answers.len());
+        tracing::error!(%error, "the writer could not commit a group of {}: {error}", answers.number);
         // After some failures SQLite has rolled back by itself; a second time does no harm.
         let _ = tx.batch("ROLLBACK");
         tx.forget();
@@ -278,7 +284,36 @@ fn run_group(tx: &mut Tx<'_>, begin: &'static str, jobs: Vec<Job>, mut turn: Opt
     if let Some(turn) = turn {
         turn.end(tx, failure.is_none());
     }
-    for answer in answers {
-        answer(failure.as_ref());
+    answers.tell(failure.as_ref());
+}
+
+/// What a group is told, by where those are who wait for it.
+#[derive(Default)]
+struct Answers {
+    number: usize,
+    threads: Vec<Answer>,
+    tasks: Vec<(Handle, Vec<Answer>)>,
+}
+
+impl Answers {
+    fn add(&mut self, at: Option<Handle>, answer: Answer) {
+        self.number += 1;
+        let Some(at) = at else { return self.threads.push(answer) };
+        match self.tasks.iter_mut().find(|(known, _)| known.id() == at.id()) {
+            Some((_, answers)) => answers.push(answer),
+            None => self.tasks.push((at, vec![answer])),
+        }
+    }
+
+    /// Tasks are told by a task among them: to wake it costs as much as to wake one of them from here, and that one wakes
+    /// all the others for next to nothing.
+    fn tell(self, failure: Option<&Arc<str>>) {
+        for (at, answers) in self.tasks {
+            let failure = failure.cloned();
+            at.spawn(async move { answers.into_iter().for_each(|answer| answer(failure.as_ref())) });
+        }
+        for answer in self.threads {
+            answer(failure);
+        }
     }
 }

@@ -5,7 +5,6 @@
 //! and the last page about it, which is good until somebody writes anything of its account, or time changes what it says.
 //! Only the instant it is true for is written anew for each reader. Who may see it is asked each time.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::page::Answer;
@@ -13,15 +12,16 @@ use super::{Around, Ground, Wallet};
 use crate::access::Caller;
 use crate::db::{Changes, Moment, Slot};
 use crate::ledger::unsettled::Unsettled;
+use crate::recent::Recent;
 use crate::time::Timestamp;
 
 /// How many pages are kept, and how many bytes of them: four thousand customers who have them open.
 const PAGES_MAX: usize = 10_000;
-const PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+const PAGE_BYTES_MAX: usize = 12 * 1024 * 1024;
 
 /// Of how many wallets it is kept what the tables say, and how many bytes of that.
 const GROUNDS_MAX: usize = 10_000;
-const GROUND_BYTES_MAX: usize = 16 * 1024 * 1024;
+const GROUND_BYTES_MAX: usize = 12 * 1024 * 1024;
 
 /// Of how many wallets the surroundings are kept; of most they take a few hundred bytes.
 const AROUND_MAX: usize = 20_000;
@@ -33,11 +33,24 @@ const PAGE_MS_MAX: i64 = 15_000;
 #[derive(Clone, Debug, Default)]
 pub struct Kept(Arc<Inner>);
 
-#[derive(Debug, Default)]
+/// By the name of the wallet.
+type Shelf<T> = Mutex<Recent<Box<str>, Arc<T>>>;
+
+#[derive(Debug)]
 struct Inner {
-    pages: Mutex<Shelf<Page>>,
-    grounds: Mutex<Shelf<Grounds>>,
-    around: Mutex<Shelf<Surroundings>>,
+    pages: Shelf<Page>,
+    grounds: Shelf<Grounds>,
+    around: Shelf<Surroundings>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            pages: Mutex::new(Recent::weighing(PAGES_MAX, PAGE_BYTES_MAX)),
+            grounds: Mutex::new(Recent::weighing(GROUNDS_MAX, GROUND_BYTES_MAX)),
+            around: Mutex::new(Recent::of(AROUND_MAX)),
+        }
+    }
 }
 
 /// The surroundings of a wallet, and the moment before they were read.
@@ -99,19 +112,19 @@ impl Kept {
     /// What surrounds the wallet `name`, if that is kept and true.
     #[must_use]
     pub fn around(&self, name: &str, changes: &Changes) -> Option<Surroundings> {
-        let found = lock(&self.0.around).get(name)?;
+        let found = lock(&self.0.around).get(name).cloned()?;
         found.are_true(changes).then(|| (*found).clone())
     }
 
     /// Keeps what surrounds the wallet `name`, as read after `moment`.
     pub fn keep_around(&self, name: &str, moment: Moment, around: Arc<Around>) {
-        lock(&self.0.around).put(name, Surroundings { moment, around }, 0, [AROUND_MAX, usize::MAX]);
+        lock(&self.0.around).put(name.into(), Arc::new(Surroundings { moment, around }));
     }
 
     /// The page about the wallet `name` as it is `now`, if that is kept and true and `caller` may see it.
     #[must_use]
     pub fn page(&self, name: &str, caller: &Caller, changes: &Changes, now: Timestamp) -> Option<Answer> {
-        let page = lock(&self.0.pages).get(name)?;
+        let page = lock(&self.0.pages).get(name).cloned()?;
         let is_true = (page.from..page.until).contains(&now)
             && changes.none_of_account_since(&page.wallet.account, page.moment)
             && caller.may_see(&page.wallet.subject());
@@ -127,7 +140,7 @@ impl Kept {
         changes: &Changes,
         now: Timestamp,
     ) -> Option<Arc<Grounds>> {
-        let found = lock(&self.0.grounds).get(name)?;
+        let found = lock(&self.0.grounds).get(name).cloned()?;
         let is_true = found.are_true(changes, now) && caller.may_see(&found.ground.wallet.subject());
         is_true.then_some(found)
     }
@@ -147,7 +160,7 @@ impl Kept {
         let slot = changes.slot(ground.account());
         let grounds = Grounds { moment, ground, slot };
         grounds.keep_unsettled(changes, moment, &Arc::new(unsettled));
-        lock(&self.0.grounds).put(name, grounds, bytes, [GROUNDS_MAX, GROUND_BYTES_MAX]);
+        lock(&self.0.grounds).put_weighing(name.into(), Arc::new(grounds), bytes);
     }
 
     /// Keeps the page about the wallet `name` that was made of `ground` and what was read after `moment`, for as long as
@@ -157,69 +170,11 @@ impl Kept {
         let until = ground.until.min(from.plus_millis(PAGE_MS_MAX));
         let bytes = answer.len();
         let page = Page { moment, wallet: Arc::clone(&ground.wallet), from, until, answer };
-        lock(&self.0.pages).put(name, page, bytes, [PAGES_MAX, PAGE_BYTES_MAX]);
-    }
-}
-
-/// Things by name, the ones that were not asked for longest thrown out first, half of all at a time.
-#[derive(Debug)]
-struct Shelf<T> {
-    new: HashMap<Box<str>, (Arc<T>, usize)>,
-    old: HashMap<Box<str>, (Arc<T>, usize)>,
-    /// How large what is new is.
-    bytes: usize,
-}
-
-impl<T> Default for Shelf<T> {
-    fn default() -> Self {
-        Self { new: HashMap::new(), old: HashMap::new(), bytes: 0 }
-    }
-}
-
-impl<T> Shelf<T> {
-    fn get(&mut self, name: &str) -> Option<Arc<T>> {
-        if let Some((found, _)) = self.new.get(name) {
-            return Some(Arc::clone(found));
-        }
-        let (name, (found, bytes)) = self.old.remove_entry(name)?;
-        self.bytes += bytes;
-        self.new.insert(name, (Arc::clone(&found), bytes));
-        Some(found)
-    }
-
-    fn put(&mut self, name: &str, thing: T, bytes: usize, [number_max, bytes_max]: [usize; 2]) {
-        if self.new.len() >= number_max / 2 || self.bytes + bytes > bytes_max / 2 {
-            self.old = std::mem::take(&mut self.new);
-            self.bytes = 0;
-        }
-        self.old.remove(name);
-        let before = self.new.insert(name.into(), (Arc::new(thing), bytes));
-        self.bytes = self.bytes + bytes - before.map_or(0, |(_, bytes)| bytes);
+        lock(&self.0.pages).put_weighing(name.into(), Arc::new(page), bytes);
     }
 }
 
 /// None of these locks is held over anything that can panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shelf_keeps_what_is_asked_for_and_never_more_than_it_may() {
-        let mut shelf = Shelf::default();
-        for number in 0..1000_usize {
-            shelf.put(&number.to_string(), number, 10, [100, 400]);
-            assert_eq!(shelf.get("0").as_deref(), Some(&0));
-            assert!(shelf.new.len() + shelf.old.len() <= 42, "{} and {}", shelf.new.len(), shelf.old.len());
-            let bytes: usize = shelf.new.values().map(|(_, bytes)| bytes).sum();
-            assert_eq!(shelf.bytes, bytes);
-        }
-        assert_eq!(shelf.get("999").as_deref(), Some(&999));
-        assert!(shelf.get("1").is_none());
-        shelf.put("999", 7, 10, [100, 400]);
-        assert_eq!(shelf.get("999").as_deref(), Some(&7));
-    }
 }

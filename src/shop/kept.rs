@@ -3,12 +3,12 @@
 //! A secret that was changed opens nothing from that instant on, whichever program changed it: what is kept is good
 //! only while nothing changed since it was read ([`Changes`](crate::db::Changes)), and until an old secret is over.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::store::{self, Secrets};
 use super::{Store, StoreName};
 use crate::db::{self, Db, Moment};
+use crate::recent::Recent;
 use crate::time::Timestamp;
 
 /// How many stores are kept: more than anybody has.
@@ -24,14 +24,20 @@ pub struct Known {
 }
 
 /// The stores that delivered of late. Cloning it shares them.
-#[derive(Clone, Debug, Default)]
-pub struct Stores(Arc<Mutex<HashMap<StoreName, Entry>>>);
+#[derive(Clone, Debug)]
+pub struct Stores(Arc<Mutex<Recent<StoreName, Entry>>>);
 
 #[derive(Clone, Debug)]
 struct Entry {
     /// From before it was read.
     moment: Moment,
     known: Arc<Known>,
+}
+
+impl Default for Stores {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Recent::of(STORES_MAX))))
+    }
 }
 
 impl Stores {
@@ -43,7 +49,7 @@ impl Stores {
         db.look()?;
         let now = db.clock().now();
         let kept = db.changes().and_then(|changes| {
-            let stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let entry = stores.get(name)?;
             let is_true = changes.none_since(entry.moment) && !entry.known.is_over(now);
             is_true.then(|| Arc::clone(&entry.known))
@@ -56,10 +62,7 @@ impl Stores {
         let found = found.map(|(store, secrets)| Arc::new(Known { store, secrets }));
         if let (Some(moment), Some(known)) = (moment, &found) {
             let mut stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if stores.len() >= STORES_MAX {
-                stores.clear();
-            }
-            stores.insert(name.clone(), Entry { moment, known: Arc::clone(known) });
+            stores.put(name.clone(), Entry { moment, known: Arc::clone(known) });
         }
         Ok(found)
     }

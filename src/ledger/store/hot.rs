@@ -3,8 +3,7 @@
 //! A remembered account is what its rows say. Debits change both alike; whoever else locks an account lets it be
 //! forgotten, and [`crate::db::Memory`] forgets all when anything else was written.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::brake::{self, Look};
@@ -18,26 +17,19 @@ use crate::ledger::limit::{Brake, Decided, Pause, Policy, Purpose, Said, Standin
 use crate::ledger::position::{AlertLevel, Position};
 use crate::ledger::slice::{Compartment, Slice, View, open_slices_less};
 use crate::params;
+use crate::recent::Recent;
 use crate::site;
 use crate::time::{HOUR_MS, Timestamp};
 use crate::units::{Credits, Delta};
 
-/// How many accounts, and how many sites, are remembered at least; at most twice as many.
-const KEPT: usize = 6_000;
+/// How many accounts, and how many sites, are remembered.
+const KEPT_MAX: usize = 12_000;
 
 /// What is remembered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hot {
     accounts: Recent<AccountId, Account>,
     sites: Recent<SiteId, Option<Owned>>,
-}
-
-/// The entries used last: when there are as many new ones as may be, those before them are old, and what was old is
-/// forgotten.
-#[derive(Debug)]
-struct Recent<K, V> {
-    new: HashMap<K, V>,
-    old: HashMap<K, V>,
 }
 
 /// Whose a site is.
@@ -93,7 +85,7 @@ pub fn owned(tx: &mut Tx<'_>, site: &SiteId) -> Result<Option<Owned>, db::Error>
         Some(Owned { account, client: found.client, uses_pool: found.uses_pool })
     });
     if let Some(memory) = tx.memory() {
-        memory.of::<Hot>().sites.keep(site, found.clone());
+        memory.of::<Hot>().sites.put(site.clone(), found.clone());
     }
     Ok(found)
 }
@@ -105,39 +97,19 @@ pub(super) fn forget(tx: &mut Tx<'_>, id: &AccountId) {
     }
 }
 
+impl Default for Hot {
+    fn default() -> Self {
+        Self { accounts: Recent::of(KEPT_MAX), sites: Recent::of(KEPT_MAX) }
+    }
+}
+
 impl Hot {
     pub(super) fn take(&mut self, id: &AccountId) -> Option<Account> {
         self.accounts.take(id)
     }
 
     pub(super) fn keep(&mut self, id: &AccountId, account: Account) {
-        self.accounts.keep(id, account);
-    }
-}
-
-impl<K, V> Default for Recent<K, V> {
-    fn default() -> Self {
-        Self { new: HashMap::new(), old: HashMap::new() }
-    }
-}
-
-impl<K: Eq + Hash + Clone, V> Recent<K, V> {
-    fn get(&mut self, key: &K) -> Option<&V> {
-        if let Some(value) = self.old.remove(key) {
-            self.keep(key, value);
-        }
-        self.new.get(key)
-    }
-
-    fn take(&mut self, key: &K) -> Option<V> {
-        self.new.remove(key).or_else(|| self.old.remove(key))
-    }
-
-    fn keep(&mut self, key: &K, value: V) {
-        if self.new.len() >= KEPT {
-            self.old = std::mem::take(&mut self.new);
-        }
-        self.new.insert(key.clone(), value);
+        self.accounts.put(id.clone(), account);
     }
 }
 
