@@ -310,7 +310,11 @@ impl Answers {
     fn tell(self, failure: Option<&Arc<str>>) {
         for (at, answers) in self.tasks {
             let failure = failure.cloned();
-            at.spawn(async move { answers.into_iter().for_each(|answer| answer(failure.as_ref())) });
+            at.spawn(async move {
+                for answer in answers {
+                    answer(failure.as_ref());
+                }
+            });
         }
         for answer in self.threads {
             answer(failure);
