@@ -7,7 +7,7 @@ use nivella_wallet::ledger::audit;
 use nivella_wallet::time::Clock;
 
 /// What somebody changed in the books behind the program's back, and the rule that finds it first.
-const CHANGES: [(&str, &str); 42] = [
+const CHANGES: [(&str, &str); 44] = [
     // Entries.
     ("UPDATE entry SET amount = amount + 1 WHERE id = 20", "hash chain"),
     ("UPDATE entry SET booked_at = booked_at + 1 WHERE id = 20", "hash chain"),
@@ -44,6 +44,14 @@ const CHANGES: [(&str, &str); 42] = [
     (
         "INSERT INTO slice (grant_id, site, account_id, remaining, held) SELECT grant_id, 'elsewhere', account_id, 5, 0 FROM slice LIMIT 1",
         "slices",
+    ),
+    // Marks by which an account finds what is its own.
+    ("UPDATE slice SET moved = 0 WHERE moved = 1", "slices"),
+    (
+        "INSERT INTO shop_order (store_id, order_id, account_id, state, status, modified_at, arrival, recheck, first_seen_at,
+                                 applied_at, granted)
+         SELECT 1, 4711, id, '{}', 'completed', 0, 0, 0, 0, 0, 1 FROM account LIMIT 1",
+        "orders",
     ),
     ("UPDATE credit_grant SET spent = spent + 1 WHERE seq = 1", "grants"),
     ("UPDATE credit_grant SET spent = spent + 1, voided = voided - 1 WHERE voided > 0", "grants"),
